@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target a layer; the dependency lists are the architecture.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety()]
+let math: [LinkerSetting] = [.linkedLibrary("m", .when(platforms: [.linux]))]
+
+let package = Package(
+  name: "swift-qat",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "QAT", targets: ["QAT", "QATOpt"]),
+    .executable(name: "qat-opt", targets: ["qat-opt"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // The C side: the system's libraries, the generated schema, the kernels.
+    .systemLibrary(
+      name: "CProtobufC", pkgConfig: "libprotobuf-c",
+      providers: [.apt(["libprotobuf-c-dev"]), .brew(["protobuf-c"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .target(
+      name: "CQATSchema", dependencies: ["CProtobufC"], path: "schemas",
+      exclude: ["onnx.proto", "qat.proto"], sources: ["generated"],
+      publicHeadersPath: "generated"),
+    .target(name: "CQATKernels", linkerSettings: math),
+
+    // What a graph is.
+    .target(name: "QATCore", swiftSettings: strict, linkerSettings: math),
+    .target(name: "QATIR", dependencies: ["QATCore"], swiftSettings: strict),
+    .target(
+      name: "QATONNX", dependencies: ["QATIR", "CQATSchema", "CProtobufC"], swiftSettings: strict),
+
+    // How it is executed.
+    .target(name: "QATKernels", dependencies: ["QATCore", "CQATKernels"], swiftSettings: strict),
+    .target(name: "QATRuntime", dependencies: ["QATIR", "QATKernels"], swiftSettings: strict),
+
+    // How it is changed.
+    .target(name: "QATRewrite", dependencies: ["QATIR"], swiftSettings: strict),
+    .target(name: "QATConfig", dependencies: ["QATIR", "Yams"], swiftSettings: strict),
+    .target(
+      name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
+      exclude: ["pipelines"], swiftSettings: strict),
+
+    // How it is trained and used.
+    .target(name: "QATData", dependencies: ["QATCore", "QATONNX", "CZlib"], swiftSettings: strict),
+    .target(
+      name: "QATTraining", dependencies: ["QATPasses", "QATData", "QATONNX"],
+      swiftSettings: strict),
+    .target(name: "QAT", dependencies: ["QATTraining"], swiftSettings: strict),
+    .target(
+      name: "QATOpt",
+      dependencies: ["QAT", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+    .executableTarget(name: "qat-opt", dependencies: ["QATOpt"], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,1 @@
+int qat_kernels_placeholder;

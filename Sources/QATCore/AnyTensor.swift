@@ -1,0 +1,99 @@
+/// A dense, immutable tensor whose element type is known when running: what constants, samples and
+/// results are. Row-major; 4- and 2-bit types are packed as ONNX packs them, low bits first.
+///
+/// Copies are O(1). `Tensor<Scalar>` is the form to compute with in Swift.
+public struct AnyTensor: Sendable {
+  public let element: ElementType
+  /// Sizes, outermost first; empty for a scalar.
+  public let shape: [Int]
+  public let storage: TensorStorage
+
+  /// - Precondition: `storage` holds exactly the bytes that `shape` and `element` ask for.
+  public init(_ element: ElementType, shape: [Int], storage: TensorStorage) {
+    precondition(
+      storage.byteCount == element.byteCount(shape.reduce(1, *)),
+      "\(storage.byteCount) bytes for \(element.name)\(shape)")
+    self.element = element
+    self.shape = shape
+    self.storage = storage
+  }
+
+  public init<Scalar: TensorScalar>(shape: [Int], _ elements: [Scalar]) {
+    let storage = TensorStorage(byteCount: elements.count * MemoryLayout<Scalar>.stride) { bytes in
+      // SAFETY: `bytes` is as long as `elements`.
+      elements.withUnsafeBytes { source in unsafe bytes.copyMemory(from: source) }
+    }
+    self.init(Scalar.elementType, shape: shape, storage: storage)
+  }
+
+  /// A scalar: shape `[]`.
+  public init<Scalar: TensorScalar>(_ scalar: Scalar) { self.init(shape: [], [scalar]) }
+
+  public var elementCount: Int { shape.reduce(1, *) }
+  public var type: TensorType { TensorType(element, Shape(shape)) }
+
+  /// The elements in row-major order, or `nil` where the element type is another one. O(n).
+  public func elements<Scalar: TensorScalar>(as: Scalar.Type = Scalar.self) -> [Scalar]? {
+    guard Scalar.elementType == element else { return nil }
+    return storage.withBytes { bytes in
+      // SAFETY: reads `elementCount` elements, which `init` checked to be there; any alignment.
+      unsafe (0..<elementCount).map { index in
+        unsafe bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Scalar>.stride, as: Scalar.self)
+      }
+    }
+  }
+
+  /// The elements of an integer (or bool) tensor as `Int`, or `nil` for other types. O(n).
+  ///
+  /// An unsigned 64-bit value beyond `Int.max` becomes `Int.max`.
+  public var integers: [Int]? {
+    switch element {
+    case .i64: elements(as: Int64.self)?.map(Int.init)
+    case .i32: elements(as: Int32.self)?.map(Int.init)
+    case .i16: elements(as: Int16.self)?.map(Int.init)
+    case .i8: elements(as: Int8.self)?.map(Int.init)
+    case .u64: elements(as: UInt64.self)?.map { Int(clamping: $0) }
+    case .u32: elements(as: UInt32.self)?.map(Int.init)
+    case .u16: elements(as: UInt16.self)?.map(Int.init)
+    case .u8: elements(as: UInt8.self)?.map(Int.init)
+    case .bool: elements(as: Bool.self)?.map { $0 ? 1 : 0 }
+    case .i4, .u4, .i2, .u2: unpackedIntegers
+    default: nil
+    }
+  }
+
+  /// The elements of a float or double tensor as `Double`, or of an integer one; else `nil`. O(n).
+  public var doubles: [Double]? {
+    switch element {
+    case .f32: elements(as: Float.self)?.map(Double.init)
+    case .f64: elements(as: Double.self)
+    default: integers?.map(Double.init)
+    }
+  }
+
+  /// The same elements under another shape of as many elements.
+  public func reshaped(_ shape: [Int]) -> AnyTensor {
+    AnyTensor(element, shape: shape, storage: storage)
+  }
+
+  private var unpackedIntegers: [Int] {
+    let bits = element.bitWidth, perByte = 8 / bits
+    return storage.withBytes { bytes in
+      (0..<elementCount).map { index in
+        let code = (Int(unsafe bytes[index / perByte]) >> (index % perByte * bits)) & ((1 << bits) - 1)
+        return element.isSigned && code >= 1 << (bits - 1) ? code - (1 << bits) : code
+      }
+    }
+  }
+}
+
+extension AnyTensor: Equatable {
+  /// Same type, same shape, same bytes (so NaN equals the same NaN, and 0 differs from -0).
+  public static func == (a: AnyTensor, b: AnyTensor) -> Bool {
+    guard a.element == b.element, a.shape == b.shape else { return false }
+    if a.storage === b.storage { return true }
+    return a.storage.withBytes { x in
+      b.storage.withBytes { y in unsafe x.elementsEqual(y) }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/// One dimension of a shape: a number, a product with named unknowns (`N`, `4*N*S`), or unknown.
+///
+/// Products are what flattening and splitting of symbolic dimensions need; sums of unlike terms
+/// become unknown. Two unknown dimensions are equal as text, yet never *known* to be the same.
+public struct Dimension: Sendable, Hashable, CustomStringConvertible, ExpressibleByIntegerLiteral {
+  /// The factor before the symbols; -1 stands for an unknown dimension.
+  private var coefficient: Int
+  /// The symbols of the product, sorted; empty for a number.
+  private var symbols: [String]
+
+  public static let unknown = Dimension(coefficient: -1, symbols: [])
+
+  private init(coefficient: Int, symbols: [String]) {
+    self.coefficient = coefficient
+    self.symbols = coefficient == 0 ? [] : symbols
+  }
+
+  /// A negative size is unknown.
+  public init(_ size: Int) { self.init(coefficient: max(size, -1), symbols: []) }
+  public init(integerLiteral size: Int) { self.init(size) }
+
+  /// A symbol, named by the user or the file; an empty name is unknown.
+  public init(symbol: String) {
+    self = symbol.isEmpty ? .unknown : Dimension(coefficient: 1, symbols: [symbol])
+  }
+
+  public var isUnknown: Bool { coefficient < 0 }
+
+  /// The size, where it is a number.
+  public var size: Int? { symbols.isEmpty && coefficient >= 0 ? coefficient : nil }
+
+  /// The name, where the dimension is a single symbol.
+  public var symbol: String? { coefficient == 1 && symbols.count == 1 ? symbols[0] : nil }
+
+  /// The symbols it is made of.
+  public var freeSymbols: [String] { symbols }
+
+  /// True where both are known and the same for every value of their symbols.
+  public func isSame(as other: Dimension) -> Bool { !isUnknown && self == other }
+
+  public static func * (a: Dimension, b: Dimension) -> Dimension {
+    if a.size == 0 || b.size == 0 { return 0 }
+    if a.isUnknown || b.isUnknown { return .unknown }
+    let (product, overflow) = a.coefficient.multipliedReportingOverflow(by: b.coefficient)
+    return overflow
+      ? .unknown : Dimension(coefficient: product, symbols: (a.symbols + b.symbols).sorted())
+  }
+
+  /// The exact quotient, or `nil` where the division is not known to leave nothing over.
+  public func divided(by divisor: Dimension) -> Dimension? {
+    guard !isUnknown, !divisor.isUnknown, divisor.coefficient > 0,
+      coefficient % divisor.coefficient == 0
+    else { return nil }
+    var rest = symbols
+    for symbol in divisor.symbols {
+      guard let index = rest.firstIndex(of: symbol) else { return nil }
+      rest.remove(at: index)
+    }
+    return Dimension(coefficient: coefficient / divisor.coefficient, symbols: rest)
+  }
+
+  public static func + (a: Dimension, b: Dimension) -> Dimension {
+    if a.isUnknown || b.isUnknown { return .unknown }
+    if a.size == 0 { return b }
+    if b.size == 0 { return a }
+    guard a.symbols == b.symbols else { return .unknown }
+    let (sum, overflow) = a.coefficient.addingReportingOverflow(b.coefficient)
+    return overflow ? .unknown : Dimension(coefficient: sum, symbols: a.symbols)
+  }
+
+  /// The dimension with sizes put in place of symbols.
+  public func substituting(_ sizes: [String: Int]) -> Dimension {
+    guard !symbols.isEmpty else { return self }
+    return symbols.reduce(Dimension(coefficient)) { product, symbol in
+      product * (sizes[symbol].map { Dimension($0) } ?? Dimension(symbol: symbol))
+    }
+  }
+
+  /// `7`, `N`, `4*N*S`, `?`.
+  public var description: String {
+    if isUnknown { return "?" }
+    if symbols.isEmpty { return "\(coefficient)" }
+    let factors = symbols.map { isPlainIdentifier($0) ? $0 : quoted($0) }
+    return ((coefficient == 1 ? [] : ["\(coefficient)"]) + factors).joined(separator: "*")
+  }
+}
+
+/// Whether a name can stand in the text form without quotes: letters, digits, `_`, `.`, `/`, `-`,
+/// `:`; not empty, and it does not start with `-` or `:`.
+public func isPlainIdentifier(_ name: String) -> Bool {
+  guard let first = name.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: ":") else {
+    return false
+  }
+  return name.utf8.allSatisfy(isIdentifierByte)
+}
+
+/// Whether a byte may be part of a plain identifier.
+public func isIdentifierByte(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
+    UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: ":"):
+    true
+  default: false
+  }
+}
+
+/// The text in double quotes, with `"`, `\` and control characters escaped.
+public func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case "\n": result += "\\n"
+    case "\t": result += "\\t"
+    case "\r": result += "\\r"
+    case _ where scalar.value < 0x20: result += "\\u{\(String(scalar.value, radix: 16))}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}

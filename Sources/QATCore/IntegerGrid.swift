@@ -1,0 +1,51 @@
+/// The codes a quantized tensor may take: all integers from `min` to `max`.
+///
+/// `narrow` drops the lowest code, so that a signed grid is symmetric (int8: -127…127).
+public struct IntegerGrid: Sendable, Hashable, CustomStringConvertible {
+  /// 2…8 or 16.
+  public let bits: Int
+  public let isSigned: Bool
+  public let isNarrow: Bool
+
+  public static let int8 = IntegerGrid(bits: 8, isSigned: true, isNarrow: false)
+  public static let uint8 = IntegerGrid(bits: 8, isSigned: false, isNarrow: false)
+
+  private init(bits: Int, isSigned: Bool, isNarrow: Bool) {
+    self.bits = bits
+    self.isSigned = isSigned
+    self.isNarrow = isNarrow
+  }
+
+  /// - Throws: `invalid-option` for a number of bits that is not 2…8 or 16.
+  public init(bits: Int, signed: Bool, narrow: Bool = false) throws(Diagnostic) {
+    guard (2...8).contains(bits) || bits == 16 else {
+      throw Diagnostic(
+        .invalidOption, "\(bits) bits are no integer grid", hint: "use 2 to 8, or 16")
+    }
+    self.init(bits: bits, isSigned: signed, isNarrow: narrow)
+  }
+
+  public var min: Int { (isSigned ? -(1 << (bits - 1)) : 0) + (isNarrow ? 1 : 0) }
+  public var max: Int { isSigned ? (1 << (bits - 1)) - 1 : (1 << bits) - 1 }
+
+  /// The type whose elements hold the codes: int8 or uint8 up to 8 bits, else int16 or uint16.
+  public var container: ElementType {
+    bits <= 8 ? (isSigned ? .i8 : .u8) : (isSigned ? .i16 : .u16)
+  }
+
+  /// Whether every code of the container is a code of the grid.
+  public var fillsContainer: Bool { !isNarrow && (bits == 8 || bits == 16) }
+
+  /// `i8`, `u4`, `i8n` (narrow).
+  public var description: String { "\(isSigned ? "i" : "u")\(bits)\(isNarrow ? "n" : "")" }
+
+  public init?(_ text: String) {
+    var digits = Substring(text)
+    guard let sign = digits.popFirst(), sign == "i" || sign == "u" else { return nil }
+    let narrow = digits.last == "n"
+    if narrow { digits.removeLast() }
+    guard let bits = Int(digits), let grid = try? IntegerGrid(bits: bits, signed: sign == "i", narrow: narrow)
+    else { return nil }
+    self = grid
+  }
+}

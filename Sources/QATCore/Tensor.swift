@@ -1,0 +1,68 @@
+/// A dense tensor of one Swift type, row-major: the form to compute with in plain Swift.
+public struct Tensor<Scalar: TensorScalar>: Sendable, Equatable {
+  /// Sizes, outermost first; empty for a scalar.
+  public private(set) var shape: [Int]
+  public var elements: [Scalar] {
+    didSet { precondition(elements.count == oldValue.count, "a tensor keeps its size") }
+  }
+
+  /// - Precondition: as many elements as the shape asks for.
+  public init(shape: [Int], _ elements: [Scalar]) {
+    precondition(elements.count == shape.reduce(1, *), "\(elements.count) elements for \(shape)")
+    self.shape = shape
+    self.elements = elements
+  }
+
+  public init(shape: [Int], repeating scalar: Scalar = .zero) {
+    self.init(shape: shape, Array(repeating: scalar, count: shape.reduce(1, *)))
+  }
+
+  public var rank: Int { shape.count }
+  public var count: Int { elements.count }
+
+  /// Distance in elements between neighbours along each axis.
+  public var strides: [Int] { rowMajorStrides(shape) }
+
+  /// - Precondition: every index inside its dimension.
+  public subscript(index: [Int]) -> Scalar {
+    get { elements[offset(of: index)] }
+    set { elements[offset(of: index)] = newValue }
+  }
+
+  public func reshaped(_ shape: [Int]) -> Tensor { Tensor(shape: shape, elements) }
+
+  public func map<Other: TensorScalar>(_ body: (Scalar) -> Other) -> Tensor<Other> {
+    Tensor<Other>(shape: shape, elements.map(body))
+  }
+
+  private func offset(of index: [Int]) -> Int {
+    precondition(index.count == rank, "\(index.count) indices for rank \(rank)")
+    return zip(zip(index, shape), strides).reduce(0) { sum, next in
+      precondition((0..<next.0.1).contains(next.0.0), "index \(index) outside \(shape)")
+      return sum + next.0.0 * next.1
+    }
+  }
+}
+
+extension Tensor {
+  /// The typed form, or `nil` where the element type is another one. O(n).
+  public init?(_ tensor: AnyTensor) {
+    guard let elements = tensor.elements(as: Scalar.self) else { return nil }
+    self.init(shape: tensor.shape, elements)
+  }
+}
+
+extension AnyTensor {
+  public init<Scalar: TensorScalar>(_ tensor: Tensor<Scalar>) {
+    self.init(shape: tensor.shape, tensor.elements)
+  }
+}
+
+/// Distance in elements between neighbours along each axis of a row-major tensor.
+public func rowMajorStrides(_ shape: [Int]) -> [Int] {
+  var strides = Array(repeating: 1, count: shape.count)
+  for axis in shape.indices.dropLast().reversed() {
+    strides[axis] = strides[axis + 1] * shape[axis + 1]
+  }
+  return strides
+}

@@ -1,0 +1,40 @@
+/// The bytes of a tensor: immutable, shared by every copy of it.
+///
+/// A class, and `Sendable`, because the bytes never change after `init`: the only way to other bytes
+/// is another storage. A subclass may view bytes that something else owns (a mapped file) and keeps
+/// the owner alive.
+open class TensorStorage: @unchecked Sendable {
+  // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner.
+  private let start: UnsafeRawPointer
+  private let ownsBytes: Bool
+  public let byteCount: Int
+
+  /// `byteCount` bytes, 64-byte aligned, filled by `fill`, which must write all of them.
+  public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    let memory = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Swift.max(byteCount, 1), alignment: 64)
+    unsafe fill(UnsafeMutableRawBufferPointer(rebasing: memory[..<byteCount]))
+    unsafe start = UnsafeRawPointer(memory.baseAddress!)
+    self.byteCount = byteCount
+    ownsBytes = true
+  }
+
+  /// Views bytes that the subclass keeps alive; the pointer need not be aligned.
+  public init(viewing bytes: UnsafeRawBufferPointer) {
+    // An empty buffer may have no address; nothing is ever read through the stand-in.
+    unsafe start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)!
+    byteCount = bytes.count
+    ownsBytes = false
+  }
+
+  deinit {
+    if ownsBytes { unsafe UnsafeMutableRawPointer(mutating: start).deallocate() }
+  }
+
+  /// Lends the bytes to `body`; they must not escape it.
+  public final func withBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try unsafe body(UnsafeRawBufferPointer(start: start, count: byteCount))
+  }
+}

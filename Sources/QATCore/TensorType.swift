@@ -1,0 +1,56 @@
+/// The dimensions of a tensor, outermost first; row-major (C order) wherever elements are listed.
+public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByArrayLiteral {
+  public var dimensions: [Dimension]
+
+  public init(_ dimensions: [Dimension]) { self.dimensions = dimensions }
+  public init(_ sizes: [Int]) { dimensions = sizes.map { Dimension($0) } }
+  public init(arrayLiteral elements: Dimension...) { dimensions = elements }
+
+  public var rank: Int { dimensions.count }
+  public subscript(axis: Int) -> Dimension {
+    get { dimensions[axis] }
+    set { dimensions[axis] = newValue }
+  }
+
+  /// The sizes, where all of them are numbers.
+  public var sizes: [Int]? {
+    let sizes = dimensions.compactMap(\.size)
+    return sizes.count == rank ? sizes : nil
+  }
+
+  /// The product of all dimensions; 1 for a scalar.
+  public var elementCount: Dimension { dimensions.reduce(1, *) }
+
+  /// `axis` counted from the front; ONNX counts negative ones from the back. `nil` out of range.
+  public func normalized(axis: Int) -> Int? {
+    let result = axis < 0 ? axis + rank : axis
+    return (0..<rank).contains(result) ? result : nil
+  }
+
+  public func substituting(_ sizes: [String: Int]) -> Shape {
+    Shape(dimensions.map { $0.substituting(sizes) })
+  }
+
+  /// `[N,3,32,32]`; `[]` for a scalar.
+  public var description: String { "[\(dimensions.map(\.description).joined(separator: ","))]" }
+}
+
+/// What is known of a tensor before running: its element type, and its shape where even the rank is
+/// known.
+public struct TensorType: Sendable, Hashable, CustomStringConvertible {
+  public var element: ElementType
+  /// `nil` where not even the rank is known.
+  public var shape: Shape?
+
+  public init(_ element: ElementType, _ shape: Shape?) {
+    self.element = element
+    self.shape = shape
+  }
+
+  /// `f32[N,3,32,32]`; `f32[*]` for unknown rank.
+  public var description: String { element.name + (shape?.description ?? "[*]") }
+
+  public func substituting(_ sizes: [String: Int]) -> TensorType {
+    TensorType(element, shape?.substituting(sizes))
+  }
+}
