@@ -11,7 +11,7 @@ import QATRewrite
 ///     %1 = Relu(%x)
 ///     %3 = Add(%1, %1)
 ///
-/// Two nodes are equal when their operations, attributes and operands are. Opaque operations,
+/// Equal constants of up to 64 bytes become one. Two nodes are equal when their operations, attributes and operands are. Opaque operations,
 /// assignments, and operations that draw random numbers (`Dropout` in training) are left alone.
 public struct EliminateCommonSubexpressions: Pass {
   public static let name: PassName = "eliminate-common-subexpressions"
@@ -27,6 +27,7 @@ public struct EliminateCommonSubexpressions: Pass {
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    try mergeConstants(in: &graph)
     var seen: [Key: [NodeID]] = [:]
     for id in graph.nodes {
       let node = graph[id]
@@ -41,6 +42,21 @@ public struct EliminateCommonSubexpressions: Pass {
         graph.remove(id)
       } else {
         seen[key, default: []].append(id)
+      }
+    }
+  }
+
+  private func mergeConstants(in graph: inout Graph) throws(Diagnostic) {
+    var seen: [AttributeValue: ValueID] = [:]
+    for id in graph.constants {
+      guard let tensor = graph[id].constant, tensor.storage.byteCount <= 64, !graph.isOutput(id) else {
+        continue
+      }
+      if let first = seen[.tensor(tensor)] {
+        try graph.replaceAllUses(of: id, with: first)
+        graph.remove(id)
+      } else {
+        seen[.tensor(tensor)] = id
       }
     }
   }
