@@ -41,7 +41,7 @@ func code(_ integer: Int, _ container: ElementType) -> AnyTensor {
   }
 }
 
-/// A tensor of zeros of a container type.
+/// A tensor of zeros.
 func zeros(_ sizes: [Int], _ container: ElementType) -> AnyTensor {
   let count = sizes.reduce(1, *)
   return AnyTensor(

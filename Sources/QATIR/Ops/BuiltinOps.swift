@@ -8,5 +8,5 @@ extension OpRegistry {
   static let convolutionOps: [any Operation.Type] = []
   static let reductionOps: [any Operation.Type] = []
   static let quantizationOps: [any Operation.Type] = [FakeQuantize.self]
-  static let trainingOps: [any Operation.Type] = []
+  static let trainingOps: [any Operation.Type] = [SGD.self, Adam.self, GlobalNorm.self]
 }
