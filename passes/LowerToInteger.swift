@@ -15,7 +15,7 @@ import QATRewrite
 public struct LowerToInteger: Pass {
   public static let name: PassName = "lower-to-integer"
   public static let summary = "replace quantized computations by integer operations"
-  public static let effect: Effect = .within(relativeTolerance: 1.0 / 64)
+  public static let effect: Effect = .withinCodes(share: 0.001)
 
   public init() {}
 

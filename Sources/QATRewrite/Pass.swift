@@ -10,6 +10,9 @@ public enum Effect: Sendable, Equatable, CustomStringConvertible {
   case exact
   /// The same values but for rounding: each output within this tolerance of the largest magnitude.
   case within(relativeTolerance: Float)
+  /// The same codes in every quantized tensor, but for this share of them, which differ by one: where
+  /// a float computation and an integer one round a tie apart.
+  case withinCodes(share: Float)
   /// Other values on purpose; the text says which.
   case changesNumerics(String)
   /// The graph itself stays as it was.
@@ -19,6 +22,7 @@ public enum Effect: Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .exact: "exact"
     case .within(let tolerance): "within \(tolerance)"
+    case .withinCodes(let share): "within one code in \(share) of them"
     case .changesNumerics(let what): "changes numerics: \(what)"
     case .analysis: "analysis"
     }
