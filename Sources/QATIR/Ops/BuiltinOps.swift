@@ -4,8 +4,18 @@ extension OpRegistry {
     elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps)
 
   static let elementwiseOps: [any Operation.Type] = [Add.self, Identity.self]
-  static let shapeOps: [any Operation.Type] = []
-  static let convolutionOps: [any Operation.Type] = []
+  static let shapeOps: [any Operation.Type] = [
+    Concat.self, ConcatGradient.self, Constant.self, ConstantOfShape.self, Flatten.self,
+    Gather.self, GatherGradient.self, Pad.self, PadGradient.self, Reshape.self, ShapeOp.self,
+    Size.self, Slice.self, SliceGradient.self, Split.self, Squeeze.self, Transpose.self,
+    Unsqueeze.self,
+  ]
+  static let convolutionOps: [any Operation.Type] = [
+    AveragePool.self, AveragePoolGradient.self, ChannelSum.self, Conv.self, ConvInputGradient.self,
+    ConvTranspose.self, ConvTransposeInputGradient.self, ConvTransposeWeightGradient.self,
+    ConvWeightGradient.self, Gemm.self, GlobalAveragePool.self, GlobalAveragePoolGradient.self,
+    GlobalMaxPool.self, GlobalMaxPoolGradient.self, MatMul.self, MaxPool.self, MaxPoolGradient.self,
+  ]
   static let reductionOps: [any Operation.Type] = []
   static let quantizationOps: [any Operation.Type] = [FakeQuantize.self]
   static let trainingOps: [any Operation.Type] = []
