@@ -71,7 +71,8 @@ def spread(v, x, axis, block_size):
 def quantize(x, scale, zero_point, axis=1, block_size=0):
     """saturate(rint(x / scale) + zero_point); the zero point's type is the grid."""
     x, zero_point = np.asarray(x, f32), np.asarray(zero_point)
-    q = np.rint(x / spread(np.asarray(scale, f32), x, axis, block_size)).astype(np.float64)
+    with np.errstate(over="ignore"):
+        q = np.rint(x / spread(np.asarray(scale, f32), x, axis, block_size)).astype(np.float64)
     return saturate(q + spread(zero_point, x, axis, block_size), zero_point.dtype)
 
 
