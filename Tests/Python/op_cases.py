@@ -1,7 +1,7 @@
 """Random single-op models for `op_tests.py`: for each op its attributes, ranks, axes, broadcasts,
 empty optional inputs and opsets. A generator returns a `Case`; a seed fixes everything in it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -83,8 +83,7 @@ def one(op, inputs, attributes=None, opset=21, constants=(), outputs=1, domain="
             initializers[-1].name = names[i]
         else:
             feeds[names[i]] = np.asarray(value)
-    outs = [helper.make_value_info(n, None) if False else helper.make_empty_tensor_value_info(n)
-            for n in results if n]
+    outs = [helper.make_empty_tensor_value_info(n) for n in results if n]
     graph = helper.make_graph([node], "case", [typed(n, v) for n, v in feeds.items()], outs,
                               initializers)
     domains = [helper.make_opsetid("", opset)]
@@ -139,7 +138,10 @@ def unary(op, opsets=(21,), positive=False, attributes=lambda d: {}, dtypes=(F32
             x = np.concatenate([SPECIAL, d.values([29], F32, 6)])
             if positive:
                 x = np.abs(x)
-        return one(op, [x], attributes(d), opset=d.pick(*opsets), **tolerance)
+        opset = d.pick(*opsets)
+        if op == "Relu" and x.dtype.kind == "i":
+            opset = 14
+        return one(op, [x], attributes(d), opset=opset, **tolerance)
     return make
 
 
@@ -303,6 +305,9 @@ def pool(op):
             attributes["pads"] = [int(d.random.integers(0, kernel[i % rank])) for i in range(2 * rank)]
         elif mode != "none":
             attributes["auto_pad"] = mode
+            # A stride beyond the kernel would make SAME pad by less than nothing: left undefined.
+            if attributes["strides"]:
+                attributes["strides"] = [min(s, k) for s, k in zip(attributes["strides"], kernel)]
         opset = d.pick(7, 10, 11, 12, 19 if op == "AveragePool" else 12)
         if opset >= 10 and mode in ("pads", "none"):
             attributes["ceil_mode"] = d.pick(None, 0, 1)
