@@ -106,7 +106,61 @@ def gemm(a, b, c=None, alpha=1.0, beta=1.0, transA=0, transB=0):
     return y if c is None else y + (c if beta == 1 else f32(beta) * c)
 
 
+def conv_transpose(x, w, b=None, group=1, strides=None, pads=None, dilations=None,
+                   auto_pad="NOTSET", kernel_shape=None, output_padding=None, output_shape=None):
+    """Each input point adds its multiple of the kernel; the pads are then cut off."""
+    kernel = w.shape[2:]
+    rank = len(kernel)
+    strides, dilations = list(strides or [1] * rank), list(dilations or [1] * rank)
+    extra = list(output_padding or [0] * rank)
+    n, points = x.shape[0], x.shape[2:]
+    full = [(p - 1) * s + (k - 1) * d + 1 + e
+            for p, s, k, d, e in zip(points, strides, kernel, dilations, extra)]
+    pads = list(pads or [0] * (2 * rank))
+    if auto_pad.startswith("SAME") or output_shape:
+        output_shape = output_shape or [p * s for p, s in zip(points, strides)]
+        total = [f - o for f, o in zip(full, output_shape)]
+        small = [t // 2 if auto_pad != "SAME_LOWER" else t - t // 2 for t in total]
+        pads = small + [t - v for t, v in zip(total, small)]
+    x = x.reshape(n, group, -1, int(np.prod(points)))
+    per = w.shape[1]
+    w = w.reshape((group, -1) + w.shape[1:])
+    y = np.zeros([n, group * per] + full, x.dtype)
+    for offset in itertools.product(*(range(k) for k in kernel)):
+        weights = w[(slice(None),) * 3 + offset].transpose(0, 2, 1)
+        part = np.matmul(weights[None], x).reshape([n, group * per] + list(points))
+        cut = tuple(slice(o * d, o * d + (p - 1) * s + 1, s)
+                    for o, d, p, s in zip(offset, dilations, points, strides))
+        y[(slice(None), slice(None)) + cut] += part
+    y = y[(slice(None), slice(None)) + tuple(
+        slice(max(b, 0), f - max(e, 0)) for b, f, e in zip(pads[:rank], full, pads[rank:]))]
+    return y if b is None else y + b.reshape([1, -1] + [1] * rank)
+
+
+def batch_norm(x, gamma, beta, mean, variance, epsilon=1e-5, momentum=0.9, training_mode=0,
+               spatial=1):
+    assert not training_mode and spatial
+    gamma, beta, mean, variance = (
+        v.reshape([1, -1] + [1] * (x.ndim - 2)) for v in (gamma, beta, mean, variance))
+    return (x - mean) / np.sqrt(variance + f32(epsilon)) * gamma + beta
+
+
+def softmax(x, axis):
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def softmax_of(x, opset, axis=None):
+    """Before opset 13 the axes from `axis` on count as one."""
+    if opset >= 13:
+        return softmax(x, -1 if axis is None else axis)
+    axis = 1 if axis is None else axis % x.ndim
+    return softmax(x.reshape(int(np.prod(x.shape[:axis])), -1), -1).reshape(x.shape)
+
+
 FAST = {
+    "ConvTranspose": conv_transpose,
+    "BatchNormalization": batch_norm,
     "Conv": conv,
     "AveragePool": average_pool,
     "Gemm": gemm,
@@ -119,6 +173,8 @@ def run_node(node, operands, attributes, opset):
     texts = {k: v.decode() if isinstance(v, bytes) else v for k, v in attributes.items()}
     if node.op_type in FAST:
         return [FAST[node.op_type](*operands, **texts)]
+    if node.op_type == "Softmax":
+        return [softmax_of(operands[0], opset, **texts)]
     if node.op_type == "MaxPool" and len(node.output) == 1:
         return [max_pool(*operands, **texts)]
     return through_onnx(node, operands, opset)

@@ -209,6 +209,8 @@ def conv(d, op="Conv"):
         elif mode in ("SAME_UPPER", "SAME_LOWER"):
             attributes["auto_pad"] = mode
             attributes["dilations"] = None
+            s = [min(a, b) for a, b in zip(s, kernel)]  # SAME beyond the kernel would pad by less than 0
+            attributes["strides"] = strides and s
             if d.pick(0, 0, 1):
                 attributes["output_shape"] = [e * v for e, v in zip(x.shape[2:], s)]
         elif mode == "VALID":
