@@ -17,6 +17,14 @@ extension OpRegistry {
     GlobalMaxPool.self, GlobalMaxPoolGradient.self, MatMul.self, MaxPool.self, MaxPoolGradient.self,
   ]
   static let reductionOps: [any Operation.Type] = []
-  static let quantizationOps: [any Operation.Type] = [FakeQuantize.self]
-  static let trainingOps: [any Operation.Type] = []
+  static let quantizationOps: [any Operation.Type] = [
+    QuantizeLinear.self, DequantizeLinear.self, DynamicQuantizeLinear.self, QLinearConv.self,
+    ConvInteger.self, QLinearMatMul.self, MatMulInteger.self, QGemm.self, QLinearAdd.self,
+    QLinearMul.self, QLinearConcat.self, QLinearAveragePool.self, QLinearGlobalAveragePool.self,
+    QLinearSigmoid.self, QLinearLeakyRelu.self, QLinearSoftmax.self,
+  ]
+  static let trainingOps: [any Operation.Type] = [
+    FakeQuantize.self, FakeQuantizeGradient.self, FakeQuantizeBias.self, MinMax.self,
+    ScaleFromRange.self, Observe.self, Assign.self,
+  ]
 }
