@@ -11,7 +11,7 @@ import QATCore
 public struct MaxPool: Operation {
   public static let name: OpName = "MaxPool"
   public static let operands: [OperandSpec] = [
-    OperandSpec("x", .floats.union(.codes8), as: "T")
+    OperandSpec("x", .floats.union(Set<ElementType>.codes8), as: "T")
   ]
   public static let results: [ResultSpec] = ["y", ResultSpec("indices", .optional)]
   public static let attributes: [Attribute<Self>] = [
