@@ -9,9 +9,9 @@ import QATCore
 public struct DequantizeLinear: Operation {
   public static let name: OpName = "DequantizeLinear"
   public static let operands: [OperandSpec] = [
-    OperandSpec("x", Set<ElementType>.codes.union(Set<ElementType>.float8).union([.i32]), as: "T"),
+    OperandSpec("x", .codes.union(Set<ElementType>.float8).union([.i32]), as: "T"),
     OperandSpec("x_scale", .scales),
-    OperandSpec("x_zero_point", Set<ElementType>.codes.union(Set<ElementType>.float8).union([.i32]), as: "T", .optional),
+    OperandSpec("x_zero_point", .codes.union(Set<ElementType>.float8).union([.i32]), as: "T", .optional),
   ]
   public static let attributes: [Attribute<Self>] = [
     .init("axis", \.axis), .init("block_size", \.blockSize), .init("output_dtype", \.outputDtype),

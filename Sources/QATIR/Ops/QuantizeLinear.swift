@@ -14,7 +14,7 @@ public struct QuantizeLinear: Operation {
   public static let name: OpName = "QuantizeLinear"
   public static let operands: [OperandSpec] = [
     OperandSpec("x", .scales.union([.i32])), OperandSpec("y_scale", .scales.union([.i32])),
-    OperandSpec("y_zero_point", Set<ElementType>.codes.union(Set<ElementType>.float8), as: nil, .optional),
+    OperandSpec("y_zero_point", .codes.union(Set<ElementType>.float8), as: nil, .optional),
   ]
   public static let attributes: [Attribute<Self>] = [
     .init("axis", \.axis), .init("block_size", \.blockSize), .init("output_dtype", \.outputDtype),
