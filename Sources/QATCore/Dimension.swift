@@ -3,12 +3,13 @@
 /// Products are what flattening and splitting of symbolic dimensions need; sums of unlike terms
 /// become unknown. Two unknown dimensions are equal as text, yet never *known* to be the same.
 public struct Dimension: Sendable, Hashable, CustomStringConvertible, ExpressibleByIntegerLiteral {
-  /// The factor before the symbols; -1 stands for an unknown dimension.
+  /// The factor before the symbols; `Int.min` stands for an unknown dimension. Negative ones only
+  /// occur among the elements of shapes as data (the -1 of a Reshape).
   private var coefficient: Int
   /// The symbols of the product, sorted; empty for a number.
   private var symbols: [String]
 
-  public static let unknown = Dimension(coefficient: -1, symbols: [])
+  public static let unknown = Dimension(coefficient: .min, symbols: [])
 
   private init(coefficient: Int, symbols: [String]) {
     self.coefficient = coefficient
@@ -16,18 +17,24 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
   }
 
   /// A negative size is unknown.
-  public init(_ size: Int) { self.init(coefficient: max(size, -1), symbols: []) }
+  public init(_ size: Int) { self.init(coefficient: size < 0 ? .min : size, symbols: []) }
   public init(integerLiteral size: Int) { self.init(size) }
+
+  /// An element of a shape as data, which may be negative.
+  public init(signed integer: Int) { self.init(coefficient: integer, symbols: []) }
 
   /// A symbol, named by the user or the file; an empty name is unknown.
   public init(symbol: String) {
     self = symbol.isEmpty ? .unknown : Dimension(coefficient: 1, symbols: [symbol])
   }
 
-  public var isUnknown: Bool { coefficient < 0 }
+  public var isUnknown: Bool { coefficient == .min }
 
   /// The size, where it is a number.
   public var size: Int? { symbols.isEmpty && coefficient >= 0 ? coefficient : nil }
+
+  /// The number, where it is one, of either sign: for shapes as data.
+  public var integer: Int? { symbols.isEmpty && !isUnknown ? coefficient : nil }
 
   /// The name, where the dimension is a single symbol.
   public var symbol: String? { coefficient == 1 && symbols.count == 1 ? symbols[0] : nil }
@@ -71,7 +78,7 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
   /// The dimension with sizes put in place of symbols.
   public func substituting(_ sizes: [String: Int]) -> Dimension {
     guard !symbols.isEmpty else { return self }
-    return symbols.reduce(Dimension(coefficient)) { product, symbol in
+    return symbols.reduce(Dimension(signed: coefficient)) { product, symbol in
       product * (sizes[symbol].map { Dimension($0) } ?? Dimension(symbol: symbol))
     }
   }

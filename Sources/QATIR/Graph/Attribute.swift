@@ -1,0 +1,160 @@
+import QATCore
+
+/// The value of an attribute, as ONNX has them.
+public enum AttributeValue: Sendable, Hashable {
+  case int(Int)
+  case float(Float)
+  case string(String)
+  case ints([Int])
+  case floats([Float])
+  case strings([String])
+  case tensor(AnyTensor)
+  /// Anything else (a subgraph, a sparse tensor, bytes that are no UTF-8): the bytes of the file's
+  /// attribute message, kept as they came.
+  case raw([UInt8])
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .int(let value): hasher.combine(value)
+    case .float(let value): hasher.combine(value)
+    case .string(let value): hasher.combine(value)
+    case .ints(let value): hasher.combine(value)
+    case .floats(let value): hasher.combine(value)
+    case .strings(let value): hasher.combine(value)
+    case .tensor(let value): hasher.combine(value.shape)
+    case .raw(let value): hasher.combine(value)
+    }
+  }
+}
+
+/// A Swift type that an attribute may have.
+public protocol AttributeConvertible: Sendable, Equatable {
+  init?(_ value: AttributeValue)
+  /// `nil` stands for an attribute that is left out.
+  var attributeValue: AttributeValue? { get }
+}
+
+extension Int: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .int(let int) = value else { return nil }
+    self = int
+  }
+  public var attributeValue: AttributeValue? { .int(self) }
+}
+
+extension Float: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .float(let float) = value else { return nil }
+    self = float
+  }
+  public var attributeValue: AttributeValue? { .float(self) }
+}
+
+extension String: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .string(let string) = value else { return nil }
+    self = string
+  }
+  public var attributeValue: AttributeValue? { .string(self) }
+}
+
+/// ONNX has no booleans: 0 is false, anything else true.
+extension Bool: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .int(let int) = value else { return nil }
+    self = int != 0
+  }
+  public var attributeValue: AttributeValue? { .int(self ? 1 : 0) }
+}
+
+extension Array: AttributeConvertible where Element: AttributeListElement {
+  public init?(_ value: AttributeValue) {
+    guard let list = Element.list(value) else { return nil }
+    self = list
+  }
+  public var attributeValue: AttributeValue? { Element.value(self) }
+}
+
+/// A type of which ONNX has lists.
+public protocol AttributeListElement: Sendable, Equatable {
+  static func list(_ value: AttributeValue) -> [Self]?
+  static func value(_ list: [Self]) -> AttributeValue
+}
+
+extension Int: AttributeListElement {
+  public static func list(_ value: AttributeValue) -> [Int]? {
+    guard case .ints(let list) = value else { return nil }
+    return list
+  }
+  public static func value(_ list: [Int]) -> AttributeValue { .ints(list) }
+}
+
+extension Float: AttributeListElement {
+  public static func list(_ value: AttributeValue) -> [Float]? {
+    guard case .floats(let list) = value else { return nil }
+    return list
+  }
+  public static func value(_ list: [Float]) -> AttributeValue { .floats(list) }
+}
+
+extension String: AttributeListElement {
+  public static func list(_ value: AttributeValue) -> [String]? {
+    guard case .strings(let list) = value else { return nil }
+    return list
+  }
+  public static func value(_ list: [String]) -> AttributeValue { .strings(list) }
+}
+
+extension Optional: AttributeConvertible where Wrapped: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard let wrapped = Wrapped(value) else { return nil }
+    self = .some(wrapped)
+  }
+  public var attributeValue: AttributeValue? { flatMap(\.attributeValue) }
+}
+
+extension AnyTensor: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .tensor(let tensor) = value else { return nil }
+    self = tensor
+  }
+  public var attributeValue: AttributeValue? { .tensor(self) }
+}
+
+/// ONNX's `data_type` number.
+extension ElementType: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .int(let number) = value else { return nil }
+    self.init(rawValue: number)
+  }
+  public var attributeValue: AttributeValue? { .int(rawValue) }
+}
+
+/// A grid by its name: `"u8"`, `"i4n"`.
+extension IntegerGrid: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .string(let name) = value else { return nil }
+    self.init(name)
+  }
+  public var attributeValue: AttributeValue? { .string(description) }
+}
+
+/// One attribute of an operation: its ONNX name and the stored property that holds it.
+public struct Attribute<Op: Sendable>: Sendable {
+  public let name: String
+  let get: @Sendable (Op) -> AttributeValue?
+  /// False where the value is not of the attribute's type.
+  let set: @Sendable (inout Op, AttributeValue) -> Bool
+
+  public init<Value: AttributeConvertible>(
+    _ name: String, _ path: WritableKeyPath<Op, Value> & Sendable
+  ) {
+    self.name = name
+    get = { $0[keyPath: path].attributeValue }
+    set = { op, value in
+      guard let converted = Value(value) else { return false }
+      op[keyPath: path] = converted
+      return true
+    }
+  }
+}

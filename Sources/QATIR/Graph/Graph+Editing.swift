@@ -1,0 +1,208 @@
+import QATCore
+
+// Every edit keeps the users of values, the names and the order of nodes right.
+extension Graph {
+  @discardableResult
+  public mutating func addInput(_ name: String, _ type: TensorType) -> ValueID {
+    let value = addValue(name, type, .input)
+    inputs.append(value)
+    return value
+  }
+
+  @discardableResult
+  public mutating func addConstant(_ name: String, _ tensor: AnyTensor) -> ValueID {
+    addValue(name, tensor.type, .constant(tensor))
+  }
+
+  @discardableResult
+  public mutating func addVariable(_ name: String, _ tensor: AnyTensor) -> ValueID {
+    addValue(name, tensor.type, .variable(tensor))
+  }
+
+  /// Adds a node before another one, or at the end, and infers the types of its results.
+  ///
+  /// - Parameter results: the names of the results; `nil` for one that is not wanted, an empty text
+  ///   for one to be named after the node.
+  @discardableResult
+  public mutating func addNode(
+    _ op: any Operation, _ operands: [ValueID?], name: String, results: [String?] = [""],
+    origins: [String] = [], metadata: [String: String] = [:], before next: NodeID? = nil
+  ) throws(Diagnostic) -> NodeID {
+    let types = try inferredTypes(of: op, operands, resultCount: results.count)
+    return insertNode(
+      op, operands, name: name, results: results, types: types, origins: origins,
+      metadata: metadata, before: next)
+  }
+
+  /// Adds a node whose result types are given: for the importer, which knows those of opaque ones.
+  @discardableResult
+  public mutating func insertNode(
+    _ op: any Operation, _ operands: [ValueID?], name: String, results: [String?],
+    types: [TensorType], origins: [String] = [], metadata: [String: String] = [:],
+    before next: NodeID? = nil
+  ) -> NodeID {
+    let id = NodeID(index: nodeTable.count)
+    let base = name.isEmpty ? (results.compactMap { $0 }.first { !$0.isEmpty } ?? op.name.type) : name
+    let unique = uniqueName(base, in: nodeNames)
+    nodeTable.append(
+      Node(
+        op: op, operands: operands, results: [], name: unique, origins: origins,
+        metadata: metadata))
+    nodeNames[unique] = id
+    link(id, before: next)
+    for case .some(let operand) in operands { values[operand.index]!.users.append(id) }
+    let values = results.enumerated().map { index, name -> ValueID? in
+      guard let name else { return nil }
+      let fallback = index == 0 ? unique : "\(unique).\(index)"
+      return addValue(name.isEmpty ? fallback : name, types[index], .result(of: id, index))
+    }
+    nodeTable[id.index]!.results = values
+    return id
+  }
+
+  /// Removes a node whose results nobody reads.
+  public mutating func remove(_ id: NodeID) {
+    let node = self[id]
+    for case .some(let result) in node.results {
+      precondition(self[result].users.isEmpty && !isOutput(result), "a result is still read")
+      valueNames[self[result].name] = nil
+      values[result.index] = nil
+    }
+    for case .some(let operand) in node.operands { removeUser(id, of: operand) }
+    unlink(id)
+    nodeNames[node.name] = nil
+    nodeTable[id.index] = nil
+  }
+
+  /// Removes a constant, a variable or an input that nobody reads.
+  public mutating func remove(_ id: ValueID) {
+    precondition(
+      self[id].users.isEmpty && !isOutput(id) && self[id].producer == nil, "still in use")
+    inputs.removeAll { $0 == id }
+    valueNames[self[id].name] = nil
+    values[id.index] = nil
+  }
+
+  /// Lets every user of a value, and the graph's outputs, read another one.
+  ///
+  /// Where the value is an output, the other one takes over its name (and an output that is itself an
+  /// input, constant or output of the graph gets an `Identity` between, so that no name is lost).
+  public mutating func replaceAllUses(of old: ValueID, with new: ValueID) throws(Diagnostic) {
+    guard old != new else { return }
+    for user in self[old].users {
+      for index in self[user].operands.indices where self[user].operands[index] == old {
+        setOperand(index, of: user, to: new)
+      }
+    }
+    guard isOutput(old) else { return }
+    var replacement = new
+    if self[new].producer == nil || isOutput(new) {
+      let identity = try addNode(Identity(), [new], name: "", results: [self[old].name + ".output"])
+      replacement = self[identity].result
+    }
+    outputs = outputs.map { $0 == old ? replacement : $0 }
+    let name = self[old].name
+    rename(old, to: uniqueName(name + ".replaced", in: valueNames))
+    rename(replacement, to: name)
+  }
+
+  public mutating func setOperand(_ index: Int, of node: NodeID, to new: ValueID?) {
+    let old = self[node].operands[index]
+    if let old { removeUser(node, of: old) }
+    nodeTable[node.index]!.operands[index] = new
+    if let new { values[new.index]!.users.append(node) }
+  }
+
+  /// Makes the operand list of a node another one.
+  public mutating func setOperands(of node: NodeID, to new: [ValueID?]) {
+    for case .some(let old) in self[node].operands { removeUser(node, of: old) }
+    nodeTable[node.index]!.operands = new
+    for case .some(let value) in new { values[value.index]!.users.append(node) }
+  }
+
+  /// Changes an operation in place; its results keep their types until `inferTypes` runs.
+  public mutating func setOperation(of node: NodeID, to op: any Operation) {
+    nodeTable[node.index]!.op = op
+  }
+
+  public mutating func setOutputs(_ outputs: [ValueID]) { self.outputs = outputs }
+
+  public mutating func setType(of value: ValueID, to type: TensorType) {
+    values[value.index]!.type = type
+  }
+
+  public mutating func setMetadata(_ key: String, of node: NodeID, to value: String?) {
+    nodeTable[node.index]!.metadata[key] = value
+  }
+
+  public mutating func setOrigins(of node: NodeID, to origins: [String]) {
+    nodeTable[node.index]!.origins = origins
+  }
+
+  /// Makes a constant a variable, a variable a constant, or puts other contents into one.
+  /// - Precondition: the value is neither an input nor computed; the contents have its type.
+  public mutating func define(_ value: ValueID, as definition: Value.Definition) {
+    precondition(self[value].parameter != nil, "only constants and variables are redefined")
+    switch definition {
+    case .constant(let tensor), .variable(let tensor):
+      values[value.index]!.definition = definition
+      values[value.index]!.type = tensor.type
+    case .input, .result: preconditionFailure("not a constant or a variable")
+    }
+  }
+
+  /// Gives a value another name. - Precondition: the name is free.
+  public mutating func rename(_ value: ValueID, to name: String) {
+    precondition(valueNames[name] == nil || valueNames[name] == value, "the name '\(name)' is taken")
+    valueNames[self[value].name] = nil
+    values[value.index]!.name = name
+    valueNames[name] = value
+  }
+
+  /// The name itself where no value has it, else the name with a number.
+  public func freeValueName(_ name: String) -> String { uniqueName(name, in: valueNames) }
+
+  /// Moves a node in front of another one.
+  public mutating func move(_ node: NodeID, before next: NodeID?) {
+    unlink(node)
+    link(node, before: next)
+  }
+
+  // MARK: - Parts
+
+  private mutating func addValue(
+    _ name: String, _ type: TensorType, _ definition: Value.Definition
+  ) -> ValueID {
+    let id = ValueID(index: values.count)
+    let unique = uniqueName(name, in: valueNames)
+    values.append(Value(name: unique, type: type, definition: definition))
+    valueNames[unique] = id
+    return id
+  }
+
+  private func uniqueName<ID>(_ name: String, in names: [String: ID]) -> String {
+    if names[name] == nil { return name }
+    var number = 1
+    while names["\(name).\(number)"] != nil { number += 1 }
+    return "\(name).\(number)"
+  }
+
+  private mutating func removeUser(_ node: NodeID, of value: ValueID) {
+    guard let index = self[value].users.firstIndex(of: node) else { return }
+    values[value.index]!.users.remove(at: index)
+  }
+
+  private mutating func link(_ id: NodeID, before next: NodeID?) {
+    let previous = next.map { self[$0].previous } ?? lastNode
+    nodeTable[id.index]!.previous = previous
+    nodeTable[id.index]!.next = next
+    if let previous { nodeTable[previous.index]!.next = id } else { firstNode = id }
+    if let next { nodeTable[next.index]!.previous = id } else { lastNode = id }
+  }
+
+  private mutating func unlink(_ id: NodeID) {
+    let node = self[id]
+    if let previous = node.previous { nodeTable[previous.index]!.next = node.next } else { firstNode = node.next }
+    if let next = node.next { nodeTable[next.index]!.previous = node.previous } else { lastNode = node.previous }
+  }
+}

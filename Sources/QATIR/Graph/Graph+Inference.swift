@@ -1,0 +1,117 @@
+import QATCore
+
+extension Graph {
+  /// The types that an operation gives its results for these operands.
+  /// - Throws: the operation's diagnostic, without a place: the caller knows it.
+  public func inferredTypes(
+    of op: any Operation, _ operands: [ValueID?], resultCount: Int
+  ) throws(Diagnostic) -> [TensorType] {
+    let known = self.operands(operands, resultCount: resultCount)
+    try checkSignature(of: op, known)
+    if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }), !(op is Opaque) {
+      let elements = op.resultElements(known)
+      return (0..<max(resultCount, 1)).map { TensorType(elements[min($0, elements.count - 1)], nil) }
+    }
+    let types = try op.resultTypes(known)
+    guard resultCount <= types.count else {
+      throw Diagnostic(
+        .invalidGraph, "\(op.name) has \(types.count) results, the node names \(resultCount)")
+    }
+    return types
+  }
+
+  /// Infers all types again, in order: after inputs or constants were changed.
+  public mutating func inferTypes() throws(Diagnostic) {
+    for node in nodes { try inferTypes(of: node) }
+  }
+
+  /// Infers the types of one node's results again. A known type of an opaque node stays.
+  public mutating func inferTypes(of id: NodeID) throws(Diagnostic) {
+    let node = self[id]
+    if node.op is Opaque { return }
+    do throws(Diagnostic) {
+      let types = try inferredTypes(of: node.op, node.operands, resultCount: node.results.count)
+      for (result, type) in zip(node.results, types) {
+        if let result { setType(of: result, to: type) }
+      }
+    } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }
+  }
+
+  /// What inference may know of values: types, constants, elements that are dimensions.
+  public func operands(_ ids: [ValueID?], resultCount: Int) -> Operands {
+    Operands(
+      ids.map { id in
+        id.map { Operands.Operand(self[$0].type, constant: self[$0].constant, dimensions: dimensions(of: $0)) }
+      }, resultCount: resultCount)
+  }
+
+  /// The elements of a small integer value as dimensions, where they are known.
+  ///
+  /// Looks up through shape arithmetic (`Shape`, `Gather`, `Concat`, …), at most 64 nodes deep.
+  public func dimensions(of value: ValueID, depth: Int = 64) -> [Dimension]? {
+    let known = self[value]
+    guard depth > 0, known.type.element == .i64 || known.type.element == .i32,
+      (known.type.shape?.rank ?? 0) <= 1
+    else { return nil }
+    if let constant = known.constant {
+      return constant.elementCount <= 64 ? constant.integers?.map { Dimension(signed: $0) } : nil
+    }
+    guard let producer = known.producer, let op = self[producer].op as? any ShapeArithmetic else {
+      return nil
+    }
+    let node = self[producer]
+    let operands = Operands(
+      node.operands.map { id in
+        id.map {
+          Operands.Operand(
+            self[$0].type, constant: self[$0].constant, dimensions: dimensions(of: $0, depth: depth - 1))
+        }
+      }, resultCount: node.results.count)
+    return op.dimensions(operands)
+  }
+
+  /// A copy with sizes in place of symbols and all types inferred again.
+  public func substituting(_ sizes: [String: Int]) throws(Diagnostic) -> Graph {
+    var result = self
+    for input in inputs { result.setType(of: input, to: self[input].type.substituting(sizes)) }
+    try result.inferTypes()
+    return result
+  }
+
+  /// Arity, presence and element types against the operation's table.
+  private func checkSignature(of op: any Operation, _ operands: Operands) throws(Diagnostic) {
+    let specs = type(of: op).operands
+    let variadic = specs.last?.presence == .variadic
+    if operands.count > specs.count && !variadic {
+      throw Diagnostic(
+        .invalidOperand, "\(op.name) takes \(specs.count) operands, not \(operands.count)")
+    }
+    var variables: [String: (ElementType, String)] = [:]
+    for index in 0..<max(specs.count, operands.count) {
+      let spec = specs[min(index, specs.count - 1)]
+      guard let type = operands.optional(index) else {
+        if spec.presence == .required {
+          throw Diagnostic(.invalidOperand, "\(op.name) needs operand '\(spec.name)'")
+        }
+        continue
+      }
+      if !spec.elements.contains(type.element) {
+        throw Diagnostic(
+          .typeMismatch,
+          "\(spec.name) of \(op.name) is \(type.element.name), expected \(names(of: spec.elements))")
+      }
+      guard let variable = spec.typeVariable else { continue }
+      if let (first, name) = variables[variable], first != type.element {
+        throw Diagnostic(
+          .typeMismatch, "\(spec.name) of \(op.name) is \(type.element.name), but \(name) is \(first.name)",
+          hint: "insert a Cast")
+      }
+      variables[variable] = (type.element, spec.name)
+    }
+  }
+
+  private func names(of elements: Set<ElementType>) -> String {
+    elements == .floats
+      ? "a float type" : elements.map(\.name).sorted().joined(separator: ", ")
+  }
+}

@@ -1,0 +1,92 @@
+import QATCore
+
+/// A computation: inputs, constants and variables, nodes in topological order, outputs.
+///
+/// A value: a copy is independent and O(1) until one of the two is edited. Nodes that only exist
+/// for their effect (`qat.Assign`) have no results and are kept.
+public struct Graph: Sendable {
+  public var name: String
+  public internal(set) var inputs: [ValueID] = []
+  public internal(set) var outputs: [ValueID] = []
+  /// Notes of the file (ONNX's `metadata_props`) and of passes.
+  public var metadata: [String: String] = [:]
+
+  var values: [Value?] = []
+  var nodeTable: [Node?] = []
+  var valueNames: [String: ValueID] = [:]
+  var nodeNames: [String: NodeID] = [:]
+  var firstNode: NodeID?
+  var lastNode: NodeID?
+
+  public init(name: String) { self.name = name }
+
+  public subscript(id: ValueID) -> Value {
+    guard let value = values[id.index] else { preconditionFailure("a value that was removed") }
+    return value
+  }
+
+  public subscript(id: NodeID) -> Node {
+    guard let node = nodeTable[id.index] else { preconditionFailure("a node that was removed") }
+    return node
+  }
+
+  public func contains(_ id: NodeID) -> Bool {
+    nodeTable.indices.contains(id.index) && nodeTable[id.index] != nil
+  }
+  public func contains(_ id: ValueID) -> Bool {
+    values.indices.contains(id.index) && values[id.index] != nil
+  }
+
+  /// The nodes in topological order. O(n).
+  public var nodes: [NodeID] {
+    var result: [NodeID] = []
+    var next = firstNode
+    while let node = next {
+      result.append(node)
+      next = self[node].next
+    }
+    return result
+  }
+
+  public var nodeCount: Int { nodeNames.count }
+
+  /// All values that exist, in the order of their making.
+  public var allValues: [ValueID] {
+    values.indices.compactMap { values[$0] == nil ? nil : ValueID(index: $0) }
+  }
+  public var constants: [ValueID] { allValues.filter { self[$0].constant != nil } }
+  public var variables: [ValueID] { allValues.filter { self[$0].variable != nil } }
+
+  public func value(named name: String) -> ValueID? { valueNames[name] }
+  public func node(named name: String) -> NodeID? { nodeNames[name] }
+
+  /// The node that computes a value, or `nil` for inputs, constants and variables.
+  public func producer(of value: ValueID) -> NodeID? { self[value].producer }
+  public func users(of value: ValueID) -> [NodeID] { self[value].users }
+  public func isOutput(_ value: ValueID) -> Bool { outputs.contains(value) }
+
+  /// Whether exactly one operand reads the value and it is no output.
+  public func isUsedOnce(_ value: ValueID) -> Bool {
+    self[value].users.count == 1 && !isOutput(value)
+  }
+
+  /// The operation that computes a value, where it is of that type.
+  public func operation<Op: Operation>(_: Op.Type, of value: ValueID?) -> (node: NodeID, op: Op)? {
+    guard let value, let node = producer(of: value), let op = self[node].op as? Op else {
+      return nil
+    }
+    return (node, op)
+  }
+
+  /// The symbols in the shapes of the inputs: what a plan needs sizes for.
+  public var symbols: [String] {
+    Set(inputs.flatMap { self[$0].type.shape?.dimensions.flatMap(\.freeSymbols) ?? [] }).sorted()
+  }
+}
+
+extension Graph {
+  /// The first node in topological order.
+  public var firstNodeID: NodeID? { firstNode }
+  /// The node that stands behind another one.
+  public func node(after id: NodeID) -> NodeID? { self[id].next }
+}

@@ -1,0 +1,22 @@
+/// The name of an operation: its domain (empty for ONNX's own) and its type.
+///
+/// As text the domain stands before the last dot: `Conv`, `qat.FakeQuantize`, `com.microsoft.QGemm`.
+public struct OpName: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+  public let domain: String
+  public let type: String
+
+  public init(domain: String, type: String) {
+    self.domain = domain == "ai.onnx" ? "" : domain
+    self.type = type
+  }
+
+  public init(_ text: String) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    self.init(
+      domain: parts.dropLast().joined(separator: "."), type: String(parts.last ?? ""))
+  }
+
+  public init(stringLiteral text: String) { self.init(text) }
+
+  public var description: String { domain.isEmpty ? type : "\(domain).\(type)" }
+}

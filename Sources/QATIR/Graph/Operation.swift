@@ -1,0 +1,185 @@
+import QATCore
+
+/// What a node computes: an ONNX operation, one of this project's, or a user's.
+///
+/// One file an operation says all it means: operands, attributes, the types of its results. How it is
+/// evaluated, differentiated and quantized are protocols of their own that the type may conform to.
+public protocol Operation: Sendable {
+  static var name: OpName { get }
+  static var operands: [OperandSpec] { get }
+  static var results: [ResultSpec] { get }
+  /// Stored properties; one at its value in `init()` is left out of the text form and the file.
+  static var attributes: [Attribute<Self>] { get }
+  init()
+
+  /// The types of all results, also of those that a node leaves out.
+  ///
+  /// Arity and element types have been checked against `operands` before.
+  func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType]
+
+  /// The element types of the results where an operand's rank is unknown (and so are the results').
+  func resultElements(_ operands: Operands) -> [ElementType]
+
+  /// The name of this instance: `Self.name`, except for opaque operations.
+  var name: OpName { get }
+  /// The attributes that differ from their defaults, in the order of the table.
+  var attributeValues: [(name: String, value: AttributeValue)] { get }
+}
+
+extension Operation {
+  public static var attributes: [Attribute<Self>] { [] }
+  public static var results: [ResultSpec] { ["y"] }
+  public var name: OpName { Self.name }
+  public func resultElements(_ operands: Operands) -> [ElementType] {
+    [operands.all.compactMap { $0 }.first?.type.element ?? .f32]
+  }
+
+  public var attributeValues: [(name: String, value: AttributeValue)] {
+    let defaults = Self()
+    return Self.attributes.compactMap { attribute in
+      guard let value = attribute.get(self), value != attribute.get(defaults) else { return nil }
+      return (attribute.name, value)
+    }
+  }
+
+  /// Sets an attribute by its ONNX name.
+  /// - Throws: `invalid-attribute` for a name the operation has not, or a value of another type.
+  public mutating func setAttribute(
+    _ name: String, _ value: AttributeValue
+  ) throws(Diagnostic) {
+    guard let attribute = Self.attributes.first(where: { $0.name == name }) else {
+      throw Diagnostic(
+        .invalidAttribute, "\(Self.name) has no attribute '\(name)'",
+        hint: nameHint(name, among: Self.attributes.map(\.name)))
+    }
+    guard attribute.set(&self, value) else {
+      throw Diagnostic(.invalidAttribute, "attribute '\(name)' of \(Self.name) has the wrong type or value")
+    }
+  }
+
+  /// An operation with attributes set by name.
+  public init(attributes: [(name: String, value: AttributeValue)]) throws(Diagnostic) {
+    self.init()
+    for (name, value) in attributes { try setAttribute(name, value) }
+  }
+}
+
+/// Whether two operations are the same one with the same attributes.
+public func isSameOperation(_ a: any Operation, _ b: any Operation) -> Bool {
+  let x = a.attributeValues, y = b.attributeValues
+  return a.name == b.name && x.count == y.count
+    && zip(x, y).allSatisfy { $0.name == $1.name && $0.value == $1.value }
+}
+
+/// One operand of an operation: its name and the element types it takes.
+public struct OperandSpec: Sendable {
+  public enum Presence: Sendable { case required, optional, variadic }
+
+  public let name: String
+  /// The element types it takes.
+  public let elements: Set<ElementType>
+  /// Operands with the same type variable must have the same element type.
+  public let typeVariable: String?
+  public let presence: Presence
+
+  public init(
+    _ name: String, _ elements: Set<ElementType>, as typeVariable: String? = nil,
+    _ presence: Presence = .required
+  ) {
+    self.name = name
+    self.elements = elements
+    self.typeVariable = typeVariable
+    self.presence = presence
+  }
+
+  public static func f32(_ name: String) -> Self { .init(name, [.f32]) }
+  public static func i32(_ name: String) -> Self { .init(name, [.i32]) }
+  public static func i64(_ name: String, _ presence: Presence = .required) -> Self {
+    .init(name, [.i64], as: nil, presence)
+  }
+  /// A floating-point operand of the type `T` that the others share.
+  public static func float(_ name: String, _ presence: Presence = .required) -> Self {
+    .init(name, .floats, as: "T", presence)
+  }
+  /// An operand of any type `T` that the others share.
+  public static func any(_ name: String, _ presence: Presence = .required) -> Self {
+    .init(name, .all, as: "T", presence)
+  }
+}
+
+/// One result of an operation.
+public struct ResultSpec: Sendable, ExpressibleByStringLiteral {
+  public let name: String
+  public let presence: OperandSpec.Presence
+
+  public init(_ name: String, _ presence: OperandSpec.Presence = .required) {
+    self.name = name
+    self.presence = presence
+  }
+  public init(stringLiteral name: String) { self.init(name) }
+}
+
+extension Set<ElementType> {
+  public static let all = Set(ElementType.allCases)
+  public static let floats: Set = [.f32, .f64, .f16, .bf16]
+  public static let numeric: Set = floats.union([.i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64])
+  public static let integers: Set = [.i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64]
+  /// Types of the codes of a quantized tensor.
+  public static let codes: Set = [.i8, .u8, .i16, .u16, .i4, .u4, .i2, .u2]
+  public static let codes8: Set = [.i8, .u8]
+}
+
+/// What inference knows of the operands of one node.
+public struct Operands: Sendable {
+  public struct Operand: Sendable {
+    public let type: TensorType
+    /// The elements, where the operand is a constant.
+    public let constant: AnyTensor?
+    /// The elements of a one-dimensional or scalar integer tensor, where they are known as dimensions.
+    public let dimensions: [Dimension]?
+
+    public init(_ type: TensorType, constant: AnyTensor? = nil, dimensions: [Dimension]? = nil) {
+      self.type = type
+      self.constant = constant
+      self.dimensions = dimensions
+    }
+  }
+
+  public let all: [Operand?]
+  /// How many results the node has, absent ones before the last included.
+  public let resultCount: Int
+
+  public init(_ all: [Operand?], resultCount: Int = 1) {
+    self.all = all
+    self.resultCount = resultCount
+  }
+
+  public var count: Int { all.count }
+
+  /// The type of a required operand.
+  public subscript(index: Int) -> TensorType {
+    guard index < all.count, let operand = all[index] else {
+      preconditionFailure("required operands are checked before inference")
+    }
+    return operand.type
+  }
+
+  /// The type of an operand that may be absent.
+  public func optional(_ index: Int) -> TensorType? { index < all.count ? all[index]?.type : nil }
+  public func isPresent(_ index: Int) -> Bool { index < all.count && all[index] != nil }
+  public func constant(_ index: Int) -> AnyTensor? { index < all.count ? all[index]?.constant : nil }
+  /// The elements of a constant integer operand.
+  public func integers(_ index: Int) -> [Int]? {
+    constant(index)?.integers ?? dimensions(index).flatMap { Shape($0).sizes }
+  }
+  public func dimensions(_ index: Int) -> [Dimension]? {
+    index < all.count ? all[index]?.dimensions : nil
+  }
+}
+
+/// An operation on shapes as data, such as `Shape`, `Gather` or `Concat`: it can say what the elements
+/// of its result are when the operands' elements are known only as dimensions.
+public protocol ShapeArithmetic: Operation {
+  /// The elements of the first result (a scalar or vector of integers), where they are known.
+  func dimensions(_ operands: Operands) -> [Dimension]?
+}
