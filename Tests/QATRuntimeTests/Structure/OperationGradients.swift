@@ -65,7 +65,7 @@ private func gradients(
   let y = builder.emit(op, ids, results: results)
   if let failure = builder.failure { throw failure }
   graph = builder.graph
-  let isSymbolic = graph[y[0]].type.shape?[0].symbol != nil
+  let isSymbolic = graph[y[0]].type.shape?.dimensions.first?.symbol != nil
   let seedIDs = seeds.enumerated().map { add($1, "dy\($0)", symbolic: isSymbolic) }
   builder = GraphBuilder(graph)
   let call = GradientCall(
