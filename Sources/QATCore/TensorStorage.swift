@@ -3,7 +3,7 @@
 /// A class, and `Sendable`, because the bytes never change after `init`: the only way to other bytes
 /// is another storage. A subclass may view bytes that something else owns (a mapped file) and keeps
 /// the owner alive.
-open class TensorStorage: @unchecked Sendable {
+@safe open class TensorStorage: @unchecked Sendable {
   // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner.
   private let start: UnsafeRawPointer
   private let ownsBytes: Bool
@@ -36,5 +36,15 @@ open class TensorStorage: @unchecked Sendable {
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try unsafe body(UnsafeRawBufferPointer(start: start, count: byteCount))
+  }
+}
+
+extension TensorStorage {
+  /// A copy of bytes.
+  public convenience init(bytes: [UInt8]) {
+    self.init(byteCount: bytes.count) { target in
+      // SAFETY: `target` is as long as `bytes`.
+      bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
+    }
   }
 }

@@ -1,0 +1,12 @@
+import QATCore
+
+/// Product of two tensors of codes, broadcast.
+///
+///     C = saturate(rint(f32((A - A_zero) * (B - B_zero)) * ((A_scale * B_scale) / C_scale) + C_zero))
+///
+/// - Operands: `A`, `B` i8 or u8 of one type; scales f32 []; zero points [], optional (0).
+/// - Result: of the type of `A`.
+public struct QLinearMul: QLinearBinary {
+  public static let name: OpName = "com.microsoft.QLinearMul"
+  public init() {}
+}
