@@ -38,3 +38,13 @@ open class TensorStorage: @unchecked Sendable {
     try unsafe body(UnsafeRawBufferPointer(start: start, count: byteCount))
   }
 }
+
+extension TensorStorage {
+  /// A copy of bytes.
+  public convenience init(bytes: [UInt8]) {
+    self.init(byteCount: bytes.count) { target in
+      // SAFETY: `target` is as long as `bytes`.
+      bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
+    }
+  }
+}
