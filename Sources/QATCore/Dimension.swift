@@ -87,18 +87,29 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
   public var description: String {
     if isUnknown { return "?" }
     if symbols.isEmpty { return "\(coefficient)" }
-    let factors = symbols.map { isPlainIdentifier($0) ? $0 : quoted($0) }
+    let factors = symbols.map { symbol in
+      // A symbol made of digits would read as a number.
+      let isWord = isPlainIdentifier(symbol) && !symbol.utf8.allSatisfy { (48...57).contains($0) }
+      return isWord ? symbol : quoted(symbol)
+    }
     return ((coefficient == 1 ? [] : ["\(coefficient)"]) + factors).joined(separator: "*")
   }
 }
 
 /// Whether a name can stand in the text form without quotes: letters, digits, `_`, `.`, `/`, `-`,
-/// `:`; not empty, and it does not start with `-` or `:`.
+/// `:`; not empty, without a `//` (a comment), and neither starting with `-` or `:` nor ending with
+/// `:` (which begins a type).
 public func isPlainIdentifier(_ name: String) -> Bool {
   guard let first = name.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: ":") else {
     return false
   }
-  return name.utf8.allSatisfy(isIdentifierByte)
+  var previous: UInt8 = 0
+  for byte in name.utf8 {
+    let isComment = byte == UInt8(ascii: "/") && previous == byte
+    guard isIdentifierByte(byte), !isComment else { return false }
+    previous = byte
+  }
+  return previous != UInt8(ascii: ":")
 }
 
 /// Whether a byte may be part of a plain identifier.

@@ -1,6 +1,7 @@
 import QATCore
 
-/// The value of an attribute, as ONNX has them.
+/// The value of an attribute, as ONNX has them. Floats are equal where their bits are: NaN equals the
+/// same NaN, 0 differs from -0.
 public enum AttributeValue: Sendable, Hashable {
   case int(Int)
   case float(Float)
@@ -13,13 +14,27 @@ public enum AttributeValue: Sendable, Hashable {
   /// attribute message, kept as they came.
   case raw([UInt8])
 
+  public static func == (a: AttributeValue, b: AttributeValue) -> Bool {
+    switch (a, b) {
+    case (.int(let x), .int(let y)): x == y
+    case (.float(let x), .float(let y)): x.bitPattern == y.bitPattern
+    case (.string(let x), .string(let y)): x == y
+    case (.ints(let x), .ints(let y)): x == y
+    case (.floats(let x), .floats(let y)): x.map(\.bitPattern) == y.map(\.bitPattern)
+    case (.strings(let x), .strings(let y)): x == y
+    case (.tensor(let x), .tensor(let y)): x == y
+    case (.raw(let x), .raw(let y)): x == y
+    default: false
+    }
+  }
+
   public func hash(into hasher: inout Hasher) {
     switch self {
     case .int(let value): hasher.combine(value)
-    case .float(let value): hasher.combine(value)
+    case .float(let value): hasher.combine(value.bitPattern)
     case .string(let value): hasher.combine(value)
     case .ints(let value): hasher.combine(value)
-    case .floats(let value): hasher.combine(value)
+    case .floats(let value): hasher.combine(value.map(\.bitPattern))
     case .strings(let value): hasher.combine(value)
     case .tensor(let value): hasher.combine(value.shape)
     case .raw(let value): hasher.combine(value)

@@ -1,0 +1,333 @@
+import QATCore
+
+// Types, attributes and the contents of tensors.
+extension GraphParser {
+  // MARK: - Types
+
+  /// `f32[4*N,3,?]`, `f32[*]`.
+  mutating func type() throws(Diagnostic) -> TensorType {
+    let start = scanner.position
+    let name = try scanner.identifier("a type")
+    guard let element = ElementType(name: name) else {
+      throw scanner.error(
+        .unknownName, "'\(name)' is no element type", at: start,
+        hint: nameHint(name, among: ElementType.allCases.map(\.name)))
+    }
+    try scanner.expect("[")
+    if scanner.accept("*") {
+      try scanner.expect("]")
+      return TensorType(element, nil)
+    }
+    var dimensions: [Dimension] = []
+    try list(closing: "]") { parser throws(Diagnostic) in
+      guard dimensions.count < Self.highestRank else {
+        throw parser.scanner.error(.syntax, "more than \(Self.highestRank) dimensions")
+      }
+      dimensions.append(try parser.dimension())
+    }
+    return TensorType(element, Shape(dimensions))
+  }
+
+  private mutating func dimension() throws(Diagnostic) -> Dimension {
+    if scanner.accept("?") { return .unknown }
+    let start = scanner.position
+    var product: Dimension = 1
+    repeat {
+      product = product * (try factor())
+      guard !product.isUnknown else {
+        throw scanner.error(.syntax, "this dimension has more than 63 bits", at: start)
+      }
+    } while scanner.accept("*")
+    return product
+  }
+
+  private mutating func factor() throws(Diagnostic) -> Dimension {
+    let start = scanner.position
+    if scanner.isAtQuote {
+      let symbol = try scanner.quotedText()
+      guard !symbol.isEmpty else {
+        throw scanner.error(.syntax, "a symbol without a name", at: start, hint: "write ? instead")
+      }
+      return Dimension(symbol: symbol)
+    }
+    let text = try scanner.identifier("a dimension")
+    guard text.utf8.allSatisfy({ (48...57).contains($0) }) else { return Dimension(symbol: text) }
+    guard let size = Int(text) else {
+      throw scanner.error(.syntax, "this dimension has more than 63 bits", at: start)
+    }
+    return Dimension(size)
+  }
+
+  // MARK: - Attributes
+
+  /// The value of an attribute; its form says its kind.
+  mutating func attributeValue() throws(Diagnostic) -> AttributeValue {
+    if scanner.isAtQuote { return .string(try scanner.quotedText()) }
+    if scanner.accept("[") { return try attributeList(kind: nil) }
+    let start = scanner.position
+    guard let word = word() else { return try attributeNumber() }
+    switch word {
+    case "inf": return .float(.infinity)
+    case "nan": return .float(Float(bitPattern: UInt32(try nan(.f32, at: start))))
+    case "raw": return .raw(try scanner.hexBytes())
+    case "dense":
+      scanner.skipBlanks()
+      let place = scanner.position
+      let type = try type()
+      scanner.skipBlanks()
+      return .tensor(try contents(type, at: place))
+    case "ints", "floats", "strings":
+      scanner.skipBlanks()
+      try scanner.expect("[")
+      return try attributeList(kind: word)
+    default: return .string(word)
+    }
+  }
+
+  /// An identifier that begins with a letter.
+  private mutating func word() -> String? {
+    isLetter(scanner.next) ? scanner.identifier() : nil
+  }
+
+  private mutating func attributeNumber() throws(Diagnostic) -> AttributeValue {
+    if let infinity = acceptNegativeInfinity() { return .float(infinity) }
+    let number = try scanner.number()
+    guard let magnitude = number.magnitude else {
+      return .float(try finite(Float(number.text), number, "f32"))
+    }
+    return .int(try integer(magnitude, number))
+  }
+
+  private mutating func acceptNegativeInfinity() -> Float? {
+    var ahead = scanner
+    guard ahead.accept("-"), ahead.identifier() == "inf" else { return nil }
+    scanner = ahead
+    return -.infinity
+  }
+
+  private func integer(
+    _ magnitude: UInt64, _ number: TextScanner.Number
+  ) throws(Diagnostic) -> Int {
+    let pattern = ElementPatterns.pattern(magnitude, negative: number.isNegative, as: .i64)
+    guard let pattern else {
+      throw scanner.error(.syntax, "this integer has more than 64 bits", at: number.start)
+    }
+    return Int(Int64(bitPattern: pattern))
+  }
+
+  /// After the opening bracket.
+  private mutating func attributeList(kind: String?) throws(Diagnostic) -> AttributeValue {
+    let start = scanner.position
+    var ints: [Int] = [], floats: [Float] = [], strings: [String] = []
+    try list(closing: "]") { parser throws(Diagnostic) in
+      let start = parser.scanner.position
+      switch try parser.listElement() {
+      case .int(let value): ints.append(value)
+      case .float(let value): floats.append(value)
+      case .string(let value): strings.append(value)
+      default: throw parser.scanner.error(.syntax, "a list holds numbers or texts", at: start)
+      }
+    }
+    switch (kind, ints.isEmpty, floats.isEmpty, strings.isEmpty) {
+    case (nil, false, true, true), ("ints", _, true, true): return .ints(ints)
+    case (nil, true, false, true), ("floats", true, _, true): return .floats(floats)
+    case (nil, true, true, false), ("strings", true, true, _): return .strings(strings)
+    case (nil, true, true, true):
+      throw scanner.error(
+        .syntax, "an empty list of nothing", at: start,
+        hint: "say of what: ints [], floats [] or strings []")
+    default:
+      throw scanner.error(
+        .syntax, "a list whose elements are not of one kind", at: start,
+        hint: "write floats with a point: [1.0, 2.5]")
+    }
+  }
+
+  /// A number or a text; lists don't nest.
+  private mutating func listElement() throws(Diagnostic) -> AttributeValue {
+    if scanner.isAtQuote { return .string(try scanner.quotedText()) }
+    let start = scanner.position
+    guard let word = word() else { return try attributeNumber() }
+    switch word {
+    case "inf": return .float(.infinity)
+    case "nan": return .float(Float(bitPattern: UInt32(try nan(.f32, at: start))))
+    default: return .string(word)
+    }
+  }
+
+  // MARK: - Contents of tensors
+
+  /// `[1.0, 2.5]`, `hex"00ff"` or `blob("file", offset)`, for a type that was read at `start`.
+  mutating func contents(_ type: TensorType, at start: Int) throws(Diagnostic) -> AnyTensor {
+    guard let shape = type.shape?.sizes else {
+      throw scanner.error(
+        .shapeMismatch, "contents need sizes, not \(type)", at: start,
+        hint: "write every dimension as a number")
+    }
+    // Empty dimensions count as 1, so that no partial product can overflow later.
+    var product = 64
+    for size in shape {
+      let (next, overflow) = product.multipliedReportingOverflow(by: max(size, 1))
+      guard !overflow else {
+        throw scanner.error(.shapeMismatch, "\(type) is larger than any memory", at: start)
+      }
+      product = next
+    }
+    let place = scanner.position
+    let storage = try storage(type.element, count: shape.reduce(1, *), type)
+    guard storage.byteCount == type.element.byteCount(shape.reduce(1, *)) else {
+      throw scanner.error(
+        .shapeMismatch, "\(storage.byteCount) bytes for \(type)", at: place)
+    }
+    return AnyTensor(type.element, shape: shape, storage: storage)
+  }
+
+  private mutating func storage(
+    _ element: ElementType, count: Int, _ type: TensorType
+  ) throws(Diagnostic) -> TensorStorage {
+    let start = scanner.position
+    if scanner.accept("[") { return try elements(element, count: count, type) }
+    switch scanner.identifier() {
+    case "hex": return TensorStorage(bytes: try scanner.hexBytes())
+    case "blob": return try blob(element.byteCount(count), at: start)
+    case "dense":
+      throw scanner.error(
+        .syntax, "the contents are left out of this text: it was printed for reading", at: start,
+        hint: "print with the contents in the text or in a side file")
+    default:
+      throw scanner.error(
+        .syntax, "expected the contents of a tensor", at: start,
+        hint: #"write [1.0, 2.5], hex"00ff" or blob("file", 0)"#)
+    }
+  }
+
+  private mutating func blob(_ byteCount: Int, at start: Int) throws(Diagnostic) -> TensorStorage {
+    try scanner.expect("(")
+    let name = try scanner.quotedText()
+    try scanner.expect(",")
+    scanner.skipBlanks()
+    let number = try scanner.number()
+    guard let magnitude = number.magnitude else {
+      throw scanner.error(.syntax, "an offset is an integer", at: number.start)
+    }
+    let offset = try integer(magnitude, number)
+    try scanner.expect(")")
+    let storage: TensorStorage
+    do throws(Diagnostic) {
+      storage = try blobs.storage(of: name, offset: offset, byteCount: byteCount)
+    } catch { throw error.at(scanner.place(of: start)) }
+    return storage
+  }
+
+  /// After the opening bracket.
+  private mutating func elements(
+    _ element: ElementType, count: Int, _ type: TensorType
+  ) throws(Diagnostic) -> TensorStorage {
+    let start = scanner.position
+    var patterns = ElementPatterns(element)
+    var index = 0
+    try list(closing: "]") { parser throws(Diagnostic) in
+      guard index < count, element != .string else {
+        throw parser.scanner.error(.shapeMismatch, "more elements than \(type) has")
+      }
+      patterns.append(try parser.elementPattern(element), at: index)
+      index += 1
+    }
+    guard index == count || element == .string else {
+      throw scanner.error(.shapeMismatch, "\(index) elements for \(type)", at: start)
+    }
+    return TensorStorage(bytes: patterns.bytes)
+  }
+
+  /// The bits of the next element.
+  private mutating func elementPattern(_ element: ElementType) throws(Diagnostic) -> UInt64 {
+    let start = scanner.position
+    if element.isFloatingPoint {
+      if let infinity = acceptNegativeInfinity() {
+        return try pattern(Double(infinity), element, at: start)
+      }
+      switch word() {
+      case "inf": return try pattern(.infinity, element, at: start)
+      case "nan": return try nan(element, at: start)
+      case nil: break
+      default: throw scanner.error(.syntax, "expected a number", at: start)
+      }
+      return try floatPattern(try scanner.number(), element)
+    }
+    if element == .bool {
+      switch scanner.identifier() {
+      case "true": return 1
+      case "false": return 0
+      default: throw scanner.error(.syntax, "expected true or false", at: start)
+      }
+    }
+    let number = try scanner.number()
+    guard let magnitude = number.magnitude,
+      let pattern = ElementPatterns.pattern(magnitude, negative: number.isNegative, as: element)
+    else {
+      throw scanner.error(.invalidData, "this number is no \(element.name)", at: start)
+    }
+    return pattern
+  }
+
+  /// The nearest number of the type.
+  private func floatPattern(
+    _ number: TextScanner.Number, _ element: ElementType
+  ) throws(Diagnostic) -> UInt64 {
+    let text = number.magnitude.map { (number.isNegative ? "-" : "") + String($0) } ?? number.text
+    if element == .f64 { return try finite(Double(text), number, "f64").bitPattern }
+    let value = try finite(Float(text), number, element.name)
+    guard let format = NarrowFloat(element) else { return UInt64(value.bitPattern) }
+    let pattern = format.encode(value)
+    _ = try finite(format.decode(pattern), number, element.name)
+    return UInt64(pattern)
+  }
+
+  private func finite<Value: BinaryFloatingPoint>(
+    _ value: Value?, _ number: TextScanner.Number, _ type: String
+  ) throws(Diagnostic) -> Value {
+    guard let value, value.isFinite else {
+      throw scanner.error(.invalidData, "this number is too large for \(type)", at: number.start)
+    }
+    return value
+  }
+
+  /// The bits of an infinity.
+  private func pattern(
+    _ infinity: Double, _ element: ElementType, at start: Int
+  ) throws(Diagnostic) -> UInt64 {
+    if element == .f64 { return infinity.bitPattern }
+    guard let format = NarrowFloat(element) else { return UInt64(Float(infinity).bitPattern) }
+    let pattern = format.encode(Float(infinity))
+    guard format.decode(pattern).isInfinite else {
+      throw scanner.error(.invalidData, "\(element.name) has no infinity", at: start)
+    }
+    return UInt64(pattern)
+  }
+
+  /// After `nan`: its bits in parentheses, or the usual one.
+  private mutating func nan(_ element: ElementType, at start: Int) throws(Diagnostic) -> UInt64 {
+    let format = NarrowFloat(element)
+    guard scanner.accept("(") else {
+      if element == .f64 { return Double.nan.bitPattern }
+      return format.map { UInt64($0.encode(.nan)) } ?? UInt64(Float.nan.bitPattern)
+    }
+    let isHexadecimal = scanner.accept("0") && scanner.accept("x")
+    guard isHexadecimal, let bits = scanner.hexadecimal(atMost: element.bitWidth / 4),
+      scanner.accept(")")
+    else {
+      throw scanner.error(
+        .syntax, "expected the bits of a NaN", at: start, hint: "for example nan(0x7fc00000)")
+    }
+    let isNaN =
+      switch element {
+      case .f64: Double(bitPattern: bits).isNaN
+      case .f32: Float(bitPattern: UInt32(bits)).isNaN
+      default: format?.decode(Int(bits)).isNaN ?? false
+      }
+    guard isNaN else {
+      throw scanner.error(.invalidData, "these bits are no NaN of \(element.name)", at: start)
+    }
+    return bits
+  }
+}

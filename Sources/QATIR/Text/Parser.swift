@@ -1,0 +1,435 @@
+import QATCore
+
+/// Reads the text form `.qir`: see `Printer` for how it looks.
+///
+/// Beyond what is printed it takes comments (`// …`), a line break inside parentheses, brackets and
+/// braces, and leaves out what inference finds: the result types of an operation that the registry
+/// knows. Types that are written are checked against the inferred ones.
+public struct Parser: Sendable {
+  private let registry: OpRegistry
+  private let blobs: any BlobSource
+
+  /// - Parameters:
+  ///   - registry: names that it knows become its operations, all others opaque ones.
+  ///   - blobs: where contents that the text only refers to come from.
+  public init(registry: OpRegistry = .builtin, blobs: any BlobSource = InMemoryBlobs()) {
+    self.registry = registry
+    self.blobs = blobs
+  }
+
+  /// The graph that a text describes. O(n).
+  ///
+  /// - Parameter fileName: what the places of diagnostics begin with.
+  /// - Throws: the first mistake, with its line and column.
+  public func graph(from text: String, fileName: String = "text") throws(Diagnostic) -> Graph {
+    var parser = GraphParser(
+      scanner: TextScanner(text, fileName: fileName), registry: registry, blobs: blobs)
+    return try parser.parse()
+  }
+}
+
+extension Graph {
+  /// Reads the text form `.qir`: see `Parser`.
+  public init(
+    text: String, registry: OpRegistry = .builtin, blobs: any BlobSource = InMemoryBlobs(),
+    fileName: String = "text"
+  ) throws(Diagnostic) {
+    self = try Parser(registry: registry, blobs: blobs).graph(from: text, fileName: fileName)
+  }
+}
+
+/// One run of the parser.
+struct GraphParser {
+  static let highestRank = 1024
+
+  var scanner: TextScanner
+  let registry: OpRegistry
+  let blobs: any BlobSource
+  private var graph = Graph(name: "")
+
+  init(scanner: TextScanner, registry: OpRegistry, blobs: any BlobSource) {
+    self.scanner = scanner
+    self.registry = registry
+    self.blobs = blobs
+  }
+
+  mutating func parse() throws(Diagnostic) -> Graph {
+    let outputs = try header()
+    while true {
+      scanner.skipLines()
+      if scanner.accept("}") { break }
+      try statement()
+      try scanner.endStatement()
+    }
+    scanner.skipLines()
+    guard scanner.isAtEnd else { throw scanner.unexpected("the end of the text") }
+    try setOutputs(outputs)
+    return graph
+  }
+
+  // MARK: - The signature
+
+  /// `%x: f32[N]` and where it stands.
+  private struct Declaration {
+    let name: String
+    let type: TensorType
+    let start: Int
+    let typeStart: Int
+  }
+
+  /// `graph @name(inputs) -> (outputs) {`; returns the outputs, which no statement has made yet.
+  private mutating func header() throws(Diagnostic) -> [Declaration] {
+    scanner.skipLines()
+    let start = scanner.position
+    guard scanner.identifier() == "graph" else {
+      throw scanner.error(.syntax, "expected 'graph'", at: start, hint: "graph @name(…) -> (…) { … }")
+    }
+    scanner.skipBlanks()
+    try scanner.expect("@")
+    graph.name = try scanner.name("the name of the graph")
+    scanner.skipBlanks()
+    try scanner.expect("(")
+    for input in try declarations() {
+      try checkIsFree(input.name, at: input.start)
+      graph.addInput(input.name, input.type)
+    }
+    scanner.skipBlanks()
+    try scanner.expectArrow()
+    scanner.skipBlanks()
+    try scanner.expect("(")
+    let outputs = try declarations()
+    scanner.skipBlanks()
+    try scanner.expect("{")
+    return outputs
+  }
+
+  private mutating func declarations() throws(Diagnostic) -> [Declaration] {
+    var result: [Declaration] = []
+    try list(closing: ")") { parser throws(Diagnostic) in
+      result.append(try parser.declaration())
+    }
+    return result
+  }
+
+  private mutating func declaration() throws(Diagnostic) -> Declaration {
+    let start = scanner.position
+    let name = try valueName()
+    scanner.skipBlanks()
+    try scanner.expect(":")
+    scanner.skipBlanks()
+    let typeStart = scanner.position
+    return Declaration(name: name, type: try type(), start: start, typeStart: typeStart)
+  }
+
+  private mutating func setOutputs(_ outputs: [Declaration]) throws(Diagnostic) {
+    var values: [ValueID] = []
+    for output in outputs {
+      let value = try value(output.name, at: output.start)
+      guard graph[value].type == output.type else {
+        throw scanner.error(
+          .typeMismatch, "output '\(output.name)' is \(graph[value].type), not \(output.type)",
+          at: output.typeStart)
+      }
+      values.append(value)
+    }
+    graph.setOutputs(values)
+  }
+
+  // MARK: - Statements
+
+  private mutating func statement() throws(Diagnostic) {
+    let start = scanner.position
+    if scanner.next == UInt8(ascii: "%") { return try node(start, results: try results()) }
+    if scanner.isAtQuote { return try node(start, results: []) }
+    let word = try scanner.identifier("a statement")
+    scanner.skipBlanks()
+    switch word {
+    case "_": return try node(start, results: try results(afterAbsent: true))
+    case "constant" where scanner.next == UInt8(ascii: "%"):
+      let (name, tensor) = try parameter()
+      graph.addConstant(name, tensor)
+    case "variable" where scanner.next == UInt8(ascii: "%"):
+      let (name, tensor) = try parameter()
+      graph.addVariable(name, tensor)
+    case "metadata" where scanner.next == UInt8(ascii: "{"):
+      let notes = try notes(opening: "{", closing: "}")
+      graph.metadata.merge(notes) { $1 }
+    default: try node(start, operation: OpName(word), results: [])
+    }
+  }
+
+  /// `%w: f32[2] = [1.0, 2.5]`.
+  private mutating func parameter() throws(Diagnostic) -> (String, AnyTensor) {
+    let declaration = try declaration()
+    try checkIsFree(declaration.name, at: declaration.start)
+    scanner.skipBlanks()
+    try scanner.expect("=")
+    scanner.skipBlanks()
+    return (declaration.name, try contents(declaration.type, at: declaration.typeStart))
+  }
+
+  /// `"key" = "value"` pairs, the keys plain or quoted.
+  private mutating func notes(
+    opening: Unicode.Scalar, closing: Unicode.Scalar
+  ) throws(Diagnostic) -> [String: String] {
+    var notes: [String: String] = [:]
+    try scanner.expect(opening)
+    try list(closing: closing) { parser throws(Diagnostic) in
+      let start = parser.scanner.position
+      let key = try parser.scanner.name("a key")
+      parser.scanner.skipBlanks()
+      try parser.scanner.expect("=")
+      parser.scanner.skipBlanks()
+      let value = try parser.scanner.quotedText()
+      guard notes.updateValue(value, forKey: key) == nil else {
+        throw parser.scanner.error(.syntax, "the key '\(key)' occurs twice", at: start)
+      }
+    }
+    return notes
+  }
+
+  // MARK: - Nodes
+
+  /// A result as written; `nil` where it is absent.
+  private struct ResultName {
+    let name: String?
+    let start: Int
+  }
+
+  /// `%a, _ =`; or what follows where the first one is absent and has been read.
+  private mutating func results(afterAbsent: Bool = false) throws(Diagnostic) -> [ResultName] {
+    var results: [ResultName] = []
+    var names: Set<String> = []
+    if afterAbsent { results.append(ResultName(name: nil, start: scanner.position)) }
+    if !afterAbsent || scanner.accept(",") {
+      repeat {
+        scanner.skipLines()
+        let start = scanner.position
+        let name = try optionalValueName()
+        if let name {
+          try checkIsFree(name, at: start)
+          guard names.insert(name).inserted else {
+            throw scanner.error(.invalidGraph, "%\(Printer.name(name)) is defined twice", at: start)
+          }
+        }
+        results.append(ResultName(name: name, start: start))
+        scanner.skipBlanks()
+      } while scanner.accept(",")
+    }
+    scanner.skipBlanks()
+    try scanner.expect("=")
+    scanner.skipBlanks()
+    return results
+  }
+
+  /// From the operation's name on.
+  private mutating func node(_ start: Int, results: [ResultName]) throws(Diagnostic) {
+    let name: OpName
+    if scanner.isAtQuote {
+      let domain = try scanner.quotedText()
+      try scanner.expect(".")
+      name = OpName(domain: domain, type: try scanner.quotedText())
+    } else {
+      name = OpName(try scanner.identifier("an operation"))
+    }
+    try node(start, operation: name, results: results)
+  }
+
+  /// After the operation's name.
+  private mutating func node(
+    _ start: Int, operation name: OpName, results: [ResultName]
+  ) throws(Diagnostic) {
+    scanner.skipBlanks()
+    try scanner.expect("(")
+    let operands = try operands()
+    let op = try operation(name, start)
+    let types = try resultTypes(of: op, operands, results, at: start)
+    let suffix = try suffix()
+    let nodeName = suffix.name ?? results.lazy.compactMap(\.name).first ?? ""
+    guard nodeName.isEmpty || graph.node(named: nodeName) == nil else {
+      throw scanner.error(
+        .invalidGraph, "there is another node '\(nodeName)'", at: start,
+        hint: #"give this one a name of its own: name("…")"#)
+    }
+    graph.insertNode(
+      op, operands, name: nodeName, results: results.map(\.name), types: types,
+      origins: suffix.origins, metadata: suffix.notes)
+  }
+
+  private mutating func operands() throws(Diagnostic) -> [ValueID?] {
+    var operands: [ValueID?] = []
+    try list(closing: ")") { parser throws(Diagnostic) in
+      let start = parser.scanner.position
+      let name = try parser.optionalValueName()
+      if let name { operands.append(try parser.value(name, at: start)) } else { operands.append(nil) }
+    }
+    return operands
+  }
+
+  /// The operation with the attributes that follow in braces.
+  private mutating func operation(_ name: OpName, _ start: Int) throws(Diagnostic) -> any Operation {
+    var attributes: [(name: String, value: AttributeValue)] = []
+    var starts: [Int] = []
+    scanner.skipBlanks()
+    if scanner.accept("{") {
+      var names: Set<String> = []
+      try list(closing: "}") { parser throws(Diagnostic) in
+        let start = parser.scanner.position
+        let name = try parser.scanner.name("an attribute")
+        guard names.insert(name).inserted else {
+          throw parser.scanner.error(.syntax, "attribute '\(name)' occurs twice", at: start)
+        }
+        parser.scanner.skipBlanks()
+        try parser.scanner.expect("=")
+        parser.scanner.skipBlanks()
+        attributes.append((name, try parser.attributeValue()))
+        starts.append(start)
+      }
+    }
+    do throws(Diagnostic) { return try registry.operation(name, attributes: attributes) } catch {
+      throw error.at(scanner.place(of: culprit(name, attributes, starts) ?? start))
+    }
+  }
+
+  /// Where the attribute stands that the operation refuses.
+  private func culprit(
+    _ name: OpName, _ attributes: [(name: String, value: AttributeValue)], _ starts: [Int]
+  ) -> Int? {
+    for (attribute, start) in zip(attributes, starts) {
+      do throws(Diagnostic) { _ = try registry.operation(name, attributes: [attribute]) } catch {
+        return start
+      }
+    }
+    return nil
+  }
+
+  /// The types that are written, which must agree with the inferred ones.
+  private mutating func resultTypes(
+    of op: any Operation, _ operands: [ValueID?], _ results: [ResultName], at start: Int
+  ) throws(Diagnostic) -> [TensorType] {
+    var inferred: [TensorType]
+    do throws(Diagnostic) {
+      inferred = try graph.inferredTypes(of: op, operands, resultCount: results.count)
+    } catch {
+      throw error.at(scanner.place(of: start))
+    }
+    scanner.skipBlanks()
+    guard scanner.accept(":") else {
+      guard op is Opaque, !results.isEmpty else { return inferred }
+      throw scanner.error(
+        .unknownName, "nothing defines the operation \(op.name): its results need types", at: start,
+        hint: nearHint(op.name.description, registry.names.map(\.description)))
+    }
+    for (index, result) in results.enumerated() {
+      if index > 0 {
+        scanner.skipBlanks()
+        try scanner.expect(",")
+      }
+      scanner.skipBlanks()
+      let typeStart = scanner.position
+      if result.name == nil {
+        guard scanner.identifier() == "_" else {
+          throw scanner.error(.syntax, "an absent result has the type '_'", at: typeStart)
+        }
+        continue
+      }
+      let written = try type()
+      guard op is Opaque || written.isCompatible(with: inferred[index]) else {
+        throw scanner.error(
+          .typeMismatch,
+          "\(op.name) makes %\(Printer.name(result.name ?? "")) \(inferred[index]), not \(written)",
+          at: typeStart)
+      }
+      inferred[index] = written
+    }
+    return inferred
+  }
+
+  private struct Suffix {
+    var name: String?
+    var origins: [String] = []
+    var notes: [String: String] = [:]
+  }
+
+  /// `name("conv1") from("a", "b") note("key" = "value")`, each at most once.
+  private mutating func suffix() throws(Diagnostic) -> Suffix {
+    var suffix = Suffix()
+    var seen: Set<String> = []
+    while true {
+      scanner.skipBlanks()
+      let start = scanner.position
+      guard let word = scanner.identifier() else { return suffix }
+      guard seen.insert(word).inserted else {
+        throw scanner.error(.syntax, "'\(word)' occurs twice", at: start)
+      }
+      switch word {
+      case "name":
+        try scanner.expect("(")
+        suffix.name = try scanner.quotedText()
+        try scanner.expect(")")
+      case "from":
+        try scanner.expect("(")
+        try list(closing: ")") { parser throws(Diagnostic) in
+          suffix.origins.append(try parser.scanner.quotedText())
+        }
+      case "note": suffix.notes = try notes(opening: "(", closing: ")")
+      default:
+        throw scanner.error(
+          .syntax, "expected the end of the line, found \(quoted(word))", at: start,
+          hint: "after the types stand name(…), from(…) and note(…)")
+      }
+    }
+  }
+
+  // MARK: - Values
+
+  private mutating func valueName() throws(Diagnostic) -> String {
+    guard scanner.next == UInt8(ascii: "%") else { throw scanner.unexpected("a value (%name)") }
+    try scanner.expect("%")
+    return try scanner.name("a name after '%'")
+  }
+
+  /// `%name`, or `_` for a value that is absent.
+  private mutating func optionalValueName() throws(Diagnostic) -> String? {
+    let start = scanner.position
+    guard scanner.next == UInt8(ascii: "_") else { return try valueName() }
+    guard scanner.identifier() == "_" else {
+      throw scanner.error(.syntax, "expected a value (%name) or '_'", at: start)
+    }
+    return nil
+  }
+
+  private func value(_ name: String, at start: Int) throws(Diagnostic) -> ValueID {
+    if let value = graph.value(named: name) { return value }
+    let known = graph.allValues.map { graph[$0].name }
+    throw scanner.error(
+      .unknownName, "nothing above defines %\(Printer.name(name))", at: start,
+      hint: nearHint(name, known))
+  }
+
+  private func checkIsFree(_ name: String, at start: Int) throws(Diagnostic) {
+    guard graph.value(named: name) == nil else {
+      throw scanner.error(.invalidGraph, "%\(Printer.name(name)) is defined twice", at: start)
+    }
+  }
+
+  /// The nearest names alone: a graph has too many to list.
+  private func nearHint(_ name: String, _ known: [String]) -> String? {
+    nearestNames(to: name, among: known).isEmpty ? nil : nameHint(name, among: known)
+  }
+
+  /// Elements between commas, after the opening and with the closing bracket.
+  mutating func list(
+    closing: Unicode.Scalar, _ element: (inout Self) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) {
+    scanner.skipLines()
+    if scanner.accept(closing) { return }
+    while true {
+      try element(&self)
+      scanner.skipLines()
+      if scanner.accept(closing) { return }
+      guard scanner.accept(",") else { throw scanner.unexpected("',' or '\(closing)'") }
+      scanner.skipLines()
+    }
+  }
+}
