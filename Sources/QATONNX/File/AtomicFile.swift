@@ -54,9 +54,8 @@ public enum AtomicFile {
     for piece in message.pieces {
       switch piece {
       case .bytes(let bytes):
-        try bytes.withUnsafeBytes { buffer throws(Diagnostic) in
-          try unsafe send(buffer, to: descriptor, path)
-        }
+        let storage = TensorStorage(bytes: bytes)
+        try storage.withBytes { buffer throws(Diagnostic) in try unsafe send(buffer, to: descriptor, path) }
       case .storage(let storage):
         try storage.withBytes { buffer throws(Diagnostic) in try unsafe send(buffer, to: descriptor, path) }
       }

@@ -170,7 +170,8 @@ struct ModelReader {
       } else { value = floats.isEmpty ? nil : .floats(decodeFloats(floats)) }
     default: value = nil
     }
-    node.attributes.append((name, try value ?? .raw(parent.bytes(outer, "attribute"))))
+    let kept = try parent.bytes(outer, "attribute")
+    node.attributes.append((name, value ?? .raw(kept)))
   }
 
   private func decodeFloats(_ bytes: [UInt8]) -> [Float] {
@@ -192,7 +193,8 @@ struct ModelReader {
   private func type(_ message: WireReader) throws(Diagnostic) -> TensorType? {
     var wire = message
     var result: TensorType?
-    while let field = try wire.next() where field.number == 1 {
+    while let field = try wire.next() {
+      guard field.number == 1 else { continue }
       var inner = try wire.message(field, "tensor_type")
       var element: ElementType?
       var shape: Shape?
