@@ -56,9 +56,10 @@ extension Graph {
     if let constant = known.constant {
       return constant.elementCount <= 64 ? constant.integers?.map { Dimension(signed: $0) } : nil
     }
-    guard let producer = known.producer, let op = self[producer].op as? any ShapeArithmetic else {
-      return nil
-    }
+    // Shape arithmetic speaks of the first result only.
+    guard case .result(let producer, 0) = known.definition,
+      let op = self[producer].op as? any ShapeArithmetic
+    else { return nil }
     let node = self[producer]
     let operands = Operands(
       node.operands.map { id in
