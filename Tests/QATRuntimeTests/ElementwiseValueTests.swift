@@ -90,7 +90,8 @@ struct ElementwiseValueTests {
 struct ElementwiseRuleTests {
   @Test("integer arithmetic wraps, truncates and refuses a division by 0")
   func integers() throws {
-    let a = AnyTensor(shape: [3], [Int8(100), -128, -7]), b = AnyTensor(shape: [3], [Int8(100), -1, 2])
+    let a = AnyTensor(shape: [3], [Int8(100), -128, -7])
+    let b = AnyTensor(shape: [3], [Int8(100), -1, 2])
     #expect(try evaluate(Add(), [a, b])[0] == AnyTensor(shape: [3], [Int8(-56), 127, -5]))
     #expect(try evaluate(Div(), [a, b])[0] == AnyTensor(shape: [3], [Int8(1), -128, -3]))
     #expect(throws: Diagnostic.self) { try evaluate(Div(), [a, AnyTensor(Int8(0))]) }
@@ -123,7 +124,8 @@ struct ElementwiseRuleTests {
     #expect(
       try evaluate(Cast(to: .i8), [x])[0] == AnyTensor(shape: [5], [Int8(-1), 127, 0, -128, 0]))
     #expect(
-      try evaluate(Cast(to: .bool), [x])[0] == AnyTensor(shape: [5], [true, true, true, true, true]))
+      try evaluate(Cast(to: .bool), [x])[0]
+        == AnyTensor(shape: [5], [true, true, true, true, true]))
     #expect(try evaluate(Cast(to: .i8), [AnyTensor(Int16(200))])[0] == AnyTensor(Int8(-56)))
     #expect(try evaluate(Cast(to: .i64), [AnyTensor(Float(1e30))])[0] == AnyTensor(Int64.max))
     #expect(try evaluate(Cast(to: .f32), [AnyTensor(true)])[0] == AnyTensor(Float(1)))
