@@ -1,6 +1,8 @@
 import QATCore
 
-/// The gradient of `AveragePool`: `dy`, divided by the number of elements its window counts, goes to each.
+/// The gradient of `AveragePool`.
+///
+/// `dy`, divided by the number of elements its window counts, goes to each.
 ///
 /// - Operands: `dy` float, shaped like the result; `x` float[N, C, spatial...], the input.
 /// - Result: the type of `x`.

@@ -21,7 +21,8 @@ public struct Concat: Operation, ShapeArithmetic {
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let shapes = operands.all.compactMap { $0?.type.knownShape }
-    guard let first = shapes.first, let element = operands.all.compactMap({ $0 }).first?.type.element
+    guard let first = shapes.first,
+      let element = operands.all.compactMap({ $0 }).first?.type.element
     else { throw Diagnostic(.invalidOperand, "Concat needs an operand") }
     guard storedAxis != nil else { throw Diagnostic(.invalidAttribute, "Concat needs 'axis'") }
     let axis = try checkedAxis(axis, rank: first.rank)
@@ -49,7 +50,8 @@ public struct Concat: Operation, ShapeArithmetic {
   public func dimensions(_ operands: Operands) -> [Dimension]? {
     var result: [Dimension] = []
     for index in operands.all.indices {
-      guard let part = operands.dimensions(index) ?? operands.optional(index).flatMap(unknownElements)
+      guard
+        let part = operands.dimensions(index) ?? operands.optional(index).flatMap(unknownElements)
       else { return nil }
       result += part
     }

@@ -2,11 +2,13 @@ import QATCore
 
 /// Convolution (cross-correlation) over any number of spatial axes.
 ///
-///     y[n, m, o] = b[m] + sum over c, k of x[n, g*C/group + c, o*stride - pad + k*dilation] * w[m, c, k]
+///     y[n, m, o] = b[m] + sum over c, k of x[n, g*C/group + c, i] * w[m, c, k]
+///     i = o*stride - pad + k*dilation
 ///
 /// where g is the group of channel m and positions outside x count as 0.
 ///
-/// - Operands: `x` float[N, C, spatial...]; `w` float[M, C/group, kernel...]; `b` float[M], optional.
+/// - Operands: `x` float[N, C, spatial...]; `w` float[M, C/group, kernel...]; `b` float[M],
+///   optional.
 /// - Result: float[N, M, spatial...].
 /// - Attributes: `auto_pad`, `dilations`, `group`, `kernel_shape`, `pads`, `strides`.
 public struct Conv: Operation {
@@ -29,7 +31,8 @@ public struct Conv: Operation {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, w = operands[1].knownShape
+    let x = operands[0].knownShape
+    let w = operands[1].knownShape
     try checkConvolutionRanks(x, w)
     try checkGroup(group, channels: x[1], weights: w)
     if let input = x[1].size, let weights = w[1].size, input != weights * group {
@@ -86,7 +89,9 @@ extension Conv: Differentiable {
   public func gradients(
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
-    let dy = call.seed, x = call.operand(0), w = call.operand(1)
+    let dy = call.seed
+    let x = call.operand(0)
+    let w = call.operand(1)
     return [
       call.needs(0) ? builder.emit(ConvInputGradient(window, group: group), [dy, w, x]) : nil,
       call.needs(1) ? builder.emit(ConvWeightGradient(window, group: group), [dy, x, w]) : nil,

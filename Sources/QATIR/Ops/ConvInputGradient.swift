@@ -2,9 +2,11 @@ import QATCore
 
 /// The gradient of `Conv` with respect to its input.
 ///
-///     dx[n, c, i] = sum of dy[n, m, o] * w[m, c, k] over all m, o, k with i = o*stride - pad + k*dilation
+///     dx[n, c, i] = sum of dy[n, m, o] * w[m, c, k]
+///     over all m, o, k with i = o*stride - pad + k*dilation
 ///
-/// - Operands: `dy` float[N, M, ...]; `w` float[M, C/group, kernel...]; `x`, the input, for its shape.
+/// - Operands: `dy` float[N, M, ...]; `w` float[M, C/group, kernel...]; `x`, the input, for its
+///   shape.
 /// - Result: the type of `x`.
 /// - Attributes: those of `Conv`.
 public struct ConvInputGradient: Operation {

@@ -2,9 +2,11 @@ import QATCore
 
 /// Transposed convolution: what `Conv` with the same attributes does to gradients of its input.
 ///
-///     y[n, m, o*stride - pad + k*dilation] += x[n, c, o] * w[c, m, k]   (within a group), then + b[m]
+///     y[n, m, o*stride - pad + k*dilation] += x[n, c, o] * w[c, m, k]   (within a group)
+///     y[n, m, ...] += b[m]
 ///
-/// - Operands: `x` float[N, C, spatial...]; `w` float[C, M/group, kernel...]; `b` float[M], optional.
+/// - Operands: `x` float[N, C, spatial...]; `w` float[C, M/group, kernel...]; `b` float[M],
+///   optional.
 /// - Result: float[N, M, spatial...], of the size
 ///   `stride*(in - 1) + output_padding + (kernel - 1)*dilation + 1 - pads` or `output_shape`.
 /// - Attributes: those of `Conv`, `output_padding`, `output_shape` (which then sets the padding).
@@ -36,7 +38,8 @@ public struct ConvTranspose: Operation {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, w = operands[1].knownShape
+    let x = operands[0].knownShape
+    let w = operands[1].knownShape
     try checkConvolutionRanks(x, w)
     try checkGroup(group, channels: x[1], weights: w)
     if let input = x[1].size, let weights = w[0].size, input != weights {
@@ -58,7 +61,9 @@ extension ConvTranspose: Differentiable {
   public func gradients(
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
-    let dy = call.seed, x = call.operand(0), w = call.operand(1)
+    let dy = call.seed
+    let x = call.operand(0)
+    let w = call.operand(1)
     return [
       call.needs(0) ? builder.emit(ConvTransposeInputGradient(self), [dy, w, x]) : nil,
       call.needs(1) ? builder.emit(ConvTransposeWeightGradient(self), [dy, x, w]) : nil,

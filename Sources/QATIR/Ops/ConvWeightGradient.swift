@@ -2,7 +2,8 @@ import QATCore
 
 /// The gradient of `Conv` with respect to its weights.
 ///
-///     dw[m, c, k] = sum over n, o of dy[n, m, o] * x[n, g*C/group + c, o*stride - pad + k*dilation]
+///     dw[m, c, k] = sum over n, o of dy[n, m, o] * x[n, g*C/group + c, i]
+///     i = o*stride - pad + k*dilation
 ///
 /// - Operands: `dy` float[N, M, ...]; `x` float[N, C, ...]; `w`, the weights, for their shape.
 /// - Result: the type of `w`.

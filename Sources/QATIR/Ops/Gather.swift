@@ -18,7 +18,8 @@ public struct Gather: Operation, ShapeArithmetic {
   public init(axis: Int) { self.axis = axis }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, axis = try checkedAxis(axis, rank: x.rank)
+    let x = operands[0].knownShape
+    let axis = try checkedAxis(axis, rank: x.rank)
     if let size = x[axis].size, let indices = operands.integers(1),
       let wrong = indices.first(where: { !(-size..<max(size, 0)).contains($0) })
     {

@@ -4,9 +4,9 @@ import QATCore
 ///
 ///     y = alpha * A * B + beta * c,   A = a or its transpose, B = b or its transpose
 ///
-/// - Operands: `a` [M, K] ([K, M] where `transA`); `b` [K, N] ([N, K] where `transB`); `c`, optional,
-///   which broadcasts to [M, N]. Float, or 32- and 64-bit integers (with whole `alpha` and `beta`,
-///   modulo 2^32 or 2^64).
+/// - Operands: `a` [M, K] ([K, M] where `transA`); `b` [K, N] ([N, K] where `transB`); `c`,
+///   optional, which broadcasts to [M, N]. Float, or 32- and 64-bit integers (with whole `alpha`
+///   and `beta`, modulo 2^32 or 2^64).
 /// - Result: [M, N].
 public struct Gemm: Operation {
   public static let name: OpName = "Gemm"
@@ -33,13 +33,15 @@ public struct Gemm: Operation {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let a = operands[0].knownShape, b = operands[1].knownShape
+    let a = operands[0].knownShape
+    let b = operands[1].knownShape
     for (name, shape) in [("a", a), ("b", b)] where shape.rank != 2 {
       throw Diagnostic(
         .shapeMismatch, "\(name) has shape \(shape), expected a matrix",
         hint: "insert a Flatten, or use MatMul")
     }
-    let inner = transA ? a[0] : a[1], other = transB ? b[1] : b[0]
+    let inner = transA ? a[0] : a[1]
+    let other = transB ? b[1] : b[0]
     if let x = inner.size, let y = other.size, x != y {
       throw Diagnostic(
         .shapeMismatch,
@@ -73,7 +75,9 @@ extension Gemm: Differentiable {
   public func gradients(
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
-    let dy = call.seed, a = call.operand(0), b = call.operand(1)
+    let dy = call.seed
+    let a = call.operand(0)
+    let b = call.operand(1)
     func product(_ x: ValueID, _ transX: Bool, _ y: ValueID, _ transY: Bool) -> ValueID {
       builder.emit(Gemm(alpha: alpha, transA: transX, transB: transY), [x, y])
     }
@@ -82,8 +86,7 @@ extension Gemm: Differentiable {
     let db =
       !call.needs(1) ? nil : transB ? product(dy, true, a, transA) : product(a, !transA, dy, false)
     guard call.needs(2) else { return [da, db, nil] }
-    let dc = builder.emit(ReduceLike(), [dy, call.operand(2)])
-    if beta == 1 { return [da, db, dc] }
-    return [da, db, builder.emit(Mul(), [dc, builder.scalar(Double(beta), like: dc)])]
+    let dc = builder.reduce(dy, like: call.operand(2))
+    return [da, db, beta == 1 ? dc : builder.multiply(dc, by: Double(beta))]
   }
 }

@@ -1,6 +1,7 @@
 import QATCore
 
-/// The gradient of `GlobalMaxPool`: `dy` goes to the largest element of its channel, the first of equals.
+/// The gradient of `GlobalMaxPool`: `dy` goes to the largest element of its channel, the first of
+/// equals.
 ///
 /// - Operands: `dy` float[N, C, 1...]; `x` float[N, C, spatial...], the input.
 /// - Result: the type of `x`.

@@ -26,7 +26,8 @@ public func matMulShape(_ a: Shape, _ b: Shape) throws(Diagnostic) -> Shape {
       .shapeMismatch, "a \(a) and b \(b): a scalar can't be multiplied as a matrix",
       hint: "use Mul")
   }
-  let inner = a[a.rank - 1], other = b[max(b.rank - 2, 0)]
+  let inner = a[a.rank - 1]
+  let other = b[max(b.rank - 2, 0)]
   if let x = inner.size, let y = other.size, x != y {
     throw Diagnostic(
       .shapeMismatch, "a \(a) and b \(b) can't be multiplied: \(x) columns against \(y) rows",
@@ -44,9 +45,13 @@ extension MatMul: Differentiable {
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
     // Vectors become matrices first, so that one rule serves all: da = dy bᵀ, db = aᵀ dy.
-    let a = call.operand(0), b = call.operand(1)
-    let rankA = try rank(of: a, builder), rankB = try rank(of: b, builder)
-    var dy = call.seed, matrixA = a, matrixB = b
+    let a = call.operand(0)
+    let b = call.operand(1)
+    let rankA = try rank(of: a, builder)
+    let rankB = try rank(of: b, builder)
+    var dy = call.seed
+    var matrixA = a
+    var matrixB = b
     if rankB == 1 {
       dy = builder.emit(Unsqueeze(), [dy, builder.integers([-1])])
       matrixB = builder.emit(Unsqueeze(), [b, builder.integers([1])])
@@ -56,10 +61,11 @@ extension MatMul: Differentiable {
       matrixA = builder.emit(Unsqueeze(), [a, builder.integers([0])])
     }
     func reduced(_ gradient: ValueID, _ matrix: ValueID, like operand: ValueID) -> ValueID {
-      let sum = builder.emit(ReduceLike(), [gradient, matrix])
+      let sum = builder.reduce(gradient, like: matrix)
       return matrix == operand ? sum : builder.emit(ReshapeLike(), [sum, operand])
     }
-    var da: ValueID?, db: ValueID?
+    var da: ValueID?
+    var db: ValueID?
     if call.needs(0) {
       let transposed = builder.emit(Transpose.ofMatrices(rank: max(rankB, 2)), [matrixB])
       da = reduced(builder.emit(MatMul(), [dy, transposed]), matrixA, like: a)

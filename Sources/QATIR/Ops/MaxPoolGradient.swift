@@ -1,6 +1,8 @@
 import QATCore
 
-/// The gradient of `MaxPool`: `dy` goes to the winner of its window, the first of equals.
+/// The gradient of `MaxPool`.
+///
+/// `dy` goes to the winner of its window, the first of equals.
 ///
 /// - Operands: `dy` float, shaped like the result; `x` float[N, C, spatial...], the input.
 /// - Result: the type of `x`.

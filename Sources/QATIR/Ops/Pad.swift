@@ -54,7 +54,8 @@ public struct Pad: Operation {
   public init(mode: PadMode) { self.mode = mode }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, element = operands[0].element
+    let x = operands[0].knownShape
+    let element = operands[0].element
     let axes = operands.isPresent(3) ? operands.integers(3) : Array(0..<x.rank)
     guard let pads = operands.integers(1), let axes else {
       return [TensorType(element, Shape(x.dimensions.map { _ in .unknown }))]
@@ -62,7 +63,7 @@ public struct Pad: Operation {
     let (begins, ends) = try Pad.amounts(pads, axes: axes, rank: x.rank)
     var shape = x
     for axis in 0..<x.rank where begins[axis] != 0 || ends[axis] != 0 {
-      guard let size = x[axis].size else {
+      guard let size = x[axis].size, size <= 1 << 40 else {
         if begins[axis] + ends[axis] != 0 { shape[axis] = .unknown }
         continue
       }
@@ -94,7 +95,8 @@ public struct Pad: Operation {
     if let wrong = pads.first(where: { !(-(1 << 40)...(1 << 40)).contains($0) }) {
       throw Diagnostic(.invalidOperand, "pads has an entry out of range, \(wrong)")
     }
-    var begins = Array(repeating: 0, count: rank), ends = begins
+    var begins = Array(repeating: 0, count: rank)
+    var ends = begins
     for (entry, axis) in axes.enumerated() {
       let axis = try checkedAxis(axis, rank: rank, named: "axes")
       begins[axis] = pads[entry]

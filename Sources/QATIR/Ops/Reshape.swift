@@ -2,8 +2,8 @@ import QATCore
 
 /// The same elements in row-major order under another shape.
 ///
-/// - Operands: `data` of any type; `shape` i64[rank]: a 0 takes the dimension of `data` at that place
-///   (unless `allowzero`), one -1 is what is left over.
+/// - Operands: `data` of any type; `shape` i64[rank]: a 0 takes the dimension of `data` at that
+///   place (unless `allowzero`), one -1 is what is left over.
 /// - Result: as many elements as `data`.
 public struct Reshape: Operation, ShapeArithmetic {
   public static let name: OpName = "Reshape"
@@ -17,7 +17,8 @@ public struct Reshape: Operation, ShapeArithmetic {
   public init(allowZero: Bool) { self.allowZero = allowZero }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, element = operands[0].element
+    let x = operands[0].knownShape
+    let element = operands[0].element
     guard let target = operands.dimensions(1) ?? unknownElements(operands[1]) else {
       return [TensorType(element, nil)]
     }

@@ -1,16 +1,18 @@
 import QATCore
 
-/// A regular part of a tensor: along each of some axes from `start` to before `end`, every `step`-th.
+/// A regular part of a tensor: along each of some axes from `start` to before `end`, every
+/// `step`-th.
 ///
-/// - Operands: `data` of any type; `starts`, `ends`, and optionally `axes` (default: the first ones)
-///   and `steps` (default 1, never 0), integer vectors of one length. Negative starts and ends count
-///   from the back; those out of range are clamped.
+/// - Operands: `data` of any type; `starts`, `ends`, and optionally `axes` (default: the first
+///   ones) and `steps` (default 1, never 0), integer vectors of one length. Negative starts and
+///   ends count from the back; those out of range are clamped.
 /// - Result: of the type of `data`.
 public struct Slice: Operation, ShapeArithmetic {
   public static let name: OpName = "Slice"
   public static let operands: [OperandSpec] = [
     .any("data"), OperandSpec("starts", [.i32, .i64], as: "I"),
-    OperandSpec("ends", [.i32, .i64], as: "I"), OperandSpec("axes", [.i32, .i64], as: "I", .optional),
+    OperandSpec("ends", [.i32, .i64], as: "I"),
+    OperandSpec("axes", [.i32, .i64], as: "I", .optional),
     OperandSpec("steps", [.i32, .i64], as: "I", .optional),
   ]
   public init() {}
@@ -18,8 +20,10 @@ public struct Slice: Operation, ShapeArithmetic {
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let x = operands[0].knownShape
     var shape = x
-    let count = [1, 2, 3, 4].compactMap { operands.optional($0)?.shape.flatMap(\.sizes)?.first }.min()
-    guard let axes = operands.isPresent(3) ? operands.integers(3) : count.map({ Array(0..<$0) }) else {
+    let count = [1, 2, 3, 4].compactMap { operands.optional($0)?.shape.flatMap(\.sizes)?.first }
+      .min()
+    guard let axes = operands.isPresent(3) ? operands.integers(3) : count.map({ Array(0..<$0) })
+    else {
       return [TensorType(operands[0].element, Shape(x.dimensions.map { _ in .unknown }))]
     }
     for index in [1, 2, 4] {
@@ -57,7 +61,8 @@ public struct Slice: Operation, ShapeArithmetic {
   private func sliced(
     _ size: Dimension, start: Int?, end: Int?, _ step: Int, endDimension: Dimension?
   ) -> Dimension {
-    if let size = size.size, let start, let end {
+    // Beyond 2^40 no tensor exists, but a file may say so.
+    if let size = size.size, size <= 1 << 40, let start, let end {
       return Dimension(SliceRange(size: size, start: start, end: end, step: step).count)
     }
     // The whole of a symbolic axis: up to its own size, or to what stands for the end.

@@ -3,8 +3,8 @@ import QATCore
 /// Cuts a tensor into parts along an axis.
 ///
 /// - Operands: `input` of any type; `split` i64[parts], optional: the size of each part.
-/// - Results: the parts. Without `split` they have `ceil(size / num_outputs)` elements each along the
-///   axis, and the last has what is left over.
+/// - Results: the parts. Without `split` they have `ceil(size / num_outputs)` elements each along
+///   the axis, and the last has what is left over.
 /// - Attributes: `axis`; `num_outputs`, as many as there are results where absent.
 public struct Split: Operation, ShapeArithmetic {
   public static let name: OpName = "Split"
@@ -24,7 +24,8 @@ public struct Split: Operation, ShapeArithmetic {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, axis = try checkedAxis(axis, rank: x.rank)
+    let x = operands[0].knownShape
+    let axis = try checkedAxis(axis, rank: x.rank)
     return try parts(operands, of: x[axis]).map { size in
       var part = x
       part[axis] = size
@@ -35,7 +36,8 @@ public struct Split: Operation, ShapeArithmetic {
   public func resultElements(_ operands: Operands) -> [ElementType] { [operands[0].element] }
 
   public func dimensions(_ operands: Operands) -> [Dimension]? {
-    guard let data = operands.dimensions(0), let parts = try? parts(operands, of: Dimension(data.count)),
+    guard let data = operands.dimensions(0),
+      let parts = try? parts(operands, of: Dimension(data.count)),
       let first = parts.first?.size
     else { return nil }
     return Array(data.prefix(first))
@@ -45,7 +47,8 @@ public struct Split: Operation, ShapeArithmetic {
     _ operands: Operands, of dimension: Dimension
   ) throws(Diagnostic) -> [Dimension] {
     if operands.isPresent(1) {
-      guard let sizes = operands.dimensions(1) ?? operands.integers(1)?.map({ Dimension(signed: $0) })
+      guard
+        let sizes = operands.dimensions(1) ?? operands.integers(1)?.map({ Dimension(signed: $0) })
       else { return Array(repeating: .unknown, count: operands.resultCount) }
       if let negative = sizes.compactMap(\.integer).first(where: { $0 < 0 }) {
         throw Diagnostic(.shapeMismatch, "split has a size of \(negative)")

@@ -10,7 +10,8 @@ public struct Squeeze: Operation, ShapeArithmetic {
   public init() {}
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, element = operands[0].element
+    let x = operands[0].knownShape
+    let element = operands[0].element
     var dropped = Set<Int>()
     if operands.isPresent(1) {
       guard let axes = operands.integers(1) else { return [TensorType(element, nil)] }
@@ -25,7 +26,8 @@ public struct Squeeze: Operation, ShapeArithmetic {
       dropped = Set(x.dimensions.indices.filter { x[$0].size == 1 })
     }
     return [
-      TensorType(element, Shape(x.dimensions.indices.filter { !dropped.contains($0) }.map { x[$0] }))
+      TensorType(
+        element, Shape(x.dimensions.indices.filter { !dropped.contains($0) }.map { x[$0] }))
     ]
   }
 

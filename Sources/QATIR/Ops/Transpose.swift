@@ -23,7 +23,8 @@ public struct Transpose: Operation {
   public func permutation(rank: Int) -> [Int] { perm ?? (0..<rank).reversed() }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, perm = permutation(rank: x.rank)
+    let x = operands[0].knownShape
+    let perm = permutation(rank: x.rank)
     guard perm.sorted() == Array(0..<x.rank) else {
       throw Diagnostic(
         .invalidAttribute, "perm \(perm) is no permutation of the axes of data \(x)",

@@ -10,7 +10,8 @@ public struct Unsqueeze: Operation, ShapeArithmetic {
   public init() {}
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape, element = operands[0].element
+    let x = operands[0].knownShape
+    let element = operands[0].element
     guard let axes = operands.integers(1) else {
       guard let unknown = unknownElements(operands[1]) else { return [TensorType(element, nil)] }
       let rank = x.rank + unknown.count

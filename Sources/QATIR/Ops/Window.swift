@@ -158,7 +158,8 @@ extension WindowAttributes {
         continue
       }
       guard let size = input[axis].size else {
-        result.append(symbolicOutput(axis, input[axis], kernel: kernel, rank: input.count, ceilMode))
+        result.append(
+          symbolicOutput(axis, input[axis], kernel: kernel, rank: input.count, ceilMode))
         continue
       }
       let window = only(axis, rank: input.count).resolved(
@@ -196,7 +197,8 @@ extension WindowAttributes {
       } else if autoPad == .sameUpper || autoPad == .sameLower {
         result.append(input[axis] * Dimension(stride(axis)))
       } else if let kernel = kernel[axis].size {
-        let stride = stride(axis), extent = (kernel - 1) * dilation(axis) + 1
+        let stride = stride(axis)
+        let extent = (kernel - 1) * dilation(axis) + 1
         let pads = autoPad == .valid || self.pads.isEmpty ? 0 : padSum(axis, rank: input.count)
         let rest = extent + padding - pads - stride
         if let size = input[axis].size {

@@ -8,7 +8,7 @@ extension AveragePool: FloatEvaluable {
     let x = call.tensor(0, as: T.self)
     var y = Tensor<T>(shape: call.shape())
     let loops = AveragePoolLoops(self, input: x.shape)
-    loops.forEach { y.elements[$1] += x.elements[$0] }
+    loops.visit { y.elements[$1] += x.elements[$0] }
     for index in 0..<y.count { y.elements[index] /= T(loops.count(index)) }
     return [AnyTensor(y)]
   }
@@ -21,7 +21,7 @@ extension AveragePoolGradient: FloatEvaluable {
     let dy = call.tensor(0, as: T.self)
     var dx = Tensor<T>(shape: call.shape())
     let loops = AveragePoolLoops(forward, input: dx.shape)
-    loops.forEach { dx.elements[$0] += dy.elements[$1] / T(loops.count($1)) }
+    loops.visit { dx.elements[$0] += dy.elements[$1] / T(loops.count($1)) }
     return [AnyTensor(dx)]
   }
 }
@@ -43,13 +43,15 @@ private struct AveragePoolLoops {
     taps = spatialTaps(axes)
     // What a window covers is a product over the axes.
     counts = axes.reduce([1]) { counts, axis in
-      let counted = op.countIncludePad
+      let counted =
+        op.countIncludePad
         ? -axis.padBegin..<max(-axis.padBegin, axis.input + axis.padEnd) : 0..<axis.input
       return counts.flatMap { count in
         (0..<axis.output).map { output in
-          count * (0..<axis.kernel).count {
-            counted.contains(axis.position(output: output, kernel: $0))
-          }
+          count
+            * (0..<axis.kernel).count {
+              counted.contains(axis.position(output: output, kernel: $0))
+            }
         }
       }
     }.map { max($0, 1) }
@@ -58,7 +60,7 @@ private struct AveragePoolLoops {
   func count(_ output: Int) -> Int { counts[output % outputs] }
 
   /// Calls `body` with the offsets of each element under each window.
-  func forEach(_ body: (_ input: Int, _ output: Int) -> Void) {
+  func visit(_ body: (_ input: Int, _ output: Int) -> Void) {
     for plane in 0..<planes {
       for tap in taps { body(plane * inputs + tap.input, plane * outputs + tap.output) }
     }

@@ -3,10 +3,13 @@ import QATIR
 
 extension Concat: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    let inputs = call.operands.compactMap { $0 }, shape = call.shape()
+    let inputs = call.operands.compactMap { $0 }
+    let shape = call.shape()
     let element = inputs[0].element
     // The operands one behind the other in memory, then the blocks of each in their places.
-    var offsets = Array(repeating: -1, count: shape.reduce(1, *)), base = 0, position = 0
+    var offsets = Array(repeating: -1, count: shape.reduce(1, *))
+    var base = 0
+    var position = 0
     let axis = try checkedAxis(axis, rank: shape.count)
     for input in inputs {
       let places = partOffsets(of: shape, axis: axis, from: position, count: input.shape[axis])
@@ -22,14 +25,16 @@ extension ConcatGradient: FloatEvaluable {
   public func evaluate<T: ReferenceFloat>(
     _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let dy = call[0], axis = try checkedAxis(axis, rank: dy.shape.count)
+    let dy = call[0]
+    let axis = try checkedAxis(axis, rank: dy.shape.count)
     return parts(of: dy, axis: axis, shapes: call.resultTypes.indices.map { call.shape($0) })
   }
 }
 
 extension Split: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    let x = call[0], axis = try checkedAxis(axis, rank: x.shape.count)
+    let x = call[0]
+    let axis = try checkedAxis(axis, rank: x.shape.count)
     return parts(of: x, axis: axis, shapes: call.resultTypes.indices.map { call.shape($0) })
   }
 }

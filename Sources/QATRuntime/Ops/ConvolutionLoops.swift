@@ -30,7 +30,7 @@ struct ConvolutionLoops {
 
   /// Calls `body` with the offsets of the three elements of every product.
   @inline(__always)
-  func forEach(_ body: (_ large: Int, _ small: Int, _ weight: Int) -> Void) {
+  func visit(_ body: (_ large: Int, _ small: Int, _ weight: Int) -> Void) {
     for image in 0..<batch {
       for group in 0..<groups {
         for m in 0..<smallChannels {

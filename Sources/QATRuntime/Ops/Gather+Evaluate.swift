@@ -23,14 +23,16 @@ extension GatherGradient: FloatEvaluable {
 private func gatherOffsets(
   _ shape: [Int], axis: Int, _ indices: AnyTensor
 ) throws(Diagnostic) -> [Int] {
-  let axis = try checkedAxis(axis, rank: shape.count), size = shape[axis]
+  let axis = try checkedAxis(axis, rank: shape.count)
+  let size = shape[axis]
   let indices = indices.integers ?? []
   if let wrong = indices.first(where: { !(-size..<size).contains($0) }) {
     throw Diagnostic(
       .invalidData, "index \(wrong) is outside axis \(axis) of size \(size)",
       hint: "indices go from \(-size) to \(size - 1)")
   }
-  let outer = shape[..<axis].reduce(1, *), inner = shape[(axis + 1)...].reduce(1, *)
+  let outer = shape[..<axis].reduce(1, *)
+  let inner = shape[(axis + 1)...].reduce(1, *)
   var offsets: [Int] = []
   offsets.reserveCapacity(outer * indices.count * inner)
   for block in 0..<outer {

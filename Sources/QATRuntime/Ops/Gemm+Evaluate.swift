@@ -22,7 +22,8 @@ extension Gemm: Evaluable {
         .invalidAttribute,
         "alpha \(alpha) and beta \(beta) must be whole numbers for \(T.elementType.name)")
     }
-    let a = call.tensor(0, as: T.self), b = call.tensor(1, as: T.self)
+    let a = call.tensor(0, as: T.self)
+    let b = call.tensor(1, as: T.self)
     var y = Tensor<T>(shape: call.shape())
     multiply(
       a.elements, MatrixView(columns: a.shape[1], transposed: transA),

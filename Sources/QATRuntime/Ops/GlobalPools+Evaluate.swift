@@ -5,7 +5,8 @@ extension GlobalAveragePool: FloatEvaluable {
   public func evaluate<T: ReferenceFloat>(
     _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let x = call.tensor(0, as: T.self), positions = x.shape[2...].reduce(1, *)
+    let x = call.tensor(0, as: T.self)
+    let positions = x.shape[2...].reduce(1, *)
     var y = Tensor<T>(shape: call.shape())
     for index in 0..<x.count { y.elements[index / positions] += x.elements[index] }
     return [AnyTensor(y.map { $0 / T(positions) })]
@@ -28,7 +29,8 @@ extension GlobalMaxPool: FloatEvaluable {
   public func evaluate<T: ReferenceFloat>(
     _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let x = call.tensor(0, as: T.self), winners = globalWinners(x)
+    let x = call.tensor(0, as: T.self)
+    let winners = globalWinners(x)
     let y = winners.map { $0 < 0 ? -T.infinity : x.elements[$0] }
     return [AnyTensor(shape: call.shape(), y)]
   }
@@ -38,7 +40,8 @@ extension GlobalMaxPoolGradient: FloatEvaluable {
   public func evaluate<T: ReferenceFloat>(
     _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let dy = call.tensor(0, as: T.self), x = call.tensor(1, as: T.self)
+    let dy = call.tensor(0, as: T.self)
+    let x = call.tensor(1, as: T.self)
     var dx = Tensor<T>(shape: call.shape())
     for (plane, winner) in globalWinners(x).enumerated() where winner >= 0 {
       dx.elements[winner] = dy.elements[plane]

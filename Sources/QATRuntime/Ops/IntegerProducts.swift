@@ -10,7 +10,7 @@ func integerConvolution(
 ) -> [Int32] {
   var y = broadcastBias(bias, to: shape).elements
   let loops = ConvolutionLoops(window, group: group, input: xShape, weights: wShape)
-  loops.forEach { y[$1] = y[$1] &+ x[$0] &* w[$2] }
+  loops.visit { y[$1] = y[$1] &+ x[$0] &* w[$2] }
   return y
 }
 

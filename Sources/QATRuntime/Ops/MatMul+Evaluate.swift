@@ -15,18 +15,21 @@ extension MatMul: Evaluable {
   }
 
   private func product<T: ProductScalar>(_ call: EvaluationCall, as: T.Type) -> [AnyTensor] {
-    let a = call.tensor(0, as: T.self), b = call.tensor(1, as: T.self)
+    let a = call.tensor(0, as: T.self)
+    let b = call.tensor(1, as: T.self)
     // A vector is a matrix of one row or of one column.
     let shapeA = a.rank == 1 ? [1] + a.shape : a.shape
     let shapeB = b.rank == 1 ? b.shape + [1] : b.shape
-    let rows = shapeA[shapeA.count - 2], inner = shapeA[shapeA.count - 1]
+    let rows = shapeA[shapeA.count - 2]
+    let inner = shapeA[shapeA.count - 1]
     let columns = shapeB[shapeB.count - 1]
     var y = Tensor<T>(shape: call.shape())
     let batch = Array(y.shape.dropLast((a.rank > 1 ? 1 : 0) + (b.rank > 1 ? 1 : 0)))
     let matricesA = broadcastOffsets(Array(shapeA.dropLast(2)), to: batch)
     let matricesB = broadcastOffsets(Array(shapeB.dropLast(2)), to: batch)
     for matrix in matricesA.indices {
-      var viewA = MatrixView(columns: inner), viewB = MatrixView(columns: columns)
+      var viewA = MatrixView(columns: inner)
+      var viewB = MatrixView(columns: columns)
       viewA.offset = matricesA[matrix] * rows * inner
       viewB.offset = matricesB[matrix] * inner * columns
       multiply(

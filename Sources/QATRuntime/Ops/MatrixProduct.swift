@@ -42,7 +42,8 @@ struct MatrixView {
   }
 }
 
-/// Writes the product of a [rows, inner] and an [inner, columns] matrix, row-major, from `offset` on.
+/// Writes the product of a [rows, inner] and an [inner, columns] matrix, row-major, from `offset`
+/// on.
 func multiply<T: ProductScalar>(
   _ a: [T], _ viewA: MatrixView, _ b: [T], _ viewB: MatrixView, rows: Int, inner: Int,
   columns: Int, into y: inout [T], at offset: Int = 0

@@ -26,8 +26,11 @@ private func sliceOffsets(_ shape: [Int], _ lists: [[Int]?]) throws(Diagnostic) 
   guard let starts = lists[0], let ends = lists[1] else {
     throw Diagnostic(.invalidOperand, "starts and ends must be integers")
   }
-  let axes = lists[2] ?? Array(starts.indices), strides = rowMajorStrides(shape)
-  var sliced = shape, steps = strides, start = 0
+  let axes = lists[2] ?? Array(starts.indices)
+  let strides = rowMajorStrides(shape)
+  var sliced = shape
+  var steps = strides
+  var start = 0
   for (entry, axis) in axes.enumerated() {
     let axis = try checkedAxis(axis, rank: shape.count, named: "axes")
     let range = SliceRange(

@@ -1,6 +1,7 @@
 import QATCore
 import QATIR
 import Testing
+
 @testable import QATRuntime
 
 /// The expected numbers are what ONNX Runtime 1.31.1 computes at opset 22 from the same operands.
@@ -43,7 +44,8 @@ struct MovementValueTests {
   }
 
   @Test func pad() throws {
-    let x = counting([3]), pads = integers(2, 1)
+    let x = counting([3])
+    let pads = integers(2, 1)
     #expect(floats(try evaluate(Pad(), x, pads)[0]) == [0, 0, 0, 1, 2, 0])
     #expect(floats(try evaluate(Pad(mode: .reflect), x, pads)[0]) == [2, 1, 0, 1, 2, 1])
     #expect(floats(try evaluate(Pad(mode: .edge), x, pads)[0]) == [0, 0, 0, 1, 2, 2])
@@ -74,7 +76,8 @@ struct MovementValueTests {
   }
 
   @Test func concat() throws {
-    let a = AnyTensor(shape: [2, 2], [UInt8(0), 1, 2, 3]), b = AnyTensor(shape: [2, 1], [UInt8(10), 11])
+    let a = AnyTensor(shape: [2, 2], [UInt8(0), 1, 2, 3])
+    let b = AnyTensor(shape: [2, 1], [UInt8(10), 11])
     let y = try evaluate(Concat(axis: -1), a, b)[0]
     #expect(y.shape == [2, 3])
     #expect(y.integers == [0, 1, 10, 2, 3, 11])

@@ -1,5 +1,6 @@
 import QATCore
 import QATIR
+
 @testable import QATRuntime
 
 /// Small whole numbers in a fixed order, of mixed signs, as the expected values were computed from:

@@ -1,6 +1,7 @@
 import QATCore
 import QATIR
 import Testing
+
 @testable import QATRuntime
 
 @Suite("Gradients of convolutions, products, poolings and movements agree with differences")
@@ -35,7 +36,8 @@ struct StructureGradientTests {
 
   @Test("of Gemm with every pair of transpositions", arguments: [false, true], [false, true])
   func gemm(_ transA: Bool, _ transB: Bool) throws {
-    let a = distinct(transA ? [3, 2] : [2, 3]), b = distinct(transB ? [4, 3] : [3, 4], seed: 1)
+    let a = distinct(transA ? [3, 2] : [2, 3])
+    let b = distinct(transB ? [4, 3] : [3, 4], seed: 1)
     for c in [distinct([4]), distinct([2, 1]), distinct([]), distinct([2, 4])] {
       try checkGradients(
         of: Gemm(alpha: 0.5, beta: -2, transA: transA, transB: transB), [a, b, c])

@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Shapes of convolutions, products, poolings and movements are inferred with symbols")
 struct StructureInferenceTests {
-  private func type(_ dimensions: Dimension...) -> TensorType { TensorType(.f32, Shape(dimensions)) }
+  private func type(_ dimensions: Dimension...) -> TensorType {
+    TensorType(.f32, Shape(dimensions))
+  }
   private let n = Dimension(symbol: "N"), s = Dimension(symbol: "S")
 
   /// The shapes of the results for operands of these types or contents.
@@ -39,7 +41,8 @@ struct StructureInferenceTests {
 
   @Test("a convolution keeps a symbol where its padding keeps the size")
   func symbolicSpatialSizes() throws {
-    let x = type(n, 3, s, 8), w = type(16, 3, 3, 3)
+    let x = type(n, 3, s, 8)
+    let w = type(16, 3, 3, 3)
     let same = WindowAttributes(pads: [1, 1, 1, 1])
     #expect(try shapes(Conv(same), x, w) == ["[N,16,S,8]"])
     #expect(try shapes(Conv(WindowAttributes(autoPad: .sameUpper)), x, w) == ["[N,16,S,8]"])
@@ -68,7 +71,8 @@ struct StructureInferenceTests {
     expectMistake(.shapeMismatch) { _ = try shapes(Conv(), x, type(6, 4, 7, 3)) }
     expectMistake(.shapeMismatch) { _ = try shapes(Conv(), x, type(6, 4, 3)) }
     expectMistake(.shapeMismatch) { _ = try shapes(Conv(), x, type(6, 4, 3, 3), type(5)) }
-    let short = WindowAttributes(pads: [1, 1]), zero = WindowAttributes(strides: [0, 1])
+    let short = WindowAttributes(pads: [1, 1])
+    let zero = WindowAttributes(strides: [0, 1])
     expectMistake(.invalidAttribute) { _ = try shapes(Conv(short), x, type(6, 4, 3, 3)) }
     expectMistake(.invalidAttribute) { _ = try shapes(Conv(zero), x, type(6, 4, 3, 3)) }
     let huge = WindowAttributes(dilations: [.max, 1])
@@ -106,7 +110,8 @@ struct StructureInferenceTests {
     var builder = GraphBuilder(Graph(name: "heads"))
     let x = builder.graph.addInput("x", type(n, s, 64))
     let shape = builder.emit(ShapeOp(), [x])
-    let zero = builder.constant(AnyTensor(Int64(0))), one = builder.integers([1])
+    let zero = builder.constant(AnyTensor(Int64(0)))
+    let one = builder.integers([1])
     let batch = builder.emit(Gather(), [shape, zero])
     let rows = builder.emit(Unsqueeze(), [batch, builder.integers([0])])
     let length = builder.emit(Slice(), [shape, one, builder.integers([2])])
@@ -120,6 +125,10 @@ struct StructureInferenceTests {
     #expect(builder.type(of: filled).description == "f32[N,S,64]")
     let size = builder.emit(Size(), [x])
     #expect(builder.graph.dimensions(of: size) == [64 * n * s])
+    // What is known of the first part says nothing of the second.
+    let parts = builder.emit(Split(axis: 0), [shape, builder.integers([1, 2])], results: 2)
+    #expect(builder.graph.dimensions(of: parts[0]) == [n])
+    #expect(builder.graph.dimensions(of: parts[1]) == nil)
   }
 
   @Test func matrixProducts() throws {
@@ -150,7 +159,9 @@ struct StructureInferenceTests {
     #expect(try shapes(Gather(axis: 1), x, TensorType(.i64, [s, 2])) == ["[N,S,2,S]"])
     #expect(try shapes(Pad(), x, integers(0, 1, 0, 0, 1, 0)) == ["[N,8,S]"])
     #expect(try shapes(Pad(), x, TensorType(.i64, [6])) == ["[?,?,?]"])
-    expectMistake(.shapeMismatch) { _ = try shapes(Concat(axis: 1), x, type(n, 2, 3), type(n, 2, 4)) }
+    expectMistake(.shapeMismatch) {
+      _ = try shapes(Concat(axis: 1), x, type(n, 2, 3), type(n, 2, 4))
+    }
     expectMistake(.invalidAttribute) { _ = try shapes(Concat(axis: 3), x) }
     expectMistake(.shapeMismatch) { _ = try shapes(Split(axis: 1), x, nil, results: 4) }
     expectMistake(.shapeMismatch) { _ = try shapes(Split(axis: 1), x, integers(2, 3), results: 2) }
@@ -161,7 +172,9 @@ struct StructureInferenceTests {
     expectMistake(.invalidAttribute) { _ = try shapes(Transpose(perm: [0, 1, 1]), x) }
     expectMistake(.shapeMismatch) { _ = try shapes(Pad(), x, integers(1, 1)) }
     expectMistake(.invalidAttribute) { _ = try shapes(Constant()) }
-    expectMistake(.invalidAttribute) { _ = try Concat(attributes: []).resultTypes(
-      Operands([Operands.Operand(x)])) }
+    expectMistake(.invalidAttribute) {
+      _ = try Concat(attributes: []).resultTypes(
+        Operands([Operands.Operand(x)]))
+    }
   }
 }

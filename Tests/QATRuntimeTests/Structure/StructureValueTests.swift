@@ -1,6 +1,7 @@
 import QATCore
 import QATIR
 import Testing
+
 @testable import QATRuntime
 
 /// The expected numbers are what ONNX Runtime 1.31.1 computes at opset 22 from the same operands.
@@ -19,7 +20,8 @@ struct StructureValueTests {
       floats(try evaluate(grouped, sample([1, 4, 5]), sample([4, 2, 3]))[0])
         == [-29, 8, -40, -25, 20, 5, -38, -39, -2, -22, -31, 0])
     let lower = Conv(WindowAttributes(strides: [2], autoPad: .sameLower))
-    #expect(floats(try evaluate(lower, sample([1, 1, 6]), sample([1, 1, 3]))[0]) == [-14, -24, -17])
+    #expect(
+      floats(try evaluate(lower, sample([1, 1, 6]), sample([1, 1, 3]))[0]) == [-14, -24, -17])
     let volume = Conv(WindowAttributes(autoPad: .valid))
     #expect(
       floats(try evaluate(volume, sample([1, 1, 3, 3, 3]), sample([1, 1, 2, 2, 2]))[0])
@@ -79,7 +81,8 @@ struct StructureValueTests {
   @Test func products() throws {
     let gemm = Gemm(alpha: 0.5, beta: 2, transA: true, transB: true)
     let c = AnyTensor(shape: [2], [Float(1), 2])
-    #expect(floats(try evaluate(gemm, sample([3, 2]), sample([2, 3]), c)[0]) == [11.5, -11, 5, 16])
+    #expect(
+      floats(try evaluate(gemm, sample([3, 2]), sample([2, 3]), c)[0]) == [11.5, -11, 5, 16])
     #expect(
       floats(try evaluate(Gemm(), sample([2, 3]), sample([3, 2]), c.reshaped([2, 1]))[0])
         == [20, 7, -28, 26])
