@@ -66,7 +66,9 @@ let package = Package(
     .executableTarget(name: "qat-opt", dependencies: ["QATOpt"], swiftSettings: strict),
 
     // What holds them to it.
+    .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATConfigTests", dependencies: ["QATConfig"], swiftSettings: strict),
+    .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
   ]
 )

@@ -26,10 +26,7 @@ extension AnyTensor {
       let code = UInt8(truncatingIfNeeded: integer) & ((1 << bits) - 1)
       packed[index / perByte] |= code << (index % perByte * bits)
     }
-    let storage = TensorStorage(byteCount: packed.count) { bytes in
-      // SAFETY: `bytes` is as long as `packed`.
-      packed.withUnsafeBytes { source in unsafe bytes.copyMemory(from: source) }
-    }
+    let storage = AnyTensor(shape: [packed.count], packed).storage
     self.init(element, shape: shape, storage: storage)
   }
 }
