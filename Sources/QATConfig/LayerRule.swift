@@ -85,7 +85,9 @@ public struct LayerRule: Sendable, CustomStringConvertible {
         hint: "leave one of them out, or write two rules")
     }
     try match.validate()
-    for case (let kind, .settings(let settings)?) in [("weights", weights), ("activations", activations)] {
+    for case (let kind, .settings(let settings)?) in [
+      ("weights", weights), ("activations", activations),
+    ] {
       try settings.validate(as: kind)
     }
   }

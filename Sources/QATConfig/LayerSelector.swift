@@ -51,7 +51,8 @@ public enum LayerSelector: Sendable, Hashable {
     case .name(let text), .glob(let text), .op(let text):
       if text.isEmpty {
         throw Diagnostic(
-          .syntax, "an empty match", hint: "use first, last, a range, a name, a glob, /regex/ or op: NAME")
+          .syntax, "an empty match",
+          hint: "use first, last, a range, a name, a glob, /regex/ or op: NAME")
       }
     case .first, .last, .range: break
     }

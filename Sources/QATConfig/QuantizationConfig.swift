@@ -54,7 +54,8 @@ public struct QuantizationConfig: Sendable, Equatable {
   /// Two rules with one match that set one thing differently: the earlier one says nothing.
   private func checkContradictions() throws(Diagnostic) {
     for (index, rule) in layers.enumerated() {
-      for (earlierIndex, earlier) in layers[..<index].enumerated() where earlier.match == rule.match {
+      for (earlierIndex, earlier) in layers[..<index].enumerated() where earlier.match == rule.match
+      {
         for (setting, value) in rule.decisions {
           guard let other = earlier.decisions.first(where: { $0.setting == setting }),
             other.value != value

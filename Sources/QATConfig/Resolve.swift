@@ -118,7 +118,8 @@ private struct LayerState {
     resolved.weights = isQuantized ? weights : nil
     resolved.activations = isQuantized ? activations : nil
     // An int32 bias has the scale s_x·s_w: without both there is none.
-    resolved.quantizeBias = result.quantizeBias && resolved.weights != nil && resolved.activations != nil
+    resolved.quantizeBias =
+      result.quantizeBias && resolved.weights != nil && resolved.activations != nil
     return resolved
   }
 

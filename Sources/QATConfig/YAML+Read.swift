@@ -15,7 +15,8 @@ extension QuantizationConfig {
     let data: Data
     do { data = try Data(contentsOf: URL(filePath: path)) } catch {
       throw Diagnostic(
-        .io, "the configuration can't be read", at: path, hint: "check the path and its permissions")
+        .io, "the configuration can't be read", at: path, hint: "check the path and its permissions"
+      )
     }
     guard data.count <= 1 << 20, let text = String(validating: data, as: UTF8.self) else {
       throw Diagnostic(
@@ -37,9 +38,11 @@ extension QuantizationConfig {
       self = .recommended
       return
     }
-    let keys = try reader.mapping(root, [
-      "preset", "weights", "activations", "bias", "warmupBatches", "quantizationDelay", "layers",
-    ])
+    let keys = try reader.mapping(
+      root,
+      [
+        "preset", "weights", "activations", "bias", "warmupBatches", "quantizationDelay", "layers",
+      ])
     let preset = try keys["preset"].map { node throws(Diagnostic) in
       try reader.word(node, of: Preset.self, "preset")
     }
@@ -76,9 +79,11 @@ extension YAMLReader {
   }
 
   fileprivate func rule(_ node: Node) throws(Diagnostic) -> LayerRule {
-    let keys = try mapping(node, [
-      "match", "op", "quantize", "trainable", "weights", "activations", "bias",
-    ])
+    let keys = try mapping(
+      node,
+      [
+        "match", "op", "quantize", "trainable", "weights", "activations", "bias",
+      ])
     var rule = LayerRule(try selector(keys, of: node))
     rule.place = place(node)
     if let node = keys["quantize"] { rule.quantize = try bool(node) }
@@ -93,7 +98,8 @@ extension YAMLReader {
   private func selector(_ keys: [String: Node], of rule: Node) throws(Diagnostic) -> LayerSelector {
     if let op = keys["op"] {
       guard keys["match"] == nil else {
-        throw error(op, .configuration, "match and op in one rule", "write match: \"op: NAME\" alone")
+        throw error(
+          op, .configuration, "match and op in one rule", "write match: \"op: NAME\" alone")
       }
       return .op(try string(op))
     }
@@ -121,13 +127,16 @@ extension YAMLReader {
     if case .scalar(let scalar) = node {
       guard scalar.string == "float" else {
         throw error(
-          node, .syntax, "'\(scalar.string)' is no setting of a tensor", "write float, or {bits: 8, …}")
+          node, .syntax, "'\(scalar.string)' is no setting of a tensor",
+          "write float, or {bits: 8, …}")
       }
       return .float
     }
-    let keys = try mapping(node, [
-      "bits", "scheme", "narrow", "signed", "granularity", "observer", "powerOfTwo", "ste",
-    ])
+    let keys = try mapping(
+      node,
+      [
+        "bits", "scheme", "narrow", "signed", "granularity", "observer", "powerOfTwo", "ste",
+      ])
     var settings = TensorSettings()
     if let node = keys["bits"] { settings.bits = try integer(node) }
     if let node = keys["scheme"] {

@@ -40,9 +40,11 @@ func flowMapping(_ entries: [(key: String, value: String)]) -> String {
 
 /// A string as YAML: plain where that reads back as the same string, else in double quotes.
 func yamlString(_ text: String) -> String {
-  let isPlain = text.first?.isLetter == true && text.allSatisfy { character in
-    character.isASCII && (character.isLetter || character.isNumber || "_-./<".contains(character))
-  }
+  let isPlain =
+    text.first?.isLetter == true
+    && text.allSatisfy { character in
+      character.isASCII && (character.isLetter || character.isNumber || "_-./<".contains(character))
+    }
   // Words and numbers that YAML reads as something else.
   let isReserved = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"]
     .contains(text.lowercased())
@@ -52,7 +54,8 @@ func yamlString(_ text: String) -> String {
     switch scalar {
     case "\"": result += "\\\""
     case "\\": result += "\\\\"
-    case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+    case _
+    where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
       || [0x2028, 0x2029, 0xfeff].contains(scalar.value):
       let digits = String(scalar.value, radix: 16)
       result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits

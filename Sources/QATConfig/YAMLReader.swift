@@ -30,13 +30,15 @@ struct YAMLReader {
   func mapping(_ node: Node, _ known: [String]) throws(Diagnostic) -> [String: Node] {
     guard case .mapping(let pairs) = node else {
       throw error(
-        node, .syntax, "expected settings (KEY: VALUE)", "the keys are \(known.joined(separator: ", "))")
+        node, .syntax, "expected settings (KEY: VALUE)",
+        "the keys are \(known.joined(separator: ", "))")
     }
     var result: [String: Node] = [:]
     for (key, value) in pairs {
       let name = try string(key)
       guard known.contains(name) else {
-        throw error(key, .unknownName, "there is no setting '\(name)' here", nameHint(name, among: known))
+        throw error(
+          key, .unknownName, "there is no setting '\(name)' here", nameHint(name, among: known))
       }
       result[name] = value
     }
@@ -109,7 +111,8 @@ struct YAMLReader {
         .syntax, "'\(keys.joined(separator: "', '"))' stands twice", at: place(context.mark),
         hint: "keep one of them")
     case .reader(let problem, _, _, _):
-      return Diagnostic(.syntax, "no YAML: \(problem)", at: file, hint: "the file must be UTF-8 text")
+      return Diagnostic(
+        .syntax, "no YAML: \(problem)", at: file, hint: "the file must be UTF-8 text")
     default:
       return Diagnostic(.syntax, "no YAML: \(error)", at: file, hint: hint)
     }

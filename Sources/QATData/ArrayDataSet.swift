@@ -86,7 +86,8 @@ private struct Column: Sendable {
     }
     guard tensor.element.bitWidth >= 8 else {
       throw Diagnostic(
-        .unsupported, "'\(label)' has elements \(tensor.element.name)", hint: "store them as 8 bits")
+        .unsupported, "'\(label)' has elements \(tensor.element.name)", hint: "store them as 8 bits"
+      )
     }
     try checkFinite(tensor, named: label)
     let shape = Array(tensor.shape.dropFirst())

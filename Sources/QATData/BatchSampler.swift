@@ -54,7 +54,8 @@ public struct BatchSampler: Sendable {
   public init(
     count: Int, batchSize: Int, shuffles: Bool = true, state: [UInt64]
   ) throws(Diagnostic) {
-    guard state.count == 3, let epoch = Int(exactly: state[1]), let position = Int(exactly: state[2]),
+    guard state.count == 3, let epoch = Int(exactly: state[1]),
+      let position = Int(exactly: state[2]),
       position < count, position % batchSize == 0
     else {
       throw Diagnostic(

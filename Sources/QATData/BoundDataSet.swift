@@ -71,7 +71,8 @@ public struct BoundDataSet: DataSet {
     var inputs: [String: AnyTensor] = [:]
     for binding in bindings {
       guard let tensor = batch.inputs[binding.key] else {
-        throw Diagnostic(.invalidData, "the data set gave no '\(binding.key)'", hint: "check its batch(_:)")
+        throw Diagnostic(
+          .invalidData, "the data set gave no '\(binding.key)'", hint: "check its batch(_:)")
       }
       let name = binding.field.key, size = binding.field.shape.reduce(batch.count, *)
       guard tensor.elementCount == size, let cast = try tensor.cast(to: binding.field.element, name)
@@ -87,7 +88,8 @@ public struct BoundDataSet: DataSet {
   }
 
   /// The field as the model takes it.
-  private static func fit(_ field: DataField, to input: ModelField) throws(Diagnostic) -> DataField {
+  private static func fit(_ field: DataField, to input: ModelField) throws(Diagnostic) -> DataField
+  {
     let element = input.type.element
     guard field.element == element || canCast(field.element, to: element) else {
       throw Diagnostic(
@@ -103,9 +105,11 @@ public struct BoundDataSet: DataSet {
     guard let wanted = input.type.shape?.dimensions.dropFirst() else { return field.shape }
     guard input.type.shape?.rank != 0 else {
       throw Diagnostic(
-        .unsupported, "the input '\(input.name)' is a scalar", hint: "make it a constant of the model")
+        .unsupported, "the input '\(input.name)' is a scalar",
+        hint: "make it a constant of the model")
     }
-    let agrees = wanted.count == field.shape.count
+    let agrees =
+      wanted.count == field.shape.count
       && zip(wanted, field.shape).allSatisfy { $0.size == nil || $0.size == $1 }
     if agrees { return field.shape }
     if let sizes = Shape(Array(wanted)).sizes, isReshaping(from: field.shape, to: sizes) {

@@ -55,7 +55,8 @@ extension DataSource {
     case ("cifar10", let folder?) where !folder.isEmpty: return .cifar10(folder: folder)
     case ("random", let count?):
       guard let count = Int(count), count > 0 else {
-        throw Diagnostic(.invalidOption, "'\(count)' is no number of samples", hint: "as in random:100")
+        throw Diagnostic(
+          .invalidOption, "'\(count)' is no number of samples", hint: "as in random:100")
       }
       return .random(count: count)
     case ("mnist", _), ("cifar10", _), ("random", nil):
@@ -66,10 +67,12 @@ extension DataSource {
       throw Diagnostic(
         .invalidOption, "nothing follows 'digits:'", hint: "write digits, or digits?split=test")
     case ("", _):
-      throw Diagnostic(.invalidOption, "no data is named", hint: "as in data.npz, mnist:DIR, digits")
+      throw Diagnostic(
+        .invalidOption, "no data is named", hint: "as in data.npz, mnist:DIR, digits")
     case (_, _?) where scheme.allSatisfy { $0.isLetter || $0.isNumber } && scheme.count > 1:
       throw Diagnostic(
-        .unknownName, "there is no data of kind '\(scheme)'", hint: nameHint(scheme, among: schemes))
+        .unknownName, "there is no data of kind '\(scheme)'", hint: nameHint(scheme, among: schemes)
+      )
     default: return .path(text)
     }
   }

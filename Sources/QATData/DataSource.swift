@@ -49,7 +49,8 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
     public var readTensorFile: TensorFileReader?
 
     public init(
-      inputs: [ModelField] = [], defaultSplit: Split = .train, readTensorFile: TensorFileReader? = nil
+      inputs: [ModelField] = [], defaultSplit: Split = .train,
+      readTensorFile: TensorFileReader? = nil
     ) {
       self.inputs = inputs
       self.defaultSplit = defaultSplit
@@ -65,7 +66,8 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
     if offset == 0, limit == nil, !shuffles { return whole }
     guard offset < whole.count else {
       throw Diagnostic(
-        .invalidOption, "offset=\(offset) leaves nothing of \(whole.count) samples", at: description,
+        .invalidOption, "offset=\(offset) leaves nothing of \(whole.count) samples",
+        at: description,
         hint: "use a smaller offset")
     }
     var random = RandomSource(seed: seed ?? 0)
@@ -136,7 +138,8 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
         throw Diagnostic(
           .invalidOption, "the input '\(input.name)' is \(input.type): not all its sizes are known",
           at: description,
-          hint: symbols.isEmpty ? "give the data in a .npz file" : "say them: ?size.\(symbols.last ?? "S")=128")
+          hint: symbols.isEmpty
+            ? "give the data in a .npz file" : "say them: ?size.\(symbols.last ?? "S")=128")
       }
       fields.append(DataField(input.name, input.type.element, shape))
     }

@@ -59,7 +59,8 @@ private func inflated(
     let (status, consumed, produced) = unsafe step(&stream, from: piece, into: &chunk)
     start += consumed
     guard produced <= limit - output.count else {
-      throw Diagnostic(.malformedFile, "the compressed data holds more than the \(limit) bytes expected")
+      throw Diagnostic(
+        .malformedFile, "the compressed data holds more than the \(limit) bytes expected")
     }
     output.append(contentsOf: chunk[..<produced])
     switch status {
@@ -71,7 +72,8 @@ private func inflated(
     case Z_OK where consumed + produced > 0: continue
     case Z_OK, Z_BUF_ERROR:
       throw Diagnostic(
-        .malformedFile, "the compressed data ends too early", hint: "the file is cut short: fetch it again")
+        .malformedFile, "the compressed data ends too early",
+        hint: "the file is cut short: fetch it again")
     default:
       throw Diagnostic(
         .malformedFile, "the compressed data is damaged at byte \(start - input.startIndex)",

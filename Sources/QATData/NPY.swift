@@ -73,7 +73,8 @@ struct NPYHeader {
   init(_ text: String) throws(Diagnostic) {
     var parser = PythonLiteralParser(text)
     let pairs = try parser.dictionary()
-    guard case .string(let type)? = pairs["descr"], case .bool(let fortran)? = pairs["fortran_order"],
+    guard case .string(let type)? = pairs["descr"],
+      case .bool(let fortran)? = pairs["fortran_order"],
       case .tuple(let sizes)? = pairs["shape"]
     else {
       if case .list? = pairs["descr"] {

@@ -43,21 +43,25 @@ public enum NPZ {
       do { data = try NPY.encode(tensor) } catch { throw error.at(name) }
       let path = Array("\(name).npy".utf8)
       guard file.count + data.count + 30 + path.count < 0xffff_ffff, path.count < 0xffff else {
-        throw Diagnostic(.unsupported, "arrays of 4 GiB and more", at: name, hint: "write .npy files")
+        throw Diagnostic(
+          .unsupported, "arrays of 4 GiB and more", at: name, hint: "write .npy files")
       }
       let offset = file.count
       // Version 2.0, UTF-8 name, stored, 1980-01-01; checksum; both sizes; length of the name.
-      let common = littleEndian(20, 2) + littleEndian(0x800, 2) + littleEndian(0, 2)
+      let common =
+        littleEndian(20, 2) + littleEndian(0x800, 2) + littleEndian(0, 2)
         + littleEndian(0x0021_0000, 4) + littleEndian(Int(crc32(of: data[...])), 4)
         + littleEndian(data.count, 4) + littleEndian(data.count, 4) + littleEndian(path.count, 2)
       file += littleEndian(0x0403_4b50, 4) + common + littleEndian(0, 2) + path + data
-      directory += littleEndian(0x0201_4b50, 4) + littleEndian(20, 2) + common
+      directory +=
+        littleEndian(0x0201_4b50, 4) + littleEndian(20, 2) + common
         + littleEndian(0, 12) + littleEndian(offset, 4) + path
     }
     guard arrays.count < 0xffff, file.count + directory.count < 0xffff_ffff else {
       throw Diagnostic(.unsupported, "more than 65,534 arrays or 4 GiB", hint: "write .npy files")
     }
-    let end = littleEndian(0x0605_4b50, 4) + littleEndian(0, 4) + littleEndian(arrays.count, 2)
+    let end =
+      littleEndian(0x0605_4b50, 4) + littleEndian(0, 4) + littleEndian(arrays.count, 2)
       + littleEndian(arrays.count, 2) + littleEndian(directory.count, 4)
       + littleEndian(file.count, 4) + littleEndian(0, 2)
     return file + directory + end

@@ -100,6 +100,7 @@ struct PythonLiteralParser {
   private mutating func skipBlanks() { rest = rest.drop { $0.isWhitespace } }
 
   private func malformed(_ what: String) -> Diagnostic {
-    Diagnostic(.malformedFile, "the header can't be read: \(what)", hint: "write it with numpy.save")
+    Diagnostic(
+      .malformedFile, "the header can't be read: \(what)", hint: "write it with numpy.save")
   }
 }

@@ -31,9 +31,12 @@ public struct RandomDataSet: DataSet {
   public func batch(_ indices: [Int]) throws(Diagnostic) -> Batch {
     try check(indices)
     var sources = indices.map { RandomSource(seed: seed, index: $0) }
-    let labels = targets.isEmpty ? nil : AnyTensor(
-      shape: [indices.count],
-      sources.indices.map { Int64(sources[$0].index(below: classes)) })
+    let labels =
+      targets.isEmpty
+      ? nil
+      : AnyTensor(
+        shape: [indices.count],
+        sources.indices.map { Int64(sources[$0].index(below: classes)) })
     let tensors = inputs.map { ($0.key, values(of: $0, &sources)) }
     return Batch(inputs: Dictionary(uniqueKeysWithValues: tensors), labels: labels)
   }

@@ -17,7 +17,8 @@ enum SampleFolder {
   ) throws(Diagnostic) -> ArrayDataSet {
     var inputs = Joiner(), labels = Joiner()
     for sample in try sampleFolders(in: folder) {
-      let own = try tensors("input", in: sample, reader), marks = try tensors("label", in: sample, reader)
+      let own = try tensors("input", in: sample, reader),
+        marks = try tensors("label", in: sample, reader)
       guard Set((own + marks).map { $0.tensor.shape[0] }).count == 1 else {
         throw Diagnostic(
           .invalidData, "the tensors of a sample differ in their first size", at: sample,
@@ -44,7 +45,9 @@ enum SampleFolder {
     var result: [(name: String?, tensor: AnyTensor)] = []
     while fileExists("\(sample)/\(kind)_\(result.count).pb") {
       let path = "\(sample)/\(kind)_\(result.count).pb"
-      do throws(Diagnostic) { result.append(try reader(path)) } catch { throw error.placed(at: path) }
+      do throws(Diagnostic) { result.append(try reader(path)) } catch {
+        throw error.placed(at: path)
+      }
       if result.last?.tensor.shape.isEmpty == true {
         throw Diagnostic(
           .invalidData, "a scalar has no batch axis", at: path, hint: "give it shape [1]")

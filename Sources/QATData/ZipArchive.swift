@@ -108,7 +108,8 @@ struct ZipArchive {
 
   fileprivate static func malformed(_ what: String) -> Diagnostic {
     Diagnostic(
-      .malformedFile, what, hint: "the file is cut short or damaged: write it again with numpy.savez")
+      .malformedFile, what,
+      hint: "the file is cut short or damaged: write it again with numpy.savez")
   }
 
   private func malformed(_ what: String) -> Diagnostic { Self.malformed(what) }

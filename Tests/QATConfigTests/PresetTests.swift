@@ -17,7 +17,8 @@ struct PresetTests {
     #expect(recommended.warmupBatches == 100)
 
     let plain = QuantizationConfig.default
-    #expect(try plain.weights?.grid.description == "i8" && plain.activations?.grid.description == "i8")
+    #expect(
+      try plain.weights?.grid.description == "i8" && plain.activations?.grid.description == "i8")
     #expect(plain.weights?.scheme == .symmetric && plain.weights?.granularity == .perTensor)
     #expect(plain.activations?.scheme == .symmetric && plain.warmupBatches == 100)
 

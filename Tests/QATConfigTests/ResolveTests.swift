@@ -24,7 +24,8 @@ struct ResolveTests {
     arguments: [
       ("first", [0]), ("last", [4]), ("1..<n", [2, 3, 4]), ("0...1", [0, 2]), ("1..<n-1", [2, 3]),
       ("layer3.conv", [2]), ("layer*", [2, 3]), ("*.conv?", [0]), ("layer[4-9].conv", [3]),
-      ("layer[!3].conv", [3]), ("head[0]", [4]), (#"/layer[34]\..*/"#, [2, 3]), ("op: Conv", [0, 2, 3]),
+      ("layer[!3].conv", [3]), ("head[0]", [4]), (#"/layer[34]\..*/"#, [2, 3]),
+      ("op: Conv", [0, 2, 3]),
       ("op:Gemm", [4]), ("*", [0, 1, 2, 3, 4]), ("backbone.*", [0, 1]), ("2...9", [3, 4]),
     ] as [(String, [Int])])
   func selectors(text: String, expected: [Int]) throws {
@@ -39,9 +40,11 @@ struct ResolveTests {
       ("op: Gem", "did you mean 'Gemm'?"),
       ("7..<n", "the model has 4 quantizable layers, counted from 0"),
       ("zzz*", "the layers are backbone.conv1, backbone.bn1, layer3.conv, layer4.conv, head[0]"),
-      ("/layer/",
+      (
+        "/layer/",
         "the expression must match a whole name, as in /.*layer.*/; names: backbone.conv1, "
-          + "backbone.bn1, layer3.conv, layer4.conv, head[0]"),
+          + "backbone.bn1, layer3.conv, layer4.conv, head[0]"
+      ),
     ])
   func noMatch(text: String, hint: String) throws {
     let rule = LayerRule(try LayerSelector(text), quantize: false)
@@ -111,7 +114,8 @@ struct ResolveTests {
     }
     #expect(matches("", "") && !matches("", "a") && matches("*", "") && matches("**a", "bca"))
     #expect(matches("a*b*c", "a__b__c") && !matches("a*b*c", "a__c"))
-    #expect(matches("[]a]", "]") && matches("[a-]", "-") && !matches("[a", "a") && matches("[a", "[a"))
+    #expect(
+      matches("[]a]", "]") && matches("[a-]", "-") && !matches("[a", "a") && matches("[a", "[a"))
     // Backtracking over one star only: linear, not exponential.
     let long = String(repeating: "a", count: 2000)
     #expect(!matches(String(repeating: "*a", count: 30) + "b", long))

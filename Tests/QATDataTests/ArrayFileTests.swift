@@ -16,8 +16,9 @@ struct ArrayFileTests {
   @Test("give back the tensor that was written", arguments: samples)
   func roundTrip(_ tensor: AnyTensor) throws {
     #expect(try NPY.decode(NPY.encode(tensor)) == tensor)
-    #expect(try NPZ.decode(NPZ.encode(["a": tensor, "b/c": Self.samples[0]]))
-      == ["a": tensor, "b/c": Self.samples[0]])
+    #expect(
+      try NPZ.decode(NPZ.encode(["a": tensor, "b/c": Self.samples[0]]))
+        == ["a": tensor, "b/c": Self.samples[0]])
   }
 
   @Test("write the header NumPy writes")

@@ -58,13 +58,16 @@ struct DataSetTests {
     let n = Dimension(symbol: "N")
     let image = ModelField("image", TensorType(.f32, [n, 2]))
     let unnamed = try ArrayDataSet(numbers(3)).bound(to: [image])
-    #expect(try unnamed.batch([1]).inputs == ["image": AnyTensor(shape: [1, 2], [2, 3] as [Float])])
+    #expect(
+      try unnamed.batch([1]).inputs == ["image": AnyTensor(shape: [1, 2], [2, 3] as [Float])])
     let doubles = try ArrayDataSet(
       inputs: ["image": AnyTensor(shape: [1, 1, 2], [1, 2] as [Double])])
-    #expect(try doubles.bound(to: [image]).batch([0]).inputs["image"]
-      == AnyTensor(shape: [1, 2], [1, 2] as [Float]))
+    #expect(
+      try doubles.bound(to: [image]).batch([0]).inputs["image"]
+        == AnyTensor(shape: [1, 2], [1, 2] as [Float]))
     let flat = ModelField("x", TensorType(.f32, [n, 64]))
-    #expect(try ImageDataSet.digits(.test).bound(to: [flat]).batch([0]).inputs["x"]?.shape == [1, 64])
+    #expect(
+      try ImageDataSet.digits(.test).bound(to: [flat]).batch([0]).inputs["x"]?.shape == [1, 64])
   }
 
   @Test("say what does not fit a model")
@@ -92,8 +95,9 @@ struct DataSetTests {
     let fields = [DataField("x", .f32, [1000]), DataField("i", .i64, [3])]
     let data = try RandomDataSet(count: 10, inputs: fields, classes: 5, seed: 1)
     let batch = try data.batch([3, 7])
-    #expect(try data.batch([7, 3, 7]).inputs["x"]?.elements(as: Float.self)?.prefix(1000)
-      == batch.inputs["x"]?.elements(as: Float.self)?.suffix(1000))
+    #expect(
+      try data.batch([7, 3, 7]).inputs["x"]?.elements(as: Float.self)?.prefix(1000)
+        == batch.inputs["x"]?.elements(as: Float.self)?.suffix(1000))
     let values = try #require(batch.inputs["x"]?.doubles)
     let mean = values.reduce(0, +) / 2000, square = values.reduce(0) { $0 + $1 * $1 } / 2000
     // Five standard errors of 2000 normal values: 5/√2000 and 5·√(2/2000).

@@ -8,8 +8,10 @@ struct DataSourceTests {
   @Test(
     "print as they parsed",
     arguments: [
-      "digits", "digits?split=test&limit=10", "mnist:/data/mnist?split=train&offset=5&limit=7&seed=3",
-      "cifar10:c", "random:8?seed=1&classes=10&size.S=128", "x.npz", "dir/x.npy?limit=3", "../samples",
+      "digits", "digits?split=test&limit=10",
+      "mnist:/data/mnist?split=train&offset=5&limit=7&seed=3",
+      "cifar10:c", "random:8?seed=1&classes=10&size.S=128", "x.npz", "dir/x.npy?limit=3",
+      "../samples",
     ])
   func roundTrip(text: String) throws {
     #expect(try DataSource(text).description == text)
@@ -51,7 +53,8 @@ struct DataSourceTests {
   @Test("read .npz and .npy files")
   func arrays() throws {
     let folder = try ScratchFolder()
-    let x = AnyTensor(shape: [2, 1], [1, 2] as [Float]), labels = AnyTensor(shape: [2], [0, 1] as [Int32])
+    let x = AnyTensor(shape: [2, 1], [1, 2] as [Float]),
+      labels = AnyTensor(shape: [2], [0, 1] as [Int32])
     let path = try folder.write("d.npz", try NPZ.encode(["x": x, "labels": labels]))
     let batch = try DataSource(path).load().batch([1])
     #expect(batch.inputs == ["x": AnyTensor(shape: [1, 1], [2] as [Float])])

@@ -21,7 +21,9 @@ func storedDeflate(_ bytes: [UInt8]) -> [UInt8] {
   return result
 }
 
-func fourBytes(_ number: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
+func fourBytes(_ number: Int) -> [UInt8] {
+  (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+}
 func twoBytes(_ number: Int) -> [UInt8] { Array(fourBytes(number).prefix(2)) }
 
 /// A zip file of one entry with any method and sizes, true or not.
