@@ -2,7 +2,8 @@ extension AnyTensor {
   /// Integers as the elements of an integer type, packed where the type is narrower than a byte.
   ///
   /// A number that the type does not hold keeps its low bits; callers saturate first. O(n).
-  /// - Precondition: `element` is an integer type, and there are as many integers as the shape asks.
+  /// - Precondition: `element` is an integer type, and there are as many integers as the shape
+  ///   asks.
   public init(_ element: ElementType, shape: [Int], integers: [Int]) {
     switch element {
     case .i64: self.init(shape: shape, integers.map { Int64(truncatingIfNeeded: $0) })

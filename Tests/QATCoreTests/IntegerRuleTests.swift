@@ -57,7 +57,8 @@ struct IntegerRuleTests {
   @Test(
     "operands of a sum are exchanged where the first is broadcast innermost",
     arguments: [
-      ([7, 1], [], true), ([7, 1], [7, 1], false), ([7, 1], [1], true), ([2, 5, 1], [5, 1], false),
+      ([7, 1], [], true), ([7, 1], [7, 1], false), ([7, 1], [1], true),
+      ([2, 5, 1], [5, 1], false),
       ([1, 1], [1, 1], true), ([], [], true), ([5, 1], [1, 1], false), ([1, 1], [5, 1], true),
       ([5, 1, 1], [1], true), ([1, 5, 1], [2, 1, 1], false), ([2, 1, 1], [1, 5, 1], true),
       ([4, 33], [], false), ([], [4, 33], true), ([3, 1, 1], [2, 3, 5, 5], true),

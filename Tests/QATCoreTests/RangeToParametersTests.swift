@@ -83,7 +83,7 @@ struct RangeToParametersTests {
 
   @Test("powers of two are rounded up, exact ones stay")
   func powersOfTwo() {
-    #expect(parameters(-1, 1, .int8, .symmetric, powerOfTwo: true).scale == 1 / 64)
+    #expect(parameters(-1, 1, .int8, .symmetric, powerOfTwo: true).scale == 0.015625)
     #expect(parameters(-127, 127, .int8, .symmetric, powerOfTwo: true).scale == 1)
     #expect(parameters(0, 255.5, .uint8, .asymmetric, powerOfTwo: true).scale == 2)
   }

@@ -48,7 +48,9 @@ struct QuantizedOpsTests {
     ] { #expect(OpRegistry.builtin[OpName(name)] != nil, "\(name)") }
   }
 
-  @Test("codes of 2 and 4 bits are written packed and read back", arguments: [ElementType.i4, .u4, .i2, .u2])
+  @Test(
+    "codes of 2 and 4 bits are written packed and read back",
+    arguments: [ElementType.i4, .u4, .i2, .u2])
   func packedCodes(_ element: ElementType) throws {
     let x = AnyTensor(shape: [5], [-9, -1.5, 0.5, 2.5, 40] as [Float])
     let scale = AnyTensor(Float(1))
@@ -65,7 +67,8 @@ struct QuantizedOpsTests {
   @Test("mistakes are diagnostics: parameters of the wrong shape, missing attributes, odd operands")
   func mistakes() {
     let x = AnyTensor(.u8, shape: [2, 3], integers: Array(0..<6))
-    let one = AnyTensor(Float(1)), zero = AnyTensor(UInt8(0))
+    let one = AnyTensor(Float(1))
+    let zero = AnyTensor(UInt8(0))
     let two = AnyTensor(shape: [2], [1, 1] as [Float])
     let broken: [(any Operation, [AnyTensor?])] = [
       (QLinearAdd(), [x, two, zero, x, one, zero, one, zero]),

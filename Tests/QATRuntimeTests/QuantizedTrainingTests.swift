@@ -5,12 +5,16 @@ import Testing
 
 @Suite("Fake quantization")
 struct QuantizedTrainingTests {
-  private static let grids = ["i8", "i8n", "u8", "u8n", "i4", "i4n", "u4", "i2", "u2", "i3", "u7", "i16", "u16"]
+  private static let grids = [
+    "i8", "i8n", "u8", "u8n", "i4", "i4n", "u4", "i2", "u2", "i3", "u7", "i16", "u16",
+  ]
 
   /// Values on, next to and between all steps of a grid and a few beyond both ends.
   private func values(_ grid: IntegerGrid, _ scale: Float, _ zeroPoint: Int) -> [Float] {
     // All codes of small grids, the borders and the zero of 16 bits.
-    let codes = grid.bits <= 8 ? Array(grid.min - 3...grid.max + 3)
+    let codes =
+      grid.bits <= 8
+      ? Array(grid.min - 3...grid.max + 3)
       : [grid.min, grid.max, zeroPoint].flatMap { Array($0 - 3...$0 + 3) }
     return codes.flatMap { code -> [Float] in
       let step = Float(code - zeroPoint)
@@ -24,7 +28,8 @@ struct QuantizedTrainingTests {
     for scale in [Float(0.25), 0.1, 1, 3.3e-5] {
       for zero in Set([grid.min, grid.min + 1, 0, (grid.min + grid.max) / 2, grid.max])
       where (grid.min...grid.max).contains(zero) {
-        let x = values(grid, scale, zero), tensor = AnyTensor(shape: [x.count], x)
+        let x = values(grid, scale, zero)
+        let tensor = AnyTensor(shape: [x.count], x)
         let fake = try ReferenceEvaluator.evaluate(
           FakeQuantize(grid: grid), [tensor, AnyTensor(scale), AnyTensor(Int32(zero))])[0]
         let zeroPoint = AnyTensor(grid.container, shape: [], integers: [zero])
@@ -43,7 +48,8 @@ struct QuantizedTrainingTests {
 
   @Test("has the clipped gradient, tested before saturation, on every border", arguments: grids)
   func clippedGradient(_ name: String) throws {
-    let grid = try #require(IntegerGrid(name)), scale: Float = 0.1
+    let grid = try #require(IntegerGrid(name))
+    let scale: Float = 0.1
     for zero in Set([grid.min, grid.max, (grid.min + grid.max) / 2]) {
       let x = values(grid, scale, zero)
       let dy = x.indices.map { Float($0) + 1 }
@@ -82,10 +88,14 @@ struct QuantizedTrainingTests {
       var builder = GraphBuilder(graph)
       let call = GradientCall(operands: ids, results: [], seeds: [seed], needs: [true, true, true])
       let result = try op.gradients(of: call, in: &builder)
-      #expect(builder.failure == nil && result.count == operands.count && result[1...].allSatisfy { $0 == nil })
+      #expect(
+        builder.failure == nil && result.count == operands.count
+          && result[1...].allSatisfy { $0 == nil })
       return (builder.graph, result[0])
     }
-    let operands = [AnyTensor(shape: [3], [1, 2, 3] as [Float]), AnyTensor(Float(1)), AnyTensor(Int32(0))]
+    let operands = [
+      AnyTensor(shape: [3], [1, 2, 3] as [Float]), AnyTensor(Float(1)), AnyTensor(Int32(0)),
+    ]
     let (clipped, dx) = try gradient(FakeQuantize(grid: .int8), operands)
     #expect(clipped.operation(FakeQuantizeGradient.self, of: dx)?.op.grid == .int8)
     let (plain, same) = try gradient(FakeQuantize(grid: .int8, straightThrough: "plain"), operands)
@@ -97,7 +107,9 @@ struct QuantizedTrainingTests {
 
   @Test("of a bias agrees with its int32 codes")
   func biases() throws {
-    let b: [Float] = [0.5, -0.75, 1e9, -1e9], xScale: Float = 0.3, wScales: [Float] = [0.1, 0.5, 0.01, 7e-9]
+    let b: [Float] = [0.5, -0.75, 1e9, -1e9]
+    let xScale: Float = 0.3
+    let wScales: [Float] = [0.1, 0.5, 0.01, 7e-9]
     let y = try ReferenceEvaluator.evaluate(
       FakeQuantizeBias(),
       [AnyTensor(shape: [4], b), AnyTensor(xScale), AnyTensor(shape: [4], wScales)])[0]
@@ -125,8 +137,10 @@ struct QuantizedTrainingTests {
   func minMax() throws {
     let x = AnyTensor(shape: [2, 3], [1, -2, 3, 0, 5, .nan] as [Float])
     let channels = try ReferenceEvaluator.evaluate(MinMax(axis: 1), [x], resultCount: 2)
-    let low: [Float] = channels[0].elements() ?? [], high: [Float] = channels[1].elements() ?? []
-    #expect(low[0] == 0 && low[1] == -2 && low[2].isNaN && high[0] == 1 && high[1] == 5 && high[2].isNaN)
+    let low: [Float] = channels[0].elements() ?? []
+    let high: [Float] = channels[1].elements() ?? []
+    #expect(
+      low[0] == 0 && low[1] == -2 && low[2].isNaN && high[0] == 1 && high[1] == 5 && high[2].isNaN)
     let all = try ReferenceEvaluator.evaluate(MinMax(), [x], resultCount: 2)
     #expect(all[0].elements(as: Float.self)?.first?.isNaN == true)
   }
@@ -157,7 +171,8 @@ struct QuantizedTrainingTests {
 
   @Test("assigning has no result and evaluates to the value")
   func assign() throws {
-    let a = AnyTensor(Float(1)), b = AnyTensor(Float(2))
+    let a = AnyTensor(Float(1))
+    let b = AnyTensor(Float(2))
     let call = EvaluationCall(operands: [a, b], resultTypes: [])
     #expect(try Assign().evaluate(call) == [b])
     #expect(throws: Diagnostic.self) {

@@ -5,9 +5,10 @@ extension OpRegistry {
 
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
-    Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self, Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self,
-    Identity.self, LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self,
-    Log.self, LogSoftmax.self, Max.self, Min.self, Mul.self, Neg.self, Not.self, Or.self,
+    Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self, Gelu.self,
+    Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self, Identity.self,
+    LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self, Log.self,
+    LogSoftmax.self, Max.self, Min.self, Mul.self, Neg.self, Not.self, Or.self,
     Pow.self, Reciprocal.self, Relu.self, Sigmoid.self, Sign.self, Softmax.self, Sqrt.self,
     Sub.self, Sum.self, Tanh.self, Where.self,
   ]
