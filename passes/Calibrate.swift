@@ -65,7 +65,7 @@ public struct Calibrate: Pass {
     guard count > 0 else {
       throw Diagnostic(.invalidData, "the calibration data is empty", hint: "look at --data and its limit")
     }
-    context.remark("\(observers.count) ranges observed over \(count) batches")
+    context.remark(.note, "\(observers.count) ranges observed over \(count) batches")
   }
 }
 

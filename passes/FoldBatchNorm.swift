@@ -148,7 +148,7 @@ private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
     Term { builder in
       let s = scale.emit(in: &builder)
       let zero = builder.scalar(0, like: s), one = builder.scalar(1, like: s)
-      let largest = builder.emit(ReduceMax(keepdims: false), [s])
+      let largest = builder.emit(ReduceMax(keepDimensions: false), [s])
       let safe = builder.emit(Where(), [builder.emit(Equal(), [largest, zero]), one, largest])
       return builder.emit(Where(), [builder.emit(Equal(), [s, zero]), safe, s])
     }

@@ -37,11 +37,12 @@ public struct AnyTensor: Sendable {
   /// The elements in row-major order, or `nil` where the element type is another one. O(n).
   public func elements<Scalar: TensorScalar>(as: Scalar.Type = Scalar.self) -> [Scalar]? {
     guard Scalar.elementType == element else { return nil }
-    // SAFETY: reads `elementCount` elements, which `init` checked to be there; any alignment.
+    // SAFETY: `init` checked that the storage holds `elementCount` elements; copying bytes needs no
+    // alignment. One copy of bytes, because a loop would run unspecialized for other modules.
     return unsafe storage.withBytes { bytes in
-      (0..<elementCount).map { index in
-        unsafe bytes.loadUnaligned(
-          fromByteOffset: index * MemoryLayout<Scalar>.stride, as: Scalar.self)
+      unsafe [Scalar](unsafeUninitializedCapacity: elementCount) { target, count in
+        unsafe UnsafeMutableRawBufferPointer(target).copyMemory(from: bytes)
+        count = elementCount
       }
     }
   }

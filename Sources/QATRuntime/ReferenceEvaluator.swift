@@ -73,7 +73,8 @@ public struct ReferenceEvaluator: Sendable {
     let call = EvaluationCall(operands: operands, resultTypes: Array(types.prefix(resultCount)))
     for type in call.resultTypes where type.shape?.sizes == nil {
       throw Diagnostic(
-        .shapeMismatch, "the shape \(type) of a result of \(op.name) can't be told from its operands")
+        .shapeMismatch,
+        "the shape \(type) of a result of \(op.name) can't be told from its operands")
     }
     let results = try evaluable.evaluate(call)
     guard results.count == call.resultTypes.count,

@@ -75,7 +75,7 @@ extension Conv: HasIntegerForm {
     let (x, w, bias) = try product(operands, raw: raw, in: graph)
     try sameElement(x, result)
     return IntegerForm(
-      op: QLinearConv(self),
+      op: QLinearConv(window, group: group),
       operands: [
         x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, result.scale, result.zeroPoint, bias,
       ])
@@ -158,8 +158,8 @@ extension AveragePool: HasIntegerForm {
   func integerForm(
     _ operands: [QuantizedValue?], raw: [ValueID?], result: QuantizedValue, in graph: Graph
   ) throws(Island) -> IntegerForm {
-    guard dilations.allSatisfy({ $0 == 1 }) else { throw Island("a dilated average has no integer kernel") }
-    return try unary(QLinearAveragePool(self), operands, result)
+    guard window.dilations.allSatisfy({ $0 == 1 }) else { throw Island("a dilated average has no integer kernel") }
+    return try unary(QLinearAveragePool(window, ceilMode: ceilMode, countIncludePad: countIncludePad), operands, result)
   }
 }
 

@@ -9,8 +9,7 @@ struct TensorSettings: Sendable, Equatable {
   var isSymmetric = true
   var isPerChannel = false
   var powerOfTwo = false
-  /// Of the range's observer: `min-max` or `moving-average`.
-  var observer = "min-max"
+    var observer = ObserverKind.minMax
   var momentum: Float = 0.1
   var every = 1
   /// Batches after which the range stands; 0 for never.
@@ -20,7 +19,7 @@ struct TensorSettings: Sendable, Equatable {
   /// The operation that makes scale and zero point from a range.
   var scaleFromRange: ScaleFromRange {
     ScaleFromRange(
-      grid: grid, scheme: isSymmetric ? "symmetric" : "asymmetric", powerOfTwo: powerOfTwo)
+      grid: grid, scheme: isSymmetric ? .symmetric : .asymmetric, powerOfTwo: powerOfTwo)
   }
 
   /// - Throws: `unsupported` for a granularity or an observer that no operation has yet.
@@ -38,11 +37,11 @@ struct TensorSettings: Sendable, Equatable {
       throw Diagnostic(.unsupported, "scales per group are not supported", hint: "use per-channel")
     }
     switch settings.observer.kind {
-    case .minMax: observer = "min-max"
+    case .minMax: observer = .minMax
     case .movingAverage(let momentum):
-      observer = "moving-average"
+      observer = .movingAverage
       self.momentum = Float(momentum)
-    case .percentile(let percentile) where percentile == 100: observer = "min-max"
+    case .percentile(100): observer = .minMax
     case .percentile, .histogram, .entropy:
       throw Diagnostic(
         .unsupported, "the observer \(settings.observer.kind) is not supported",
@@ -56,8 +55,8 @@ struct TensorSettings: Sendable, Equatable {
   var text: String {
     [
       grid.description, isSymmetric ? "symmetric" : "asymmetric",
-      isPerChannel ? "per-channel" : "per-tensor", powerOfTwo ? "power-of-two" : nil, observer,
-      observer == "moving-average" ? "momentum=\(momentum)" : nil, every == 1 ? nil : "every=\(every)",
+      isPerChannel ? "per-channel" : "per-tensor", powerOfTwo ? "power-of-two" : nil, observer.rawValue,
+      observer == .movingAverage ? "momentum=\(momentum)" : nil, every == 1 ? nil : "every=\(every)",
       warmupBatches == 0 ? nil : "warmup=\(warmupBatches)",
       straightThrough == "clipped" ? nil : "ste=\(straightThrough)",
     ].compactMap { $0 }.joined(separator: " ")
@@ -72,7 +71,7 @@ struct TensorSettings: Sendable, Equatable {
       case "per-channel": isPerChannel = true
       case "per-tensor": isPerChannel = false
       case "power-of-two": powerOfTwo = true
-      case "min-max", "moving-average": observer = word
+      case "min-max", "moving-average": observer = ObserverKind(rawValue: word) ?? observer
       case "momentum": momentum = pair.last.flatMap(Float.init) ?? momentum
       case "every": every = pair.last.flatMap { Int($0) } ?? every
       case "warmup": warmupBatches = pair.last.flatMap { Int($0) } ?? warmupBatches

@@ -5,8 +5,8 @@ import QATCore
 ///     y = (x - mean) / √(variance + epsilon) · scale + bias
 ///
 /// - Operands: `x` float[…]; `scale`, `bias` (optional) broadcast to the shape of `x`.
-/// - Results: `y`; `mean` and `inverse_deviation`, 1/√(variance + epsilon), of the shape of `x` with
-///   1 for the normalized axes and of the type `stash_type`.
+/// - Results: `y`; `mean` and `inverse_deviation`, 1/√(variance + epsilon), of the shape of `x`
+///   with 1 for the normalized axes and of the type `stash_type`.
 /// - Source: Ba, Kiros, Hinton, arXiv:1607.06450.
 public struct LayerNormalization: Operation {
   public static let name: OpName = "LayerNormalization"

@@ -23,10 +23,12 @@ public struct Slice: Operation, ShapeArithmetic {
       return [TensorType(operands[0].element, Shape(x.dimensions.map { _ in .unknown }))]
     }
     for index in [1, 2, 4] {
-      guard let list = operands.dimensions(index), list.count != axes.count else { continue }
+      guard let count = operands.dimensions(index)?.count ?? operands.integers(index)?.count,
+        count != axes.count
+      else { continue }
       throw Diagnostic(
         .shapeMismatch,
-        "\(Self.operands[index].name) has \(list.count) entries for \(axes.count) axes")
+        "\(Self.operands[index].name) has \(count) entries for \(axes.count) axes")
     }
     let steps = operands.isPresent(4) ? operands.integers(4) : axes.map { _ in 1 }
     for (entry, axis) in axes.enumerated() {
@@ -37,8 +39,8 @@ public struct Slice: Operation, ShapeArithmetic {
       }
       if step == 0 { throw Diagnostic(.invalidOperand, "steps has a 0") }
       shape[axis] = sliced(
-        x[axis], operands.dimensions(1)?[entry] ?? .unknown,
-        operands.dimensions(2)?[entry] ?? .unknown, step)
+        x[axis], start: operands.integers(1)?[entry], end: operands.integers(2)?[entry], step,
+        endDimension: operands.dimensions(2)?[entry])
     }
     return [TensorType(operands[0].element, shape)]
   }
@@ -53,15 +55,14 @@ public struct Slice: Operation, ShapeArithmetic {
   }
 
   private func sliced(
-    _ size: Dimension, _ start: Dimension, _ end: Dimension, _ step: Int
+    _ size: Dimension, start: Int?, end: Int?, _ step: Int, endDimension: Dimension?
   ) -> Dimension {
-    if let size = size.size, let start = start.integer, let end = end.integer {
+    if let size = size.size, let start, let end {
       return Dimension(SliceRange(size: size, start: start, end: end, step: step).count)
     }
     // The whole of a symbolic axis: up to its own size, or to what stands for the end.
-    let isWhole =
-      step == 1 && start.integer == 0 && (end.isSame(as: size) || end.integer ?? 0 >= 1 << 31 - 1)
-    return isWhole ? size : .unknown
+    let reachesEnd = endDimension?.isSame(as: size) ?? false || end ?? 0 >= 1 << 31 - 1
+    return step == 1 && start == 0 && reachesEnd ? size : .unknown
   }
 }
 

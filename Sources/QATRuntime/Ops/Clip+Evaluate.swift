@@ -10,7 +10,9 @@ extension Clip: NumericEvaluable {
     _ call: EvaluationCall, asInteger: T.Type
   ) throws(Diagnostic) -> [AnyTensor] { [clipped(call, as: T.self)] }
 
-  private func clipped<T: TensorScalar & Comparable>(_ call: EvaluationCall, as: T.Type) -> AnyTensor {
+  private func clipped<T: TensorScalar & Comparable>(
+    _ call: EvaluationCall, as: T.Type
+  ) -> AnyTensor {
     let low = call.optional(1)?.elements(as: T.self)?.first
     let high = call.optional(2)?.elements(as: T.self)?.first
     let result = call.tensor(0, as: T.self).map { x -> T in
