@@ -67,6 +67,7 @@ let package = Package(
 
     // What holds them to it.
     .testTarget(name: "QATConfigTests", dependencies: ["QATConfig"], swiftSettings: strict),
+    .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
   ]

@@ -2,7 +2,8 @@ extension AnyTensor {
   /// Integers as the elements of an integer type, packed where the type is narrower than a byte.
   ///
   /// A number that the type does not hold keeps its low bits; callers saturate first. O(n).
-  /// - Precondition: `element` is an integer type, and there are as many integers as the shape asks.
+  /// - Precondition: `element` is an integer type, and there are as many integers as the shape
+  ///   asks.
   public init(_ element: ElementType, shape: [Int], integers: [Int]) {
     switch element {
     case .i64: self.init(shape: shape, integers.map { Int64(truncatingIfNeeded: $0) })
@@ -26,10 +27,7 @@ extension AnyTensor {
       let code = UInt8(truncatingIfNeeded: integer) & ((1 << bits) - 1)
       packed[index / perByte] |= code << (index % perByte * bits)
     }
-    let storage = TensorStorage(byteCount: packed.count) { bytes in
-      // SAFETY: `bytes` is as long as `packed`.
-      packed.withUnsafeBytes { source in unsafe bytes.copyMemory(from: source) }
-    }
+    let storage = AnyTensor(shape: [packed.count], packed).storage
     self.init(element, shape: shape, storage: storage)
   }
 }

@@ -27,9 +27,10 @@ public struct Granularity: Sendable, Equatable {
 
   /// What ONNX's QuantizeLinear and DequantizeLinear mean by the shapes and attributes.
   ///
-  /// In blocks, the parameters have the tensor's shape except for `ceil(shape[axis]/blockSize)` along
-  /// the axis: one for `blockSize` neighbours, the last block may be shorter.
-  /// - Parameter blockSize: 0 where parameters are per tensor (`[]` or `[1]`) or per channel (`[C]`).
+  /// In blocks, the parameters have the tensor's shape except for `ceil(shape[axis]/blockSize)`
+  /// along the axis: one for `blockSize` neighbours, the last block may be shorter.
+  /// - Parameter blockSize: 0 where parameters are per tensor (`[]` or `[1]`) or per channel
+  ///   (`[C]`).
   /// - Throws: `shape-mismatch`, `invalid-attribute`.
   public init(
     shape: [Int], parameterShape: [Int], axis: Int, blockSize: Int

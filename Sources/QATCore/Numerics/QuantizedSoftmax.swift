@@ -11,9 +11,9 @@
 ///     t[d] = f32(exp((d + shift/sx)·sx))           d = code - largest code of the row, in float64
 ///     p    = rint((t·floor(1/sy)) / Σ t) + zy      in float32, the sum in order
 ///
-/// `shift = max(0, log(f32.max/n) - 5)` makes use of float32's range. Because 1/sy is truncated, the
-/// rule says what the scales mean only where 1/sy is an integer: `sy = 1/256` with the lowest code as
-/// zero point is the form to emit.
+/// `shift = max(0, log(f32.max/n) - 5)` makes use of float32's range. Because 1/sy is truncated,
+/// the rule says what the scales mean only where 1/sy is an integer: `sy = 1/256` with the lowest
+/// code as zero point is the form to emit.
 public struct QuantizedSoftmax: Sendable {
   /// By the distance from the largest code of the row, 0…255.
   private let exponentials: [Float]

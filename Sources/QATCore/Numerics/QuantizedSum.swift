@@ -30,8 +30,9 @@ public struct QuantizedSum: Sendable {
 /// Whether ONNX Runtime gives QLinearAdd its operands the other way round: where the first operand
 /// is a single element along the innermost run of the broadcast.
 ///
-/// The run is the innermost axis that is not 1 in both; where one operand has no more axes, the last
-/// axis that both have. Two single elements count as swapped. (Measured with ONNX Runtime 1.31.1.)
+/// The run is the innermost axis that is not 1 in both; where one operand has no more axes, the
+/// last axis that both have. Two single elements count as swapped. (Measured with ONNX Runtime
+/// 1.31.1.)
 public func quantizedSumSwapsOperands(_ a: [Int], _ b: [Int]) -> Bool {
   let shared = min(a.count, b.count)
   if shared == 0 { return a.last ?? 1 == 1 }

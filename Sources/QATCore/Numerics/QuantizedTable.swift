@@ -1,5 +1,6 @@
-/// A function of one code, as a table: dequantize, `f`, divide by the output's scale, round to even,
-/// add the zero point, saturate. QLinearConcat (f = identity), QLinearSigmoid, QLinearLeakyRelu.
+/// A function of one code, as a table: dequantize, `f`, divide by the output's scale, round to
+/// even, add the zero point, saturate. QLinearConcat (f = identity), QLinearSigmoid,
+/// QLinearLeakyRelu.
 public struct QuantizedTable: Sendable {
   private let lowest: Int
   /// The output codes of all input codes, from the lowest one up.
@@ -19,9 +20,9 @@ public struct QuantizedTable: Sendable {
 /// `x` where it is not negative, else `alpha·x`.
 public func leakyRelu(_ x: Float, alpha: Float) -> Float { x >= 0 ? x : alpha * x }
 
-/// `1/(1 + e⁻ˣ)` to float32's precision, bit for bit as ONNX Runtime's vector kernels compute it: x is
-/// clamped to ±18, then 1/2 plus an odd polynomial of degree 9 over an even one of degree 10 (the
-/// rational form of tanh(x/2)/2), both by Horner's scheme with fused multiply-adds.
+/// `1/(1 + e⁻ˣ)` to float32's precision, bit for bit as ONNX Runtime's vector kernels compute it: x
+/// is clamped to ±18, then 1/2 plus an odd polynomial of degree 9 over an even one of degree 10
+/// (the rational form of tanh(x/2)/2), both by Horner's scheme with fused multiply-adds.
 public func rationalLogistic(_ x: Float) -> Float {
   let x = Swift.min(Swift.max(x, -18), 18), square = x * x
   func horner(_ coefficients: [Float]) -> Float {

@@ -25,8 +25,8 @@ public struct RangeToParameters: Sendable, Hashable {
   /// The parameters for values between `min` and `max`, computed in float32.
   ///
   /// Symmetric: `scale = max(|min|, |max|)/n`, n the codes above the zero point (int8: 127).
-  /// Asymmetric: the range is widened to hold 0, `scale = (max - min)/(codes - 1)`, and the zero point
-  /// is rounded, which moves the range by up to half a step so that 0 is exact.
+  /// Asymmetric: the range is widened to hold 0, `scale = (max - min)/(codes - 1)`, and the zero
+  /// point is rounded, which moves the range by up to half a step so that 0 is exact.
   /// - Parameter tensorMaximum: stands in for the size of an empty range: the largest magnitude in
   ///   the whole tensor where this range is one channel's; 1 where that is 0 too.
   /// - Precondition: all three are finite: callers report NaN and infinity with the tensor's name.

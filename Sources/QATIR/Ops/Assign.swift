@@ -1,6 +1,7 @@
 import QATCore
 
-/// Gives a variable a new value at the end of a run. It is there for this effect and has no results.
+/// Gives a variable a new value at the end of a run. It is there for this effect and has no
+/// results.
 ///
 /// - Operands: `variable`, a variable of the graph; `value` of the same type.
 public struct Assign: Operation {

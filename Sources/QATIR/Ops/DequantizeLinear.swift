@@ -11,7 +11,8 @@ public struct DequantizeLinear: Operation {
   public static let operands: [OperandSpec] = [
     OperandSpec("x", .codes.union(Set<ElementType>.float8).union([.i32]), as: "T"),
     OperandSpec("x_scale", .scales),
-    OperandSpec("x_zero_point", .codes.union(Set<ElementType>.float8).union([.i32]), as: "T", .optional),
+    OperandSpec(
+      "x_zero_point", .codes.union(Set<ElementType>.float8).union([.i32]), as: "T", .optional),
   ]
   public static let attributes: [Attribute<Self>] = [
     .init("axis", \.axis), .init("block_size", \.blockSize), .init("output_dtype", \.outputDtype),

@@ -2,7 +2,8 @@ import QATCore
 
 /// Quantizes a tensor to u8 with the scale and zero point that its own range asks for.
 ///
-///     scale = (max(0, max x) - min(0, min x)) / 255,   zero_point = rint(clamp(-min / scale, 0, 255))
+///     scale = (max(0, max x) - min(0, min x)) / 255
+///     zero_point = rint(clamp(-min / scale, 0, 255))
 ///
 /// - Operand: `x` f32[...].
 /// - Results: `y` u8 shaped like `x`; `y_scale` f32[]; `y_zero_point` u8[].

@@ -5,8 +5,8 @@ import QATCore
 ///     q = saturate(roundHalfToEven(x / scale) + zero_point, grid)
 ///     y = (q - zero_point) * scale
 ///
-/// - Operands: `x` float[...]; `scale` of the type of `x`, [] or [C], > 0, in units of `x` per step;
-///   `zero_point` i32, shaped like `scale`, inside the grid.
+/// - Operands: `x` float[...]; `scale` of the type of `x`, [] or [C], > 0, in units of `x` per
+///   step; `zero_point` i32, shaped like `scale`, inside the grid.
 /// - Result: the type of `x`.
 /// - Attributes: `grid`; `axis`, the channel axis of `x` (absent: one scale per tensor);
 ///   `straight_through`: `clipped` or `plain`; `bypass`: the operation is the identity (training in

@@ -19,14 +19,17 @@ public struct FakeQuantizeBias: Operation {
   public init(bypass: Bool) { self.bypass = bypass }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let b = operands[0].knownShape, scale = operands[2].knownShape
+    let b = operands[0].knownShape
+    let scale = operands[2].knownShape
     guard b.rank == 1 else {
       throw Diagnostic(.shapeMismatch, "b has shape \(b), expected one element a channel")
     }
     guard operands[1].knownShape.rank == 0 else {
       throw Diagnostic(.shapeMismatch, "x_scale has shape \(operands[1].knownShape), expected []")
     }
-    guard scale.rank == 0 || (scale.rank == 1 && (scale[0] == b[0] || scale[0].size == nil || b[0].size == nil))
+    guard
+      scale.rank == 0
+        || (scale.rank == 1 && (scale[0] == b[0] || scale[0].size == nil || b[0].size == nil))
     else { throw Diagnostic(.shapeMismatch, "w_scale has shape \(scale), expected [] or \(b)") }
     return [operands[0]]
   }

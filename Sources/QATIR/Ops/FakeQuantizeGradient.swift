@@ -1,10 +1,12 @@
 import QATCore
 
-/// The clipped straight-through gradient of `qat.FakeQuantize`: `dy` where no code saturates, else 0.
+/// The clipped straight-through gradient of `qat.FakeQuantize`: `dy` where no code saturates, else
+/// 0.
 ///
 ///     dx = dy where grid.min <= roundHalfToEven(x / scale) + zero_point <= grid.max, else 0
 ///
-/// - Operands: `dy` and `x` float, of one shape; `scale` and `zero_point` as for `qat.FakeQuantize`.
+/// - Operands: `dy` and `x` float, of one shape; `scale` and `zero_point` as for
+///   `qat.FakeQuantize`.
 /// - Result: the type of `x`.
 /// - Source: Krishnamoorthi, arXiv:1806.08342, section 2.4.
 public struct FakeQuantizeGradient: Operation {

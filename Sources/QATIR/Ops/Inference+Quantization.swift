@@ -8,7 +8,9 @@ extension Set<ElementType> {
 
 extension OperandSpec {
   /// 8-bit codes; those with the same variable share their type.
-  static func codes8(_ name: String, as variable: String, _ presence: Presence = .required) -> Self {
+  static func codes8(
+    _ name: String, as variable: String, _ presence: Presence = .required
+  ) -> Self {
     OperandSpec(name, .codes8, as: variable, presence)
   }
 }

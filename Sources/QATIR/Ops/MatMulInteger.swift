@@ -3,8 +3,8 @@ import QATCore
 /// Matrix product of codes, accumulated: `y = sum (A - a_zero_point) * (B - b_zero_point)`, modulo
 /// 2^32.
 ///
-/// - Operands: `A` and `B` i8 or u8, shaped as for `MatMul`; zero points, optional, of `A` [] or [M],
-///   one a row, and of `B` [] or [N], one a column.
+/// - Operands: `A` and `B` i8 or u8, shaped as for `MatMul`; zero points, optional, of `A` [] or
+///   [M], one a row, and of `B` [] or [N], one a column.
 /// - Result: i32, shaped as for `MatMul`.
 public struct MatMulInteger: Operation {
   public static let name: OpName = "MatMulInteger"

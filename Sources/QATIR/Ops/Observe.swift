@@ -16,11 +16,11 @@ public enum ObserverKind: String, Sendable, Hashable, CaseIterable, AttributeCon
 
 /// Moves an observed range by one batch.
 ///
-/// The first batch sets the range. Later ones move it as `kind` says, where `count` is a multiple of
-/// `every` and below `limit` (0: no limit).
+/// The first batch sets the range. Later ones move it as `kind` says, where `count` is a multiple
+/// of `every` and below `limit` (0: no limit).
 ///
-/// - Operands: `x` float[...], one batch; `min`, `max` of the type of `x`, [] or [C]: the range so far;
-///   `count` i64[]: batches seen so far.
+/// - Operands: `x` float[...], one batch; `min`, `max` of the type of `x`, [] or [C]: the range so
+///   far; `count` i64[]: batches seen so far.
 /// - Results: the new `min`, `max` and `count` (one more).
 /// - Attributes: `kind`: `min-max` or `moving-average`; `momentum`; `every`; `limit`; `axis`, the
 ///   channel axis (absent: one range); `training`: false leaves the state as it is.

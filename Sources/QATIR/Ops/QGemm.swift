@@ -5,18 +5,20 @@ import QATCore
 ///     acc = C + sum (A - a_zero_point) * (B - b_zero_point[n])               int32, modulo 2^32
 ///     y   = saturate(rint(f32(acc) * (((alpha * a_scale) * b_scale[n]) / y_scale)) + y_zero_point)
 ///
-/// Without `y_scale` and `y_zero_point` the result is `f32(acc) * ((alpha * a_scale) * b_scale[n])`.
+/// Without `y_scale` and `y_zero_point` the result is `f32(acc) * ((alpha * a_scale) *
+/// b_scale[n])`.
 ///
 /// - Operands: `A` i8 or u8 [M, K] ([K, M] where `transA`) with parameters []; `B` i8 or u8 [K, N]
-///   ([N, K] where `transB`) with parameters [] or [N]; `C` i32, optional, which broadcasts to [M, N],
-///   of scale `alpha * a_scale * b_scale`; `y_scale` and `y_zero_point`, optional, [].
+///   ([N, K] where `transB`) with parameters [] or [N]; `C` i32, optional, which broadcasts to [M,
+///   N], of scale `alpha * a_scale * b_scale`; `y_scale` and `y_zero_point`, optional, [].
 /// - Result: [M, N], of the type of `y_zero_point`, or f32.
 public struct QGemm: Operation {
   public static let name: OpName = "com.microsoft.QGemm"
   public static let operands: [OperandSpec] = [
     .codes8("A", as: "TA"), .f32("a_scale"), .codes8("a_zero_point", as: "TA"),
     .codes8("B", as: "TB"), .f32("b_scale"), .codes8("b_zero_point", as: "TB"),
-    OperandSpec("C", [.i32], as: nil, .optional), OperandSpec("y_scale", [.f32], as: nil, .optional),
+    OperandSpec("C", [.i32], as: nil, .optional),
+    OperandSpec("y_scale", [.f32], as: nil, .optional),
     .codes8("y_zero_point", as: "TY", .optional),
   ]
   public static let attributes: [Attribute<Self>] = [

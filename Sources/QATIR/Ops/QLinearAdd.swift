@@ -5,7 +5,8 @@ import QATCore
 ///     F = C_zero - fma(A_scale/C_scale, A_zero, (B_scale/C_scale) * B_zero)
 ///     C = saturate(rint(fma(A, A_scale/C_scale, fma(B, B_scale/C_scale, F))))
 ///
-/// with A and B exchanged where A is broadcast along the innermost axis (`quantizedSumSwapsOperands`).
+/// with A and B exchanged where A is broadcast along the innermost axis
+/// (`quantizedSumSwapsOperands`).
 ///
 /// - Operands: `A`, `B` i8 or u8 of one type; scales f32 []; zero points [], optional (0).
 /// - Result: of the type of `A`.

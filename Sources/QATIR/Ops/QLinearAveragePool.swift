@@ -1,10 +1,10 @@
 import QATCore
 
-/// The mean of each window of a tensor of codes: dequantized, summed in window order, divided by the
-/// count, and `saturate(rint(mean / y_scale + y_zero_point))`.
+/// The mean of each window of a tensor of codes: dequantized, summed in window order, divided by
+/// the count, and `saturate(rint(mean / y_scale + y_zero_point))`.
 ///
-/// - Operands: `X` i8 or u8 [N, C, spatial...] ([N, spatial..., C] with `channels_last`); scales f32 [];
-///   zero points [], optional (0).
+/// - Operands: `X` i8 or u8 [N, C, spatial...] ([N, spatial..., C] with `channels_last`); scales
+///   f32 []; zero points [], optional (0).
 /// - Result: of the type of `X`.
 /// - Attributes: those of `AveragePool` without dilations; `channels_last` (evaluation takes 0).
 public struct QLinearAveragePool: Operation {

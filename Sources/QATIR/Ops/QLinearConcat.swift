@@ -2,8 +2,8 @@ import QATCore
 
 /// Codes of several tensors, requantized to common parameters and put one behind the other.
 ///
-/// - Operands: `Y_scale` f32[]; `Y_zero_point` i8[] or u8[]; then for each tensor its codes, its scale
-///   f32[] and its zero point [].
+/// - Operands: `Y_scale` f32[]; `Y_zero_point` i8[] or u8[]; then for each tensor its codes, its
+///   scale f32[] and its zero point [].
 /// - Result: of the type of the zero points; the sum of the sizes along `axis`, which is required.
 public struct QLinearConcat: Operation {
   public static let name: OpName = "com.microsoft.QLinearConcat"

@@ -3,8 +3,8 @@ import QATCore
 /// The mean of each channel of a tensor of codes over all n spatial positions:
 /// `y = saturate(rint(f32(sum (x - x_zero_point)) * (x_scale / (y_scale * n))) + y_zero_point)`.
 ///
-/// - Operands: `X` i8 or u8 [N, C, spatial...] ([N, spatial..., C] with `channels_last`); scales f32
-///   and zero points [].
+/// - Operands: `X` i8 or u8 [N, C, spatial...] ([N, spatial..., C] with `channels_last`); scales
+///   f32 and zero points [].
 /// - Result: of the type of `X`, sizes 1 in place of the spatial ones.
 /// - Attributes: `channels_last` (evaluation takes 0).
 public struct QLinearGlobalAveragePool: Operation {

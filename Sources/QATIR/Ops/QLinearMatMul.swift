@@ -5,8 +5,8 @@ import QATCore
 ///     acc = sum (a - a_zero_point) * (b - b_zero_point[n])                   int32, modulo 2^32
 ///     y   = saturate(rint(f32(acc) * ((a_scale * b_scale[n]) / y_scale)) + y_zero_point)
 ///
-/// - Operands: `a` and `b` i8 or u8, shaped as for `MatMul`; parameters of `a` [] or [M], one a row;
-///   of `b` [] or [N], one a column; of `y` [].
+/// - Operands: `a` and `b` i8 or u8, shaped as for `MatMul`; parameters of `a` [] or [M], one a
+///   row; of `b` [] or [N], one a column; of `y` [].
 /// - Result: of the type of `y_zero_point`, shaped as for `MatMul`.
 public struct QLinearMatMul: Operation {
   public static let name: OpName = "QLinearMatMul"
@@ -20,7 +20,8 @@ public struct QLinearMatMul: Operation {
   public init() {}
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let a = operands[0].knownShape, b = operands[3].knownShape
+    let a = operands[0].knownShape
+    let b = operands[3].knownShape
     let shape = try matMulShape(a, b)
     try checkQuantization(
       operands, scale: 1, zeroPoint: 2, channels: a.rank > 1 ? a[a.rank - 2] : 1)

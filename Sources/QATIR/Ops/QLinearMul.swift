@@ -2,7 +2,8 @@ import QATCore
 
 /// Product of two tensors of codes, broadcast.
 ///
-///     C = saturate(rint(f32((A - A_zero) * (B - B_zero)) * ((A_scale * B_scale) / C_scale) + C_zero))
+///     m = (A_scale * B_scale) / C_scale
+///     C = saturate(rint(f32((A - A_zero) * (B - B_zero)) * m + C_zero))
 ///
 /// - Operands: `A`, `B` i8 or u8 of one type; scales f32 []; zero points [], optional (0).
 /// - Result: of the type of `A`.

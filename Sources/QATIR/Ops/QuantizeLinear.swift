@@ -40,7 +40,8 @@ public struct QuantizeLinear: Operation {
     guard outputDtype == 0 || ElementType(rawValue: outputDtype).map(Self.outputs.contains) == true
     else { throw Diagnostic(.invalidAttribute, "output_dtype \(outputDtype) is no type of codes") }
     if let zeroPoint, outputDtype != 0, outputDtype != zeroPoint.rawValue {
-      throw Diagnostic(.invalidAttribute, "output_dtype is not the type of y_zero_point, \(zeroPoint.name)")
+      throw Diagnostic(
+        .invalidAttribute, "output_dtype is not the type of y_zero_point, \(zeroPoint.name)")
     }
     return [TensorType(resultElements(operands)[0], operands[0].knownShape)]
   }
@@ -52,16 +53,19 @@ public struct QuantizeLinear: Operation {
   private static let outputs = Set<ElementType>.codes.union(Set<ElementType>.float8)
 }
 
-/// Checks the shapes of a scale (operand 1) and a zero point (operand 2) against those of operand 0.
+/// Checks the shapes of a scale (operand 1) and a zero point (operand 2) against those of operand
+/// 0.
 func checkLinear(_ operands: Operands, axis: Int, blockSize: Int) throws(Diagnostic) {
   guard blockSize >= 0 else {
     throw Diagnostic(.invalidAttribute, "block_size \(blockSize) is negative")
   }
-  let shape = operands[0].knownShape, scale = operands[1].knownShape
-  if let zeroPoint = operands.optional(2)?.shape, zeroPoint.rank != scale.rank
-    || zip(zeroPoint.dimensions, scale.dimensions).contains(where: {
-      $0.size != nil && $1.size != nil && $0 != $1
-    })
+  let shape = operands[0].knownShape
+  let scale = operands[1].knownShape
+  if let zeroPoint = operands.optional(2)?.shape,
+    zeroPoint.rank != scale.rank
+      || zip(zeroPoint.dimensions, scale.dimensions).contains(where: {
+        $0.size != nil && $1.size != nil && $0 != $1
+      })
   {
     throw Diagnostic(.shapeMismatch, "the zero point has shape \(zeroPoint), the scale \(scale)")
   }

@@ -1,12 +1,12 @@
 import QATCore
 
-/// The scale and the zero point for a range, by `RangeToParameters`: asymmetric ranges are widened to
-/// hold 0, an empty one takes the size of the largest of all channels.
+/// The scale and the zero point for a range, by `RangeToParameters`: asymmetric ranges are widened
+/// to hold 0, an empty one takes the size of the largest of all channels.
 ///
 /// - Operands: `min`, `max` float, [] or [C].
 /// - Results: `scale` of the type of `min`; `zero_point` i32; both shaped like `min`.
-/// - Attributes: `grid`; `scheme`: `symmetric` or `asymmetric`; `power_of_two`: scales are rounded up
-///   to powers of two.
+/// - Attributes: `grid`; `scheme`: `symmetric` or `asymmetric`; `power_of_two`: scales are rounded
+///   up to powers of two.
 /// - Gradient: none.
 public struct ScaleFromRange: Operation {
   public static let name: OpName = "qat.ScaleFromRange"

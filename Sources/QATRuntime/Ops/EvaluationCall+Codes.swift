@@ -1,7 +1,8 @@
 import QATCore
 import QATIR
 
-// What evaluations of quantized operations read: codes as integers, parameters per tensor or channel.
+// What evaluations of quantized operations read: codes as integers, parameters per tensor or
+// channel.
 extension EvaluationCall {
   /// The codes of a required operand.
   func codes(_ index: Int) -> [Int] { self[index].integers ?? [] }

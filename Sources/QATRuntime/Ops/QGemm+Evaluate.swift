@@ -3,11 +3,16 @@ import QATIR
 
 extension QGemm: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    let a = call[0].shape, b = call[3].shape, shape = call.shape(), columns = shape[1]
-    let aScale = try call.scales(1)[0], bScales = try call.scales(4)
+    let a = call[0].shape
+    let b = call[3].shape
+    let shape = call.shape()
+    let columns = shape[1]
+    let aScale = try call.scales(1)[0]
+    let bScales = try call.scales(4)
     var accumulators = Array(repeating: Int32(0), count: shape[0] * columns)
     multiply(
-      call.centred(0, zeroPoints: call.zeroPoints(2)), MatrixView(columns: a[1], transposed: transA),
+      call.centred(0, zeroPoints: call.zeroPoints(2)),
+      MatrixView(columns: a[1], transposed: transA),
       call.centred(3, zeroPoints: call.zeroPoints(5)) { transB ? $0 / b[1] : $0 % b[1] },
       MatrixView(columns: b[1], transposed: transB),
       rows: shape[0], inner: a[transA ? 0 : 1], columns: columns, into: &accumulators)
