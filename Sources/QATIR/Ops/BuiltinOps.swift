@@ -5,10 +5,10 @@ extension OpRegistry {
 
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
-    Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self, Gelu.self,
-    Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self, Identity.self,
-    LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self, Log.self,
-    LogSoftmax.self, Max.self, Min.self, Mul.self, Neg.self, Not.self, Or.self,
+    DequantizeLinear.self, Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self,
+    Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self,
+    Identity.self, LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self,
+    Log.self, LogSoftmax.self, Max.self, Min.self, Mul.self, Neg.self, Not.self, Or.self,
     Pow.self, Reciprocal.self, Relu.self, Sigmoid.self, Sign.self, Softmax.self, Sqrt.self,
     Sub.self, Sum.self, Tanh.self, Where.self,
   ]
@@ -25,8 +25,7 @@ extension OpRegistry {
     ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
-    ConvInteger.self, DequantizeLinear.self, DynamicQuantizeLinear.self, MatMulInteger.self,
-    QGemm.self,
+    ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self, QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
