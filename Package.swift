@@ -10,6 +10,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "QAT", targets: ["QAT", "QATOpt"]),
+    .library(name: "QATONNX", targets: ["QATONNX"]),  // the model files alone
     .executable(name: "qat-opt", targets: ["qat-opt"]),
   ],
   dependencies: [
@@ -69,6 +70,8 @@ let package = Package(
     .testTarget(name: "QATConfigTests", dependencies: ["QATConfig"], swiftSettings: strict),
     .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
+    .testTarget(
+      name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
   ]
 )
