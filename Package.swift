@@ -57,5 +57,7 @@ let package = Package(
       dependencies: ["QAT", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
     .executableTarget(name: "qat-opt", dependencies: ["QATOpt"], swiftSettings: strict),
+
+    .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
   ]
 )

@@ -192,12 +192,19 @@ private struct Verifier {
         throw invalid(id, "assigns \(name(of: target)) a second time")
       }
       let position = positions[id.index] ?? 0
-      for reader in graph[target].users where (positions[reader.index] ?? 0) > position {
+      for reader in graph[target].users
+      where (positions[reader.index] ?? 0) > position && reads(reader, target) {
         throw invalid(
           id, "assigns \(name(of: target)) before '\(graph[reader].name)' reads it",
           hint: "assignments come last")
       }
     }
+  }
+
+  /// Whether a node reads a variable, other than by assigning to it.
+  private func reads(_ node: NodeID, _ variable: ValueID) -> Bool {
+    let isAssign = graph[node].op.name == Self.assign
+    return graph[node].operands.dropFirst(isAssign ? 1 : 0).contains(variable)
   }
 
   // MARK: - Diagnostics
