@@ -3,14 +3,18 @@ import Testing
 
 @Suite("Narrow floats")
 struct NarrowFloatTests {
-  @Test("round as IEEE 754 says", arguments: [
-    (ElementType.f16, Float(2049), Float(2048)), (.f16, 2051, 2052), (.f16, 65519, 65504),
-    (.f16, 65520, .infinity), (.f16, 0x1p-25, 0), (.f16, 0x1.8p-25, 0x1p-24), (.f16, -0x1p-26, -0.0),
-    (.bf16, 257, 256), (.bf16, 259, 260), (.bf16, .greatestFiniteMagnitude, .infinity),
-    (.f8e5m2, 57344, 57344), (.f8e5m2, 61440, .infinity), (.f8e4m3fn, 448, 448), (.f8e4m3fn, 463, 448),
-    (.f8e4m3fn, 17, 16), (.f8e4m3fn, 19, 20), (.f8e4m3fnuz, 240, 240), (.f8e4m3fnuz, -0.0, 0),
-    (.f8e5m2fnuz, 57344, 57344),
-  ])
+  @Test(
+    "round as IEEE 754 says",
+    arguments: [
+      (ElementType.f16, Float(2049), Float(2048)), (.f16, 2051, 2052), (.f16, 65519, 65504),
+      (.f16, 65520, .infinity), (.f16, 0x1p-25, 0), (.f16, 0x1.8p-25, 0x1p-24),
+      (.f16, -0x1p-26, -0.0),
+      (.bf16, 257, 256), (.bf16, 259, 260), (.bf16, .greatestFiniteMagnitude, .infinity),
+      (.f8e5m2, 57344, 57344), (.f8e5m2, 61440, .infinity), (.f8e4m3fn, 448, 448),
+      (.f8e4m3fn, 463, 448),
+      (.f8e4m3fn, 17, 16), (.f8e4m3fn, 19, 20), (.f8e4m3fnuz, 240, 240), (.f8e4m3fnuz, -0.0, 0),
+      (.f8e5m2fnuz, 57344, 57344),
+    ])
   func round(_ element: ElementType, _ value: Float, _ expected: Float) throws {
     let format = try #require(NarrowFloat(element))
     #expect(format.decode(format.encode(value)).bitPattern == expected.bitPattern)

@@ -80,17 +80,19 @@ struct ParserErrorTests {
     #expect(failure.message.contains(message), "\(failure)")
   }
 
-  @Test("in the frame of a graph are named too", arguments: [
-    ("", "t.qir:1:1", "expected 'graph'"),
-    ("graf @g() -> () {}", "t.qir:1:1", "expected 'graph'"),
-    ("graph g() -> () {}", "t.qir:1:7", "expected '@'"),
-    ("graph @g() - () {}", "t.qir:1:12", "expected '->'"),
-    ("graph @g() -> () {", "t.qir:1:19", "found the end of the text"),
-    ("graph @g() -> () {} x", "t.qir:1:21", "expected the end of the text"),
-    ("graph @g(%x: f32[], %x: f32[]) -> () {}", "t.qir:1:21", "defined twice"),
-    ("graph @g() -> (%y: f32[]) {}", "t.qir:1:16", "nothing above defines %y"),
-    ("graph @g(%x: f32[2]) -> (%x: f32[3]) {}", "t.qir:1:30", "output 'x' is f32[2], not f32[3]"),
-  ])
+  @Test(
+    "in the frame of a graph are named too",
+    arguments: [
+      ("", "t.qir:1:1", "expected 'graph'"),
+      ("graf @g() -> () {}", "t.qir:1:1", "expected 'graph'"),
+      ("graph g() -> () {}", "t.qir:1:7", "expected '@'"),
+      ("graph @g() - () {}", "t.qir:1:12", "expected '->'"),
+      ("graph @g() -> () {", "t.qir:1:19", "found the end of the text"),
+      ("graph @g() -> () {} x", "t.qir:1:21", "expected the end of the text"),
+      ("graph @g(%x: f32[], %x: f32[]) -> () {}", "t.qir:1:21", "defined twice"),
+      ("graph @g() -> (%y: f32[]) {}", "t.qir:1:16", "nothing above defines %y"),
+      ("graph @g(%x: f32[2]) -> (%x: f32[3]) {}", "t.qir:1:30", "output 'x' is f32[2], not f32[3]"),
+    ])
   func nameFrame(_ text: String, _ place: String, _ message: String) throws {
     let failure = try #require(mistake(text))
     #expect(failure.place == place && failure.message.contains(message), "\(failure)")
@@ -118,7 +120,9 @@ struct ParserErrorTests {
   @Test("changed bytes never crash the parser")
   func changeBytes() throws {
     var random = SeededGenerator(seed: 7)
-    let pieces = ["(", ")", "[", "]", "{", "}", "%", "_", "=", ",", "\"", "\n", "-", "*", "9", "nan(", "/"]
+    let pieces = [
+      "(", ")", "[", "]", "{", "}", "%", "_", "=", ",", "\"", "\n", "-", "*", "9", "nan(", "/",
+    ]
     for seed: UInt64 in 0..<300 {
       var scalars = Array(try RandomGraph.make(seed: seed).text().unicodeScalars)
       for _ in 0..<3 {

@@ -1,4 +1,5 @@
 import QATCore
+
 @testable import QATIR
 
 /// Graphs made at random, odd names and odd bits included.
@@ -65,9 +66,11 @@ struct RandomGraph {
 
   private mutating func name() -> String {
     pick([
-      "x", "conv1.weight", "/conv1/Conv_output_0", "input:0", "a:", ":b", "-c", "a//b", "//", "_", "",
+      "x", "conv1.weight", "/conv1/Conv_output_0", "input:0", "a:", ":b", "-c", "a//b", "//", "_",
+      "",
       "0", "17", "1e5", "größe", "名前", "👩‍👩‍👧", "a b", "\"quoted\"", "back\\slash", "line\nbreak",
-      "tab\t", "\u{0}", "\u{1b}[0m", "constant", "variable", "metadata", "name", "graph", "nan", "inf",
+      "tab\t", "\u{0}", "\u{1b}[0m", "constant", "variable", "metadata", "name", "graph", "nan",
+      "inf",
       "dense", "ints", "e\u{301}", "\r\n", "%", "}", "a,b", "a(b)", "Conv.1",
     ])
   }
@@ -111,7 +114,10 @@ struct RandomGraph {
   private mutating func float() -> Float {
     flip()
       ? Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
-      : pick([0, -0.0, 1, -1, 0.1, .leastNonzeroMagnitude, .infinity, -.infinity, .nan, .greatestFiniteMagnitude])
+      : pick([
+        0, -0.0, 1, -1, 0.1, .leastNonzeroMagnitude, .infinity, -.infinity, .nan,
+        .greatestFiniteMagnitude,
+      ])
   }
 
   private init(random: SeededGenerator) { self.random = random }

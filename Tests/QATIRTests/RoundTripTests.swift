@@ -194,7 +194,8 @@ struct RoundTripTests {
   func parseLargeGraph() throws {
     var graph = Graph(name: "large")
     var value = graph.addInput("x", TensorType(.f32, [Dimension(symbol: "N"), 64, 7, 7]))
-    let w = graph.addConstant("w", AnyTensor(shape: [64, 1, 1], Array(repeating: Float(0.1), count: 64)))
+    let w = graph.addConstant(
+      "w", AnyTensor(shape: [64, 1, 1], Array(repeating: Float(0.1), count: 64)))
     for index in 0..<20_000 {
       value = try graph.emit(Add(), [value, w], name: "", result: "/layer/\(index)/Add_output")
     }

@@ -1,4 +1,5 @@
 import QATCore
+
 @testable import QATIR
 
 /// Takes every kind of attribute and passes its operand on.

@@ -48,14 +48,16 @@ struct VerifierTests {
   @Test("finds nodes out of order")
   func findOrder() throws {
     var graph = try graph()
-    let y = try #require(graph.node(named: "y")), z = try #require(graph.node(named: "z"))
+    let y = try #require(graph.node(named: "y"))
+    let z = try #require(graph.node(named: "z"))
     graph.move(z, before: y)
     expect(graph, fails: "operand 0, %y, is computed later, by 'y'", at: "node 'z' (Add)")
   }
 
   @Test("finds a chain of nodes that is broken or runs in circles")
   func findBrokenChain() throws {
-    var broken = try graph(), circular = broken
+    var broken = try graph()
+    var circular = broken
     let y = try #require(broken.node(named: "y"))
     broken.nodeTable[y.index]?.next = nil
     expect(broken, fails: "4 nodes exist, 1 are in order", at: "g")
@@ -118,11 +120,13 @@ struct VerifierTests {
     expect(constant, fails: "assigns to %c, which is no variable", at: "node 'update' (qat.Assign)")
     let update = "qat.Assign(%v, %w) name(\"update\")"
     let twice = try Graph(
-      text: Self.text.replacing(update, with: update + "\n" + update.replacing("update", with: "again")),
+      text: Self.text.replacing(
+        update, with: update + "\n" + update.replacing("update", with: "again")),
       registry: .testing)
     expect(twice, fails: "assigns %v a second time", at: "node 'again' (qat.Assign)")
     let early = try Graph(
-      text: Self.text.replacing(update, with: update + "\n%late = Identity(%v)"), registry: .testing)
+      text: Self.text.replacing(update, with: update + "\n%late = Identity(%v)"), registry: .testing
+    )
     expect(early, fails: "assigns %v before 'late' reads it", at: "node 'update' (qat.Assign)")
   }
 }

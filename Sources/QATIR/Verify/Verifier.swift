@@ -71,7 +71,8 @@ private struct Verifier {
   private func verifySignature() throws(Diagnostic) {
     for input in graph.inputs {
       guard graph.contains(input), graph[input].isInput else {
-        throw Diagnostic(.invalidGraph, "input \(name(of: input)) is no input value", at: graph.name)
+        throw Diagnostic(
+          .invalidGraph, "input \(name(of: input)) is no input value", at: graph.name)
       }
     }
     guard Set(graph.inputs).count == graph.inputs.count else {
@@ -121,7 +122,8 @@ private struct Verifier {
       guard let defined = positions[producer.index], let used = positions[id.index], defined < used
       else {
         throw invalid(
-          id, "operand \(index), \(name(of: operand)), is computed later, by '\(graph[producer].name)'",
+          id,
+          "operand \(index), \(name(of: operand)), is computed later, by '\(graph[producer].name)'",
           hint: "nodes stand in topological order")
       }
     }
@@ -131,7 +133,9 @@ private struct Verifier {
   private func verifyUsers() throws(Diagnostic) {
     var reads: [[NodeID: Int]] = Array(repeating: [:], count: graph.values.count)
     for id in nodes {
-      for case .some(let operand) in graph[id].operands { reads[operand.index][id, default: 0] += 1 }
+      for case .some(let operand) in graph[id].operands {
+        reads[operand.index][id, default: 0] += 1
+      }
     }
     for id in graph.allValues {
       var listed: [NodeID: Int] = [:]
@@ -167,7 +171,8 @@ private struct Verifier {
     for (result, type) in zip(node.results, inferred) {
       guard let result, !graph[result].type.isCompatible(with: type) else { continue }
       throw Diagnostic(
-        .typeMismatch, "\(name(of: result)) has the type \(graph[result].type), inference says \(type)",
+        .typeMismatch,
+        "\(name(of: result)) has the type \(graph[result].type), inference says \(type)",
         at: place(of: id), hint: "infer the types again after changing an operation")
     }
   }
