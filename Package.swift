@@ -41,13 +41,20 @@ let package = Package(
 
     // How it is changed.
     .target(name: "QATRewrite", dependencies: ["QATIR"], swiftSettings: strict),
-    .target(name: "QATConfig", dependencies: ["QATIR", "Yams"], swiftSettings: strict),
+    .target(name: "QATConfig", dependencies: ["QATCore", "Yams"], swiftSettings: strict),
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
       exclude: ["pipelines"], swiftSettings: strict),
 
     // How it is trained and used.
-    .target(name: "QATData", dependencies: ["QATCore", "QATONNX", "CZlib"], swiftSettings: strict),
+    .target(
+      name: "QATData", dependencies: ["QATCore", "CZlib"],
+      exclude: ["Resources/ATTRIBUTION.txt"],
+      resources: [
+        .embedInCode("Resources/digits-images-idx3-ubyte.gz"),
+        .embedInCode("Resources/digits-labels-idx1-ubyte.gz"),
+      ],
+      swiftSettings: strict, linkerSettings: math),
     .target(
       name: "QATTraining", dependencies: ["QATPasses", "QATData", "QATONNX"],
       swiftSettings: strict),
@@ -58,6 +65,11 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "qat-opt", dependencies: ["QATOpt"], swiftSettings: strict),
 
+    // What holds them to it.
+    .testTarget(name: "QATConfigTests", dependencies: ["QATConfig"], swiftSettings: strict),
+    .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
+    .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
     .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
+    .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
   ]
 )

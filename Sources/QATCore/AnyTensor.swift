@@ -19,9 +19,11 @@ public struct AnyTensor: Sendable {
   }
 
   public init<Scalar: TensorScalar>(shape: [Int], _ elements: [Scalar]) {
-    let storage = TensorStorage(byteCount: elements.count * MemoryLayout<Scalar>.stride) { bytes in
-      // SAFETY: `bytes` is as long as `elements`.
-      elements.withUnsafeBytes { source in unsafe bytes.copyMemory(from: source) }
+    // SAFETY: `bytes` is as long as `elements`, and all of it is written.
+    let storage = unsafe TensorStorage(
+      byteCount: elements.count * MemoryLayout<Scalar>.stride
+    ) { bytes in
+      unsafe elements.withUnsafeBytes { source in unsafe bytes.copyMemory(from: source) }
     }
     self.init(Scalar.elementType, shape: shape, storage: storage)
   }
@@ -35,10 +37,12 @@ public struct AnyTensor: Sendable {
   /// The elements in row-major order, or `nil` where the element type is another one. O(n).
   public func elements<Scalar: TensorScalar>(as: Scalar.Type = Scalar.self) -> [Scalar]? {
     guard Scalar.elementType == element else { return nil }
-    return storage.withBytes { bytes in
-      // SAFETY: reads `elementCount` elements, which `init` checked to be there; any alignment.
-      unsafe (0..<elementCount).map { index in
-        unsafe bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Scalar>.stride, as: Scalar.self)
+    // SAFETY: `init` checked that the storage holds `elementCount` elements; copying bytes needs no
+    // alignment. One copy of bytes, because a loop would run unspecialized for other modules.
+    return unsafe storage.withBytes { bytes in
+      unsafe [Scalar](unsafeUninitializedCapacity: elementCount) { target, count in
+        unsafe UnsafeMutableRawBufferPointer(target).copyMemory(from: bytes)
+        count = elementCount
       }
     }
   }
@@ -78,7 +82,8 @@ public struct AnyTensor: Sendable {
 
   private var unpackedIntegers: [Int] {
     let bits = element.bitWidth, perByte = 8 / bits
-    return storage.withBytes { bytes in
+    // SAFETY: `init` checked that the bytes hold `elementCount` codes; the subscript checks too.
+    return unsafe storage.withBytes { bytes in
       (0..<elementCount).map { index in
         let code = (Int(unsafe bytes[index / perByte]) >> (index % perByte * bits)) & ((1 << bits) - 1)
         return element.isSigned && code >= 1 << (bits - 1) ? code - (1 << bits) : code
@@ -92,8 +97,9 @@ extension AnyTensor: Equatable {
   public static func == (a: AnyTensor, b: AnyTensor) -> Bool {
     guard a.element == b.element, a.shape == b.shape else { return false }
     if a.storage === b.storage { return true }
-    return a.storage.withBytes { x in
-      b.storage.withBytes { y in unsafe x.elementsEqual(y) }
+    // SAFETY: both buffers are only read, inside the calls that lend them.
+    return unsafe a.storage.withBytes { x in
+      unsafe b.storage.withBytes { y in unsafe x.elementsEqual(y) }
     }
   }
 }

@@ -49,3 +49,13 @@ public struct IntegerGrid: Sendable, Hashable, CustomStringConvertible {
     self = grid
   }
 }
+
+extension IntegerGrid {
+  /// All codes of an element type, or `nil` where it is no type of codes (2, 4, 8 or 16 bits).
+  public init?(codesOf element: ElementType) {
+    guard element.isInteger, element.bitWidth <= 16,
+      let grid = try? IntegerGrid(bits: element.bitWidth, signed: element.isSigned)
+    else { return nil }
+    self = grid
+  }
+}

@@ -2,15 +2,24 @@
 public struct Tensor<Scalar: TensorScalar>: Sendable, Equatable {
   /// Sizes, outermost first; empty for a scalar.
   public private(set) var shape: [Int]
+  private var storage: [Scalar]
+
+  /// In row-major order; as many as there are, whatever is assigned. Changing one is O(1).
   public var elements: [Scalar] {
-    didSet { precondition(elements.count == oldValue.count, "a tensor keeps its size") }
+    get { storage }
+    // An observer that looks at the old value would copy all elements at each change.
+    _modify {
+      let count = storage.count
+      yield &storage
+      precondition(storage.count == count, "a tensor keeps its size")
+    }
   }
 
   /// - Precondition: as many elements as the shape asks for.
   public init(shape: [Int], _ elements: [Scalar]) {
     precondition(elements.count == shape.reduce(1, *), "\(elements.count) elements for \(shape)")
     self.shape = shape
-    self.elements = elements
+    storage = elements
   }
 
   public init(shape: [Int], repeating scalar: Scalar = .zero) {

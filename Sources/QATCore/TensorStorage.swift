@@ -3,7 +3,7 @@
 /// A class, and `Sendable`, because the bytes never change after `init`: the only way to other bytes
 /// is another storage. A subclass may view bytes that something else owns (a mapped file) and keeps
 /// the owner alive.
-open class TensorStorage: @unchecked Sendable {
+@safe open class TensorStorage: @unchecked Sendable {
   // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner.
   private let start: UnsafeRawPointer
   private let ownsBytes: Bool

@@ -33,6 +33,12 @@ public struct GradientCall: Sendable {
     return operand
   }
 
+  /// The first result.
+  public var result: ValueID {
+    guard let first = results.first, let result = first else { preconditionFailure("no result") }
+    return result
+  }
+
   /// The seed of the first result, which is there whenever `gradients` is asked.
   public var seed: ValueID {
     guard let first = seeds.first, let seed = first else { preconditionFailure("no seed") }

@@ -63,7 +63,8 @@ extension Graph {
     return Operands(all, resultCount: resultCount)
   }
 
-  /// `known` keeps what was found, so that a value with many paths to it is looked up once.
+  /// `known` keeps what was found: a value that many paths lead to is looked up once, where the
+  /// number of paths may double with every node.
   private func dimensions(
     of value: ValueID, depth: Int, _ known: inout [ValueID: [Dimension]?]
   ) -> [Dimension]? {
@@ -74,7 +75,10 @@ extension Graph {
     var result: [Dimension]?
     if let constant = self[value].constant {
       result = constant.elementCount <= 64 ? constant.integers?.map { Dimension(signed: $0) } : nil
-    } else if let producer = self[value].producer, let op = self[producer].op as? any ShapeArithmetic {
+    } else if case .result(let producer, 0) = self[value].definition,
+      let op = self[producer].op as? any ShapeArithmetic
+    {
+      // Shape arithmetic speaks of the first result only.
       let node = self[producer]
       result = op.dimensions(
         operands(node.operands, resultCount: node.results.count, depth: depth - 1, &known))

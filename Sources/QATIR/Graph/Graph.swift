@@ -83,3 +83,10 @@ public struct Graph: Sendable {
     Set(inputs.flatMap { self[$0].type.shape?.dimensions.flatMap(\.freeSymbols) ?? [] }).sorted()
   }
 }
+
+extension Graph {
+  /// The first node in topological order.
+  public var firstNodeID: NodeID? { firstNode }
+  /// The node that stands behind another one.
+  public func node(after id: NodeID) -> NodeID? { self[id].next }
+}

@@ -3,10 +3,44 @@ extension OpRegistry {
   public static let builtin = OpRegistry(
     elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps)
 
-  static let elementwiseOps: [any Operation.Type] = [Add.self, Identity.self]
-  static let shapeOps: [any Operation.Type] = []
-  static let convolutionOps: [any Operation.Type] = []
-  static let reductionOps: [any Operation.Type] = []
-  static let quantizationOps: [any Operation.Type] = [FakeQuantize.self]
-  static let trainingOps: [any Operation.Type] = []
+  static let elementwiseOps: [any Operation.Type] = [
+    Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
+    DequantizeLinear.self, Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self,
+    Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self,
+    Identity.self, LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self,
+    Log.self, LogSoftmax.self, Max.self, Min.self, Mul.self, Neg.self, Not.self, Or.self,
+    Pow.self, Reciprocal.self, Relu.self, Sigmoid.self, Sign.self, Softmax.self, Sqrt.self,
+    Sub.self, Sum.self, Tanh.self, Where.self,
+  ]
+  static let shapeOps: [any Operation.Type] = [
+    Concat.self, Constant.self, ConstantOfShape.self, Expand.self, Flatten.self, Gather.self,
+    Pad.self, Reshape.self, ShapeOp.self, Size.self, Slice.self, Split.self, Squeeze.self,
+    Transpose.self, Unsqueeze.self,
+  ]
+  static let convolutionOps: [any Operation.Type] = [
+    AveragePool.self, Conv.self, ConvTranspose.self, Gemm.self, GlobalAveragePool.self,
+    GlobalMaxPool.self, MatMul.self, MaxPool.self,
+  ]
+  static let reductionOps: [any Operation.Type] = [
+    ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
+  ]
+  static let quantizationOps: [any Operation.Type] = [
+    ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self, QGemm.self,
+    QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
+    QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
+    QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
+  ]
+  static let trainingOps: [any Operation.Type] = [
+    Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationGradient.self,
+    BatchNormalizationInferenceGradient.self, BinaryCrossEntropy.self, ChannelSum.self,
+    ConcatGradient.self, ConvInputGradient.self, ConvTransposeInputGradient.self,
+    ConvTransposeWeightGradient.self, ConvWeightGradient.self, ExpandLike.self,
+    FakeQuantize.self, FakeQuantizeBias.self, FakeQuantizeGradient.self, GatherGradient.self,
+    GlobalAveragePoolGradient.self, GlobalMaxPoolGradient.self, GlobalNorm.self,
+    LayerNormalizationGradient.self, LogSoftmaxGradient.self, MaxPoolGradient.self,
+    MeanAbsoluteError.self, MeanSquaredError.self, MinMax.self, Observe.self, PadGradient.self,
+    ReduceLike.self, ReluGradient.self, ReshapeLike.self, SGD.self, ScaleFromRange.self,
+    SliceGradient.self, SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self,
+    SoftmaxGradient.self,
+  ]
 }

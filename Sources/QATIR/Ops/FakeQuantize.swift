@@ -5,17 +5,21 @@ import QATCore
 ///     q = saturate(roundHalfToEven(x / scale) + zero_point, grid)
 ///     y = (q - zero_point) * scale
 ///
-/// - Operands: `x` float[...]; `scale` of the type of `x`, [] or [C], > 0, in units of `x` per step;
-///   `zero_point` i32, shaped like `scale`, inside the grid.
+/// - Operands: `x` float[...]; `scale` of the type of `x`, [] or [C], > 0, in units of `x` per
+///   step; `zero_point` i32, shaped like `scale`, inside the grid.
 /// - Result: the type of `x`.
 /// - Attributes: `grid`; `axis`, the channel axis of `x` (absent: one scale per tensor);
-///   `straight_through`: `clipped` (gradient only where no code saturates) or `plain`.
+///   `straight_through`: `clipped` or `plain`; `bypass`: the operation is the identity (training in
+///   float before quantization starts).
+/// - Gradient of `x`: `clipped`: `dy` where `grid.min <= roundHalfToEven(x / scale) + zero_point <=
+///   grid.max`, tested before saturation, else 0; `plain`: `dy`. None of scale and zero point.
 /// - Source: Jacob et al., arXiv:1712.05877, section 3; Bengio et al., arXiv:1308.3432.
 public struct FakeQuantize: Operation {
   public static let name: OpName = "qat.FakeQuantize"
   public static let operands: [OperandSpec] = [.float("x"), .float("scale"), .i32("zero_point")]
   public static let attributes: [Attribute<Self>] = [
     .init("grid", \.grid), .init("axis", \.axis), .init("straight_through", \.straightThrough),
+    .init("bypass", \.bypass),
   ]
 
   public var grid = IntegerGrid.int8
@@ -23,6 +27,8 @@ public struct FakeQuantize: Operation {
   public var axis: Int? = nil
   /// `clipped` or `plain`.
   public var straightThrough = "clipped"
+  /// Whether the operation is the identity.
+  public var bypass = false
 
   public init() {}
   public init(grid: IntegerGrid, axis: Int? = nil, straightThrough: String = "clipped") {
@@ -32,15 +38,46 @@ public struct FakeQuantize: Operation {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0]
-    let expected = try parameterShape(of: x.knownShape, axis: axis)
-    for index in [1, 2] where operands[index].knownShape != expected {
+    guard ["clipped", "plain"].contains(straightThrough) else {
       throw Diagnostic(
-        .shapeMismatch,
-        "\(Self.operands[index].name) has shape \(operands[index].knownShape), expected \(expected)",
-        hint: axis == nil ? "set `axis` for one scale per channel" : nil)
+        .invalidAttribute, "straight_through is \"\(straightThrough)\"",
+        hint: "use \"clipped\" or \"plain\"")
     }
-    return [x]
+    try checkParameters(operands, Self.operands, 1, 2, of: operands[0].knownShape, axis: axis)
+    return [operands[0]]
+  }
+}
+
+extension FakeQuantize: Differentiable {
+  public func gradients(
+    of call: GradientCall, in builder: inout GraphBuilder
+  ) throws(Diagnostic) -> [ValueID?] {
+    guard call.needs(0) else { return [nil, nil, nil] }
+    if bypass || straightThrough == "plain" { return [call.seed, nil, nil] }
+    let dx = builder.emit(
+      FakeQuantizeGradient(grid: grid, axis: axis),
+      [call.seed, call.operand(0), call.operand(1), call.operand(2)])
+    return [dx, nil, nil]
+  }
+}
+
+/// Checks that two operands, such as a scale and a zero point, have the shape that `axis` asks for.
+func checkParameters(
+  _ operands: Operands, _ names: [OperandSpec], _ first: Int, _ second: Int, of shape: Shape,
+  axis: Int?
+) throws(Diagnostic) {
+  let expected = try parameterShape(of: shape, axis: axis)
+  for index in [first, second] {
+    let name = names[index].name
+    let found = operands[index].knownShape
+    if found.rank == expected.rank,
+      zip(found.dimensions, expected.dimensions).allSatisfy({
+        $0 == $1 || $0.size == nil || $1.size == nil
+      })
+    { continue }
+    throw Diagnostic(
+      .shapeMismatch, "\(name) has shape \(found), expected \(expected)",
+      hint: axis == nil ? "set `axis` for one scale per channel" : nil)
   }
 }
 

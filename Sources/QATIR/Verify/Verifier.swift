@@ -228,7 +228,8 @@ private struct Verifier {
 
   /// Of a value: the place is the node that computes it, where there is one.
   private func invalid(_ value: ValueID, _ message: String) -> Diagnostic {
-    let node = graph[value].producer.flatMap { graph.contains($0) ? place(of: $0) : nil }
-    return Diagnostic(.invalidGraph, "value \(name(of: value)): \(message)", at: node ?? graph.name)
+    var place = graph.name
+    if let node = graph[value].producer, graph.contains(node) { place = self.place(of: node) }
+    return Diagnostic(.invalidGraph, "value \(name(of: value)): \(message)", at: place)
   }
 }

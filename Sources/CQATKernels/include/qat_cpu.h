@@ -1,0 +1,25 @@
+// Which instruction sets the kernels may use.
+#pragma once
+#include <stdint.h>
+
+// Bits of `qat_cpu_features`.
+enum {
+  QAT_CPU_AVX2 = 1,         // AVX2 and FMA
+  QAT_CPU_AVXVNNI = 2,      // 256-bit VPDPBUSD, VEX encoded
+  QAT_CPU_AVX512 = 4,       // F, BW, VL, DQ
+  QAT_CPU_AVX512VNNI = 8,   // 512-bit VPDPBUSD
+};
+
+// What this CPU and operating system offer, narrowed by the environment variable `QAT_CPU`
+// (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`; another value narrows nothing) and by
+// `qat_cpu_limit`. Asked once; cheap afterwards.
+uint32_t qat_cpu_features(void);
+
+// Narrows the features to those in `mask` (all ones: no limit) for every later kernel call in this
+// process: for tests. Returns the former mask.
+uint32_t qat_cpu_limit(uint32_t mask);
+
+// Cores that this process may run on (its affinity mask on Linux), at least 1.
+int qat_cpu_allowed_cores(void);
+// Stores up to `capacity` of their numbers in `cores`; returns how many, 0 where unknown.
+int qat_cpu_core_list(int *cores, int capacity);

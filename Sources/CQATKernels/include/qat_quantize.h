@@ -1,0 +1,72 @@
+// Between real numbers and codes, and arithmetic on codes.
+//
+// A code type is given by `qat_code`; a grid by its lowest and highest code, which may be narrower
+// than the type (|code| and |zero point| below 2^20).
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum { QAT_U8, QAT_S8, QAT_U16, QAT_S16 } qat_code;
+
+// acc: `rows` rows of `columns`, `stride` apart.
+//   v = acc[i][j] + bias[c]                  modulo 2^32
+//   q = clamp(rint(f32(v) * m[c]) + zero, lo, hi)
+// with one rounding in each step; c is j (`along_rows` false) or i (`along_rows` true). `bias` may
+// be NULL; `m` has one element when `m_scalar`. `q` has rows `q_stride` apart, u8 or s8.
+typedef struct {
+  int64_t rows, columns;
+  const int32_t *acc;
+  int64_t stride;
+  const int32_t *bias;
+  const float *m;
+  bool m_scalar, along_rows;
+  int32_t zero, lo, hi;
+  void *q;
+  int64_t q_stride;
+} qat_requantize_arguments;
+void qat_requantize(const qat_requantize_arguments *arguments);
+// The same with a transposed result: q[j * q_stride + i], channels along the columns of `acc`: from
+// [pixels][channels] sums to channel planes.
+void qat_requantize_transposed(const qat_requantize_arguments *arguments);
+
+// Tensors are [outer][channels][inner] with a scale and zero point a channel; per tensor is one
+// channel. A NULL `zero` means 0.
+
+// q = clamp(rint(x / scale) + zero, lo, hi); a NaN becomes the zero point.
+void qat_quantize(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                  const float *scale, const int32_t *zero, int32_t lo, int32_t hi, qat_code type,
+                  void *q);
+// x = (q - zero) * scale.
+void qat_dequantize(int64_t outer, int64_t channels, int64_t inner, const void *q, qat_code type,
+                    const float *scale, const int32_t *zero, float *x);
+// x = (q - zero) * scale for int32 codes; q - zero modulo 2^32.
+void qat_dequantize_s32(int64_t outer, int64_t channels, int64_t inner, const int32_t *q,
+                        const float *scale, const int32_t *zero, float *x);
+// y = (clamp(rint(x / scale) + zero, lo, hi) - zero) * scale; a NaN gives 0.
+void qat_fake_quantize(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                       const float *scale, const int32_t *zero, int32_t lo, int32_t hi, float *y);
+// mask = 1 where lo <= rint(x / scale) + zero <= hi, else 0 (also for a NaN).
+void qat_inside_mask(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                     const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
+                     uint8_t *mask);
+// dx = dy where the mask would be 1, else 0.
+void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                                const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
+                                const float *dy, float *dx);
+// y = mask ? x : 0
+void qat_apply_mask(int64_t count, const float *x, const uint8_t *mask, float *y);
+
+// Element-wise on codes; a stride is 0 (one value for all) or 1. `is_signed`: all codes are s8,
+// else u8. Rules of ONNX Runtime's CPU provider.
+//   F = zc - fma(ra, za, rb * zb);  c = clamp(rint(fma(a, ra, fma(b, rb, F)))),  ra = sa/sc, rb = sb/sc
+void qat_qlinear_add(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+                     bool is_signed, float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
+                     int32_t c_zero, int32_t lo, int32_t hi, void *c);
+//   c = clamp(rint(f32((a - za) * (b - zb)) * ratio + zc)),  ratio = (sa * sb) / sc
+void qat_qlinear_mul(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+                     bool is_signed, int32_t a_zero, int32_t b_zero, float ratio, int32_t c_zero,
+                     int32_t lo, int32_t hi, void *c);
+// y[i] = table[x[i]], codes as bytes: a signed code indexes by its bit pattern.
+void qat_lookup(int64_t count, const uint8_t *x, const uint8_t *table, uint8_t *y);
+// q = clamp(q, lo, hi)
+void qat_clip_codes(int64_t count, const void *x, bool is_signed, int32_t lo, int32_t hi, void *y);

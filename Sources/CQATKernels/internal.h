@@ -1,0 +1,55 @@
+// What the C files of this target share. Never included from `include/`.
+#pragma once
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "include/qat_kernels.h"
+
+// A product and a sum that are written apart round apart, on every CPU; a fused one says `fmaf`.
+#pragma STDC FP_CONTRACT OFF
+
+#define QAT_INLINE static inline __attribute__((always_inline))
+
+#if defined(__x86_64__)
+#define QAT_TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define QAT_TARGET_AVX512 \
+  __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,prefer-256-bit")))
+#endif
+
+// Defines `name` from the always-inlined `name_body`: the same loop compiled for each instruction
+// set, chosen when called. Loops made this way contain only operations that IEEE 754 rounds
+// exactly, so that every version gives the same bits.
+#if defined(__x86_64__)
+#define QAT_VERSIONS(name, parameters, arguments)                                        \
+  QAT_TARGET_AVX512 static void name##__avx512 parameters { name##_body arguments; }     \
+  QAT_TARGET_AVX2 static void name##__avx2 parameters { name##_body arguments; }         \
+  static void name##__scalar parameters { name##_body arguments; }                       \
+  void name parameters {                                                                 \
+    uint32_t cpu = qat_cpu_features();                                                   \
+    if (cpu & QAT_CPU_AVX512) name##__avx512 arguments;                                  \
+    else if (cpu & QAT_CPU_AVX2) name##__avx2 arguments;                                 \
+    else name##__scalar arguments;                                                       \
+  }
+#else
+#define QAT_VERSIONS(name, parameters, arguments) \
+  void name parameters { name##_body arguments; }
+#endif
+
+QAT_INLINE int64_t qat_min(int64_t a, int64_t b) { return a < b ? a : b; }
+QAT_INLINE int64_t qat_max(int64_t a, int64_t b) { return a > b ? a : b; }
+QAT_INLINE int64_t qat_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+QAT_INLINE int64_t qat_round_up(int64_t a, int64_t b) { return qat_ceil_div(a, b) * b; }
+
+// Rounds half to even, for |t| <= 2^22: above 1.5 * 2^23 a float has no fraction bits, so the sum
+// rounds. Unlike rintf it vectorises on every instruction set. Never returns -0 for |t| <= 0.5.
+QAT_INLINE float qat_round(float t) { return (t + 12582912.0f) - 12582912.0f; }
+
+// t kept inside lo...hi; a NaN becomes `lo`.
+QAT_INLINE float qat_clamp(float t, float lo, float hi) {
+  t = t > lo ? t : lo;
+  return t < hi ? t : hi;
+}

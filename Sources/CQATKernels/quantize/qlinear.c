@@ -1,0 +1,69 @@
+#include "../internal.h"
+
+// A loop over codes of either type and the four combinations of strides, so that each vectorises.
+#define LOOP(type, a_at, b_at)                                       \
+  for (int64_t i = 0; i < count; i++) {                              \
+    const int32_t p = ((const type *)a)[a_at], q = ((const type *)b)[b_at]; \
+    ((type *)c)[i] = (type)VALUE(p, q);                              \
+  }
+#define STRIDES(type)                                                \
+  if (a_stride && b_stride) { LOOP(type, i, i) }                     \
+  else if (a_stride) { LOOP(type, i, 0) }                            \
+  else if (b_stride) { LOOP(type, 0, i) }                            \
+  else { LOOP(type, 0, 0) }
+
+QAT_INLINE void qat_qlinear_add_body(int64_t count, const void *a, int a_stride, const void *b,
+                                     int b_stride, bool is_signed, float a_ratio, int32_t a_zero,
+                                     float b_ratio, int32_t b_zero, int32_t c_zero, int32_t lo,
+                                     int32_t hi, void *c) {
+  const float fixed = (float)c_zero - fmaf(a_ratio, (float)a_zero, b_ratio * (float)b_zero);
+  const float low = (float)lo, high = (float)hi;
+#define VALUE(p, q)                                                                          \
+  (int32_t)qat_round(qat_clamp(fmaf((float)(p), a_ratio, fmaf((float)(q), b_ratio, fixed)),  \
+                               low, high))
+  if (is_signed) { STRIDES(int8_t) } else { STRIDES(uint8_t) }
+#undef VALUE
+}
+QAT_VERSIONS(qat_qlinear_add,
+             (int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+              bool is_signed, float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
+              int32_t c_zero, int32_t lo, int32_t hi, void *c),
+             (count, a, a_stride, b, b_stride, is_signed, a_ratio, a_zero, b_ratio, b_zero, c_zero,
+              lo, hi, c))
+
+QAT_INLINE void qat_qlinear_mul_body(int64_t count, const void *a, int a_stride, const void *b,
+                                     int b_stride, bool is_signed, int32_t a_zero, int32_t b_zero,
+                                     float ratio, int32_t c_zero, int32_t lo, int32_t hi, void *c) {
+  const float zero = (float)c_zero, low = (float)lo, high = (float)hi;
+#define VALUE(p, q)                                                                          \
+  (int32_t)qat_round(qat_clamp((float)(((p) - a_zero) * ((q) - b_zero)) * ratio + zero, low, high))
+  if (is_signed) { STRIDES(int8_t) } else { STRIDES(uint8_t) }
+#undef VALUE
+}
+QAT_VERSIONS(qat_qlinear_mul,
+             (int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+              bool is_signed, int32_t a_zero, int32_t b_zero, float ratio, int32_t c_zero,
+              int32_t lo, int32_t hi, void *c),
+             (count, a, a_stride, b, b_stride, is_signed, a_zero, b_zero, ratio, c_zero, lo, hi, c))
+
+void qat_lookup(int64_t count, const uint8_t *x, const uint8_t *table, uint8_t *y) {
+  for (int64_t i = 0; i < count; i++) y[i] = table[x[i]];
+}
+
+QAT_INLINE void qat_clip_codes_body(int64_t count, const void *x, bool is_signed, int32_t lo,
+                                    int32_t hi, void *y) {
+  if (is_signed) {
+    for (int64_t i = 0; i < count; i++) {
+      const int32_t q = ((const int8_t *)x)[i], least = q > lo ? q : lo;
+      ((int8_t *)y)[i] = (int8_t)(least < hi ? least : hi);
+    }
+  } else {
+    for (int64_t i = 0; i < count; i++) {
+      const int32_t q = ((const uint8_t *)x)[i], least = q > lo ? q : lo;
+      ((uint8_t *)y)[i] = (uint8_t)(least < hi ? least : hi);
+    }
+  }
+}
+QAT_VERSIONS(qat_clip_codes,
+             (int64_t count, const void *x, bool is_signed, int32_t lo, int32_t hi, void *y),
+             (count, x, is_signed, lo, hi, y))

@@ -1,0 +1,134 @@
+#include "../internal.h"
+
+// rint(x / scale), kept inside low...high, which must be integers below 2^22; NaN gives 0.
+QAT_INLINE float steps_of(float x, float scale, float low, float high) {
+  float t = x / scale;
+  t = t == t ? t : 0;
+  return qat_round(qat_clamp(t, low, high));
+}
+
+// Runs `body` for each channel's run of `inner` elements, with `scale_c`, `zero_c` and `at` set.
+#define FOR_CHANNELS(...)                                             \
+  for (int64_t o = 0; o < outer; o++)                                 \
+    for (int64_t c = 0; c < channels; c++) {                          \
+      const float scale_c = scale[c];                                 \
+      const int32_t zero_c = zero ? zero[c] : 0;                      \
+      const int64_t at = (o * channels + c) * inner;                  \
+      __VA_ARGS__                                                     \
+    }
+
+#define STORE(type)                                                                         \
+  for (int64_t i = 0; i < inner; i++)                                                       \
+    ((type *)q)[at + i] = (type)((int32_t)steps_of(x[at + i], scale_c, low, high) + zero_c);
+
+QAT_INLINE void qat_quantize_body(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                                  const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
+                                  qat_code type, void *q) {
+  FOR_CHANNELS({
+    const float low = (float)(lo - zero_c), high = (float)(hi - zero_c);
+    switch (type) {
+      case QAT_U8: STORE(uint8_t) break;
+      case QAT_S8: STORE(int8_t) break;
+      case QAT_U16: STORE(uint16_t) break;
+      case QAT_S16: STORE(int16_t) break;
+    }
+  })
+}
+QAT_VERSIONS(qat_quantize,
+             (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
+              const int32_t *zero, int32_t lo, int32_t hi, qat_code type, void *q),
+             (outer, channels, inner, x, scale, zero, lo, hi, type, q))
+
+#define LOAD(type)                                                       \
+  for (int64_t i = 0; i < inner; i++)                                    \
+    x[at + i] = (float)((int32_t)((const type *)q)[at + i] - zero_c) * scale_c;
+
+QAT_INLINE void qat_dequantize_body(int64_t outer, int64_t channels, int64_t inner, const void *q,
+                                    qat_code type, const float *scale, const int32_t *zero,
+                                    float *x) {
+  FOR_CHANNELS({
+    switch (type) {
+      case QAT_U8: LOAD(uint8_t) break;
+      case QAT_S8: LOAD(int8_t) break;
+      case QAT_U16: LOAD(uint16_t) break;
+      case QAT_S16: LOAD(int16_t) break;
+    }
+  })
+}
+QAT_VERSIONS(qat_dequantize,
+             (int64_t outer, int64_t channels, int64_t inner, const void *q, qat_code type,
+              const float *scale, const int32_t *zero, float *x),
+             (outer, channels, inner, q, type, scale, zero, x))
+
+QAT_INLINE void qat_dequantize_s32_body(int64_t outer, int64_t channels, int64_t inner,
+                                        const int32_t *q, const float *scale, const int32_t *zero,
+                                        float *x) {
+  FOR_CHANNELS({
+    for (int64_t i = 0; i < inner; i++)
+      x[at + i] = (float)(int32_t)((uint32_t)q[at + i] - (uint32_t)zero_c) * scale_c;
+  })
+}
+QAT_VERSIONS(qat_dequantize_s32,
+             (int64_t outer, int64_t channels, int64_t inner, const int32_t *q, const float *scale,
+              const int32_t *zero, float *x),
+             (outer, channels, inner, q, scale, zero, x))
+
+// Through an integer, so that -0 becomes +0 as it does for codes.
+QAT_INLINE void qat_fake_quantize_body(int64_t outer, int64_t channels, int64_t inner,
+                                       const float *x, const float *scale, const int32_t *zero,
+                                       int32_t lo, int32_t hi, float *y) {
+  FOR_CHANNELS({
+    const float low = (float)(lo - zero_c), high = (float)(hi - zero_c);
+    for (int64_t i = 0; i < inner; i++)
+      y[at + i] = (float)(int32_t)steps_of(x[at + i], scale_c, low, high) * scale_c;
+  })
+}
+QAT_VERSIONS(qat_fake_quantize,
+             (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
+              const int32_t *zero, int32_t lo, int32_t hi, float *y),
+             (outer, channels, inner, x, scale, zero, lo, hi, y))
+
+// One step more on each side tells what lies outside before it saturates.
+QAT_INLINE bool is_inside(float x, float scale, float low, float high) {
+  const float steps = steps_of(x, scale, low - 1, high + 1);
+  return (x == x) & (steps >= low) & (steps <= high);
+}
+
+QAT_INLINE void qat_inside_mask_body(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                                     const float *scale, const int32_t *zero, int32_t lo,
+                                     int32_t hi, uint8_t *mask) {
+  FOR_CHANNELS({
+    const float low = (float)(lo - zero_c), high = (float)(hi - zero_c);
+    for (int64_t i = 0; i < inner; i++) mask[at + i] = is_inside(x[at + i], scale_c, low, high);
+  })
+}
+QAT_VERSIONS(qat_inside_mask,
+             (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
+              const int32_t *zero, int32_t lo, int32_t hi, uint8_t *mask),
+             (outer, channels, inner, x, scale, zero, lo, hi, mask))
+
+QAT_INLINE void qat_fake_quantize_gradient_body(int64_t outer, int64_t channels, int64_t inner,
+                                                const float *x, const float *scale,
+                                                const int32_t *zero, int32_t lo, int32_t hi,
+                                                const float *dy, float *dx) {
+  FOR_CHANNELS({
+    const float low = (float)(lo - zero_c), high = (float)(hi - zero_c);
+    for (int64_t i = 0; i < inner; i++) {
+      const float g = dy[at + i];
+      dx[at + i] = is_inside(x[at + i], scale_c, low, high) ? g : 0;
+    }
+  })
+}
+QAT_VERSIONS(qat_fake_quantize_gradient,
+             (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
+              const int32_t *zero, int32_t lo, int32_t hi, const float *dy, float *dx),
+             (outer, channels, inner, x, scale, zero, lo, hi, dy, dx))
+
+QAT_INLINE void qat_apply_mask_body(int64_t count, const float *x, const uint8_t *mask, float *y) {
+  for (int64_t i = 0; i < count; i++) {
+    const float value = x[i];
+    y[i] = mask[i] ? value : 0;
+  }
+}
+QAT_VERSIONS(qat_apply_mask, (int64_t count, const float *x, const uint8_t *mask, float *y),
+             (count, x, mask, y))

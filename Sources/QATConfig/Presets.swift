@@ -1,0 +1,60 @@
+import QATCore
+
+/// The named configurations.
+///
+/// | preset | bits | weights | activations | observer | warm-up batches |
+/// |---|---|---|---|---|---|
+/// | `recommended` | 8 | symmetric narrow, per channel | asymmetric uint8, per tensor | moving average | 100 |
+/// | `default` | 8 | symmetric, per tensor | symmetric, per tensor | moving average | 100 |
+/// | `mobile-optimized` | 8 | asymmetric, per channel | asymmetric, per tensor | moving average | 200 |
+/// | `int4-aggressive` | 4, weights only | symmetric, per channel | float | percentile | 500 |
+///
+/// The observer of the first three is that of activations. Their weights take min-max: a weight is
+/// seen whole at every step, and an average over steps would lag behind it.
+extension QuantizationConfig {
+  public enum Preset: String, Sendable, CaseIterable {
+    case recommended, `default`
+    case mobileOptimized = "mobile-optimized"
+    case int4Aggressive = "int4-aggressive"
+  }
+
+  public init(_ preset: Preset) {
+    switch preset {
+    case .recommended: self = .recommended
+    case .default: self = .default
+    case .mobileOptimized: self = .mobileOptimized
+    case .int4Aggressive: self = .int4Aggressive
+    }
+  }
+
+  /// By the name that YAML and the command use.
+  ///
+  /// - Throws: `unknown-name`.
+  public init(presetNamed name: String) throws(Diagnostic) {
+    guard let preset = Preset(rawValue: name) else {
+      throw Diagnostic(
+        .unknownName, "there is no preset '\(name)'",
+        hint: nameHint(name, among: Preset.allCases.map(\.rawValue)))
+    }
+    self.init(preset)
+  }
+
+  /// What the command does when nothing else is said: exact on ONNX Runtime's integer kernels.
+  public static let recommended = Self(
+    weights: TensorQuantization(narrow: true, granularity: .perChannel),
+    activations: TensorQuantization(scheme: .asymmetric, signed: false, observer: .movingAverage))
+
+  /// The simplest: one symmetric int8 grid a tensor.
+  public static let `default` = Self(
+    weights: TensorQuantization(), activations: TensorQuantization(observer: .movingAverage))
+
+  public static let mobileOptimized = Self(
+    weights: TensorQuantization(scheme: .asymmetric, granularity: .perChannel),
+    activations: TensorQuantization(scheme: .asymmetric, signed: false, observer: .movingAverage),
+    warmupBatches: 200)
+
+  /// Small files: 4-bit weights, everything else in float.
+  public static let int4Aggressive = Self(
+    weights: TensorQuantization(bits: 4, granularity: .perChannel, observer: .percentile),
+    activations: nil, warmupBatches: 500)
+}

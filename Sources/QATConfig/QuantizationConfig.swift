@@ -1,0 +1,80 @@
+import QATCore
+
+/// How a model is quantized: the defaults for all layers, and rules for some.
+///
+/// The same structure as the YAML file; `init(yaml:)` reads it and `yaml` writes it.
+///
+///     var config = QuantizationConfig.recommended
+///     config.activations?.observer = .init(.percentile(99.9))
+///     config.layers = [LayerRule(.first, quantize: false)]
+public struct QuantizationConfig: Sendable, Equatable {
+  /// `nil` leaves weights in float.
+  public var weights: TensorQuantization?
+  /// `nil` leaves activations in float.
+  public var activations: TensorQuantization?
+  /// Biases are int32 with scale `s_x·s_w`, in training too; `false` leaves them in float.
+  public var quantizeBias: Bool
+  /// Batches that observers see before fake-quantization starts to count on their ranges.
+  public var warmupBatches: Int
+  /// Training steps in float before fake-quantization begins.
+  public var quantizationDelay: Int
+  /// Later rules win; a rule that matches nothing is an error.
+  public var layers: [LayerRule]
+
+  public init(
+    weights: TensorQuantization?, activations: TensorQuantization?, quantizeBias: Bool = true,
+    warmupBatches: Int = 100, quantizationDelay: Int = 0, layers: [LayerRule] = []
+  ) {
+    self.weights = weights
+    self.activations = activations
+    self.quantizeBias = quantizeBias
+    self.warmupBatches = warmupBatches
+    self.quantizationDelay = quantizationDelay
+    self.layers = layers
+  }
+
+  /// Refuses contradictions that need no model to be seen.
+  ///
+  /// - Throws: `configuration`.
+  public func validate() throws(Diagnostic) {
+    for case (let kind, let tensor?) in [("weights", weights), ("activations", activations)] {
+      do { try tensor.validate() } catch { throw error.at(kind) }
+    }
+    if warmupBatches < 0 || quantizationDelay < 0 {
+      throw Diagnostic(
+        .configuration, "warmupBatches: \(warmupBatches), quantizationDelay: \(quantizationDelay)",
+        hint: "counts are 0 or more")
+    }
+    for (index, rule) in layers.enumerated() {
+      do { try rule.validate() } catch { throw rule.placing(error, index) }
+    }
+    try checkContradictions()
+  }
+
+  /// Two rules with one match that set one thing differently: the earlier one says nothing.
+  private func checkContradictions() throws(Diagnostic) {
+    for (index, rule) in layers.enumerated() {
+      for (earlierIndex, earlier) in layers[..<index].enumerated() where earlier.match == rule.match
+      {
+        for (setting, value) in rule.decisions {
+          guard let other = earlier.decisions.first(where: { $0.setting == setting }),
+            other.value != value
+          else { continue }
+          let contradiction = Diagnostic(
+            .configuration,
+            "\(setting) is \(other.value) in rule \(earlierIndex + 1) and \(value) in rule \(index + 1), "
+              + "both for \(rule.match.yaml)",
+            hint: "keep one of them")
+          throw rule.placing(contradiction, index)
+        }
+      }
+    }
+  }
+}
+
+extension LayerRule {
+  /// The diagnostic at this rule: its place in the file, or its number.
+  func placing(_ error: Diagnostic, _ index: Int) -> Diagnostic {
+    error.at(place ?? "rule \(index + 1) \(self)")
+  }
+}

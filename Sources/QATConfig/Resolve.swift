@@ -1,0 +1,136 @@
+import QATCore
+
+/// A layer of a model, as the rules see it.
+public struct LayerDescription: Sendable, Hashable {
+  public var name: String
+  /// The operation: `Conv`, `Gemm`, …
+  public var opType: String
+  /// The position among the quantizable layers, from 0; `nil` for a layer that only has parameters.
+  public var index: Int?
+
+  public init(name: String, opType: String, index: Int?) {
+    self.name = name
+    self.opType = opType
+    self.index = index
+  }
+}
+
+/// What a configuration says about one layer, and why.
+public struct ResolvedLayer: Sendable, Equatable {
+  public var layer: LayerDescription
+  /// `nil` for float.
+  public var weights: TensorQuantization?
+  /// `nil` for float.
+  public var activations: TensorQuantization?
+  public var quantizeBias: Bool
+  public var trainable: Bool
+  /// The rules that match the layer, in order.
+  public var rules: [RuleReference]
+  /// The rule that decided a setting (`quantize`, `trainable`, `weights.bits`, `bias.quantize`, …);
+  /// what is not here comes from the defaults of the configuration.
+  public var origins: [String: RuleReference]
+
+  /// Whether weights or activations are quantized.
+  public var isQuantized: Bool { weights != nil || activations != nil }
+}
+
+/// A rule by its number and its text.
+public struct RuleReference: Sendable, Hashable, CustomStringConvertible {
+  /// From 0.
+  public var index: Int
+  public var text: String
+
+  public var description: String { "rule \(index + 1) \(text)" }
+}
+
+extension QuantizationConfig {
+  /// What holds for each layer, in the order given.
+  ///
+  /// All rules that match a layer apply, in order, so that later ones win setting by setting. A
+  /// setting for weights or activations that the configuration leaves in float starts from those of
+  /// `recommended`. A layer with `quantize: false` stays in float until a later rule says
+  /// `quantize: true`.
+  ///
+  /// - Throws: `configuration` for a rule that matches nothing, for a rule about quantization that
+  ///   matches only layers without any, and for settings that contradict each other.
+  public func resolve(layers: [LayerDescription]) throws(Diagnostic) -> [ResolvedLayer] {
+    try validate()
+    var states = layers.map { LayerState($0, self) }
+    for (index, rule) in self.layers.enumerated() {
+      do throws(Diagnostic) {
+        let matches = try rule.match.matches(in: layers)
+        guard !matches.isEmpty else {
+          throw Diagnostic(
+            .configuration, "the rule matches no layer: \(rule.match.yaml)",
+            hint: rule.match.hint(for: layers))
+        }
+        if rule.concernsQuantization, matches.allSatisfy({ layers[$0].index == nil }) {
+          throw Diagnostic(
+            .configuration,
+            "the rule matches only layers that are never quantized: \(rule.match.yaml)",
+            hint: "here only trainable has a meaning")
+        }
+        let reference = RuleReference(index: index, text: rule.description)
+        for match in matches { try states[match].apply(rule, reference) }
+      } catch { throw rule.placing(error, index) }
+    }
+    return states.map(\.resolved)
+  }
+}
+
+/// A layer while rules are applied to it.
+private struct LayerState {
+  private var isQuantized = true
+  private var weights: TensorQuantization?
+  private var activations: TensorQuantization?
+  private var result: ResolvedLayer
+
+  init(_ layer: LayerDescription, _ config: QuantizationConfig) {
+    weights = config.weights
+    activations = config.activations
+    result = ResolvedLayer(
+      layer: layer, quantizeBias: config.quantizeBias, trainable: true, rules: [], origins: [:])
+  }
+
+  mutating func apply(_ rule: LayerRule, _ reference: RuleReference) throws(Diagnostic) {
+    let defaults = QuantizationConfig.recommended
+    isQuantized = rule.quantize ?? isQuantized
+    do throws(Diagnostic) {
+      weights = try Self.applied(rule.weights, to: weights, else: defaults.weights)
+      activations = try Self.applied(rule.activations, to: activations, else: defaults.activations)
+    } catch { throw error.at(result.layer.name) }
+    result.quantizeBias = rule.quantizeBias ?? result.quantizeBias
+    result.trainable = rule.trainable ?? result.trainable
+    result.rules.append(reference)
+    for (setting, _) in rule.decisions {
+      // A whole kind set to float takes back what was said of its parts.
+      result.origins = result.origins.filter { !$0.key.hasPrefix("\(setting).") }
+      if let kind = setting.split(separator: ".").first, kind != setting, kind != "bias" {
+        result.origins[String(kind)] = nil
+      }
+      result.origins[setting] = reference
+    }
+  }
+
+  var resolved: ResolvedLayer {
+    var resolved = result
+    let isQuantized = isQuantized && result.layer.index != nil
+    resolved.weights = isQuantized ? weights : nil
+    resolved.activations = isQuantized ? activations : nil
+    // An int32 bias has the scale s_x·s_w: without both there is none.
+    resolved.quantizeBias =
+      result.quantizeBias && resolved.weights != nil && resolved.activations != nil
+    return resolved
+  }
+
+  private static func applied(
+    _ rule: LayerRule.TensorRule?, to base: TensorQuantization?, else start: TensorQuantization?
+  ) throws(Diagnostic) -> TensorQuantization? {
+    switch rule {
+    case nil: base
+    case .float: nil
+    case .settings(let settings):
+      try settings.applied(to: base ?? start ?? TensorQuantization())
+    }
+  }
+}

@@ -1,0 +1,206 @@
+import QATCore
+import Yams
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+extension QuantizationConfig {
+  /// Reads a YAML file.
+  ///
+  /// - Throws: as `init(yaml:file:)`, and `io` where the file can't be read.
+  public init(contentsOf path: String) throws(Diagnostic) {
+    let data: Data
+    do { data = try Data(contentsOf: URL(filePath: path)) } catch {
+      throw Diagnostic(
+        .io, "the configuration can't be read", at: path, hint: "check the path and its permissions"
+      )
+    }
+    guard data.count <= 1 << 20, let text = String(validating: data, as: UTF8.self) else {
+      throw Diagnostic(
+        .syntax, "no configuration: more than 1 MiB, or not UTF-8", at: path,
+        hint: "give a YAML file")
+    }
+    try self.init(yaml: text, file: path)
+  }
+
+  /// Reads YAML: changes to the preset it names (`recommended` where it names none).
+  ///
+  /// - Parameter file: the name to show in messages.
+  /// - Throws: `syntax` for what is no YAML or has a value of the wrong kind, `unknown-name` for keys
+  ///   and words that mean nothing, `configuration` for settings that exclude each other; each with
+  ///   file, line and column.
+  public init(yaml: String, file: String = "config") throws(Diagnostic) {
+    let reader = YAMLReader(file: file)
+    guard let root = try reader.compose(yaml) else {
+      self = .recommended
+      return
+    }
+    let keys = try reader.mapping(
+      root,
+      [
+        "preset", "weights", "activations", "bias", "warmupBatches", "quantizationDelay", "layers",
+      ])
+    let preset = try keys["preset"].map { node throws(Diagnostic) in
+      try reader.word(node, of: Preset.self, "preset")
+    }
+    self.init(preset ?? .recommended)
+    let defaults = Self.recommended
+    if let node = keys["weights"] {
+      weights = try reader.tensor(node, base: weights ?? defaults.weights)
+    }
+    if let node = keys["activations"] {
+      activations = try reader.tensor(node, base: activations ?? defaults.activations)
+    }
+    if let node = keys["bias"] { quantizeBias = try reader.bias(node) ?? quantizeBias }
+    if let node = keys["warmupBatches"] { warmupBatches = try reader.count(node) }
+    if let node = keys["quantizationDelay"] { quantizationDelay = try reader.count(node) }
+    if let node = keys["layers"] {
+      for rule in try reader.sequence(node) { layers.append(try reader.rule(rule)) }
+    }
+    do { try validate() } catch {
+      // A rule knows its place in the file, and says it first.
+      throw error.place?.hasPrefix("\(file):") == true ? error : error.at(file)
+    }
+  }
+}
+
+extension YAMLReader {
+  /// A tensor's settings, applied to `base`, or `float`.
+  fileprivate func tensor(
+    _ node: Node, base: TensorQuantization?
+  ) throws(Diagnostic) -> TensorQuantization? {
+    guard case .settings(let settings) = try tensorRule(node) else { return nil }
+    do { return try settings.applied(to: base ?? TensorQuantization()) } catch {
+      throw error.at(place(node))
+    }
+  }
+
+  fileprivate func rule(_ node: Node) throws(Diagnostic) -> LayerRule {
+    let keys = try mapping(
+      node,
+      [
+        "match", "op", "quantize", "trainable", "weights", "activations", "bias",
+      ])
+    var rule = LayerRule(try selector(keys, of: node))
+    rule.place = place(node)
+    if let node = keys["quantize"] { rule.quantize = try bool(node) }
+    if let node = keys["trainable"] { rule.trainable = try bool(node) }
+    if let node = keys["weights"] { rule.weights = try tensorRule(node) }
+    if let node = keys["activations"] { rule.activations = try tensorRule(node) }
+    if let node = keys["bias"] { rule.quantizeBias = try bias(node) }
+    return rule
+  }
+
+  /// `match: TEXT`, `match: {name: TEXT}`, or `op: NAME` in its place.
+  private func selector(_ keys: [String: Node], of rule: Node) throws(Diagnostic) -> LayerSelector {
+    if let op = keys["op"] {
+      guard keys["match"] == nil else {
+        throw error(
+          op, .configuration, "match and op in one rule", "write match: \"op: NAME\" alone")
+      }
+      return .op(try string(op))
+    }
+    guard let match = keys["match"] else {
+      throw error(
+        rule, .configuration, "the rule has no match", "as in match: first, or match: \"conv*\"")
+    }
+    do throws(Diagnostic) {
+      guard case .mapping = match else { return try LayerSelector(try string(match)) }
+      let forms = try mapping(match, ["name", "glob", "regex", "op"])
+      guard forms.count == 1, let (form, node) = forms.first else {
+        throw error(match, .syntax, "one way to match is needed", "as in {regex: \"conv.*\"}")
+      }
+      let text = try string(node)
+      switch form {
+      case "name": return .name(text)
+      case "glob": return .glob(text)
+      case "regex": return .regex(text)
+      default: return .op(text)
+      }
+    } catch { throw error.place == nil ? error.at(place(match)) : error }
+  }
+
+  private func tensorRule(_ node: Node) throws(Diagnostic) -> LayerRule.TensorRule {
+    if case .scalar(let scalar) = node {
+      guard scalar.string == "float" else {
+        throw error(
+          node, .syntax, "'\(scalar.string)' is no setting of a tensor",
+          "write float, or {bits: 8, …}")
+      }
+      return .float
+    }
+    let keys = try mapping(
+      node,
+      [
+        "bits", "scheme", "narrow", "signed", "granularity", "observer", "powerOfTwo", "ste",
+      ])
+    var settings = TensorSettings()
+    if let node = keys["bits"] { settings.bits = try integer(node) }
+    if let node = keys["scheme"] {
+      settings.scheme = try word(node, of: TensorQuantization.Scheme.self, "scheme")
+    }
+    if let node = keys["narrow"] { settings.narrow = try bool(node) }
+    if let node = keys["signed"] { settings.signed = try bool(node) }
+    if let node = keys["granularity"] { settings.granularity = try granularity(node) }
+    if let node = keys["observer"] { settings.observer = try observer(node) }
+    if let node = keys["powerOfTwo"] { settings.powerOfTwo = try bool(node) }
+    if let node = keys["ste"] {
+      settings.ste = try word(node, of: TensorQuantization.StraightThrough.self, "ste")
+    }
+    return .settings(settings)
+  }
+
+  private func granularity(_ node: Node) throws(Diagnostic) -> TensorQuantization.Granularity {
+    if case .mapping = node {
+      guard let size = try mapping(node, ["per-group"])["per-group"] else {
+        throw error(node, .syntax, "no granularity", "as in {per-group: 32}")
+      }
+      return .perGroup(blockSize: try integer(size))
+    }
+    let text = try string(node)
+    switch text {
+    case "per-tensor": return .perTensor
+    case "per-channel": return .perChannel
+    case "per-group":
+      throw error(node, .syntax, "per-group needs its block size", "as in {per-group: 32}")
+    default:
+      throw error(
+        node, .unknownName, "there is no granularity '\(text)'",
+        nameHint(text, among: ["per-tensor", "per-channel", "per-group"]))
+    }
+  }
+
+  /// `{kind: percentile, percentile: 99.9}`, or the kind alone.
+  private func observer(_ node: Node) throws(Diagnostic) -> ObserverSettings {
+    if case .scalar = node {
+      return ObserverSettings(kind: try word(node, of: ObserverSettings.Kind.self, "observer"))
+    }
+    let keys = try mapping(node, ["kind", "momentum", "percentile", "every"])
+    var settings = ObserverSettings()
+    if let node = keys["kind"] {
+      settings.kind = try word(node, of: ObserverSettings.Kind.self, "observer")
+    }
+    if let node = keys["momentum"] { settings.momentum = try number(node) }
+    if let node = keys["percentile"] { settings.percentile = try number(node) }
+    if let node = keys["every"] { settings.every = try integer(node) }
+    return settings
+  }
+
+  fileprivate func bias(_ node: Node) throws(Diagnostic) -> Bool? {
+    let keys = try mapping(node, ["quantize"])
+    guard let node = keys["quantize"] else { return nil }
+    return try bool(node)
+  }
+
+  /// A number of batches or steps.
+  fileprivate func count(_ node: Node) throws(Diagnostic) -> Int {
+    let count = try integer(node)
+    guard count >= 0 else {
+      throw error(node, .configuration, "\(count) is no count", "use 0 or more")
+    }
+    return count
+  }
+}

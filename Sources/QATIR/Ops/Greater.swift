@@ -1,0 +1,7 @@
+import QATCore
+
+/// `a > b`.
+public struct Greater: ComparisonElementwise {
+  public static let name: OpName = "Greater"
+  public init() {}
+}

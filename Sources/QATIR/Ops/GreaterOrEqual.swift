@@ -1,0 +1,7 @@
+import QATCore
+
+/// `a ≥ b`.
+public struct GreaterOrEqual: ComparisonElementwise {
+  public static let name: OpName = "GreaterOrEqual"
+  public init() {}
+}

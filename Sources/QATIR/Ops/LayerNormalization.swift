@@ -1,0 +1,81 @@
+import QATCore
+
+/// Normalizes over the axes from `axis` on and maps linearly.
+///
+///     y = (x - mean) / √(variance + epsilon) · scale + bias
+///
+/// - Operands: `x` float[…]; `scale`, `bias` (optional) broadcast to the shape of `x`.
+/// - Results: `y`; `mean` and `inverse_deviation`, 1/√(variance + epsilon), of the shape of `x`
+///   with 1 for the normalized axes and of the type `stash_type`.
+/// - Source: Ba, Kiros, Hinton, arXiv:1607.06450.
+public struct LayerNormalization: Operation {
+  public static let name: OpName = "LayerNormalization"
+  public static let operands: [OperandSpec] = [
+    .float("x"), .float("scale"), .float("bias", .optional),
+  ]
+  public static let results: [ResultSpec] = [
+    "y", ResultSpec("mean", .optional), ResultSpec("inverse_deviation", .optional),
+  ]
+  public static let attributes: [Attribute<Self>] = [
+    .init("axis", \.axis), .init("epsilon", \.epsilon), .init("stash_type", \.stashType),
+  ]
+  public var axis = -1
+  public var epsilon: Float = 1e-5
+  /// The type of the statistics that are results: f32 or bf16.
+  public var stashType = ElementType.f32
+
+  public init() {}
+  public init(axis: Int, epsilon: Float = 1e-5) {
+    self.axis = axis
+    self.epsilon = epsilon
+  }
+
+  public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
+    let x = operands[0].knownShape, first = try checkedAxis(axis, rank: x.rank)
+    for index in [1, 2] where operands.isPresent(index) {
+      try checkBroadcasts(operands[index].knownShape, to: x, named: Self.operands[index].name)
+    }
+    let outer = Shape((0..<x.rank).map { $0 < first ? x[$0] : 1 })
+    let statistics = TensorType(stashType, outer)
+    return [operands[0], statistics, statistics]
+  }
+
+  public func resultElements(_ operands: Operands) -> [ElementType] {
+    [operands[0].element, stashType, stashType]
+  }
+}
+
+/// - Throws: `shape-mismatch` where a tensor cannot be broadcast to a shape.
+func checkBroadcasts(_ shape: Shape, to target: Shape, named name: String) throws(Diagnostic) {
+  let offset = target.rank - shape.rank
+  let fits =
+    offset >= 0
+    && shape.dimensions.indices.allSatisfy { axis in
+      guard let size = shape[axis].size, size != 1, let other = target[axis + offset].size else {
+        return true
+      }
+      return size == other
+    }
+  if !fits {
+    throw Diagnostic(
+      .shapeMismatch, "\(name) has shape \(shape), which can't be broadcast to \(target)")
+  }
+}
+
+extension LayerNormalization: Differentiable {
+  public func gradients(
+    of call: GradientCall, in builder: inout GraphBuilder
+  ) throws(Diagnostic) -> [ValueID?] {
+    guard call.seeds.dropFirst().allSatisfy({ $0 == nil }) else {
+      throw Diagnostic(
+        .unsupported, "no gradient flows through the mean or deviation of LayerNormalization")
+    }
+    let gradients = builder.emit(
+      LayerNormalizationGradient(axis: axis, epsilon: epsilon),
+      [call.seed, call.operand(0), call.operand(1)], results: 2)
+    guard call.needs(2), call.operands.count > 2, let bias = call.operands[2] else {
+      return gradients + [nil]
+    }
+    return gradients + [builder.reduce(call.seed, like: bias)]
+  }
+}

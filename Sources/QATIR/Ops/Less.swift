@@ -1,0 +1,7 @@
+import QATCore
+
+/// `a < b`.
+public struct Less: ComparisonElementwise {
+  public static let name: OpName = "Less"
+  public init() {}
+}

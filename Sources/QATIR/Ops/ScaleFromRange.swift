@@ -1,0 +1,52 @@
+import QATCore
+
+/// The scale and the zero point for a range, by `RangeToParameters`: asymmetric ranges are widened
+/// to hold 0, an empty one takes the size of the largest of all channels.
+///
+/// - Operands: `min`, `max` float, [] or [C].
+/// - Results: `scale` of the type of `min`; `zero_point` i32; both shaped like `min`.
+/// - Attributes: `grid`; `scheme`: `symmetric` or `asymmetric`; `power_of_two`: scales are rounded
+///   up to powers of two.
+/// - Gradient: none.
+public struct ScaleFromRange: Operation {
+  public static let name: OpName = "qat.ScaleFromRange"
+  public static let operands: [OperandSpec] = [.float("min"), .float("max")]
+  public static let results: [ResultSpec] = ["scale", "zero_point"]
+  public static let attributes: [Attribute<Self>] = [
+    .init("grid", \.grid), .init("scheme", \.scheme), .init("power_of_two", \.powerOfTwo),
+  ]
+
+  public var grid = IntegerGrid.int8
+  public var scheme = QuantizationScheme.symmetric
+  public var powerOfTwo = false
+
+  public init() {}
+  public init(grid: IntegerGrid, scheme: QuantizationScheme, powerOfTwo: Bool = false) {
+    self.grid = grid
+    self.scheme = scheme
+    self.powerOfTwo = powerOfTwo
+  }
+
+  public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
+    let shape = try broadcastShape([operands[0].knownShape, operands[1].knownShape])
+    guard operands[0].knownShape.rank == operands[1].knownShape.rank, shape.rank <= 1 else {
+      throw Diagnostic(
+        .shapeMismatch,
+        "min has shape \(operands[0].knownShape), max \(operands[1].knownShape), "
+          + "expected both [] or both [C]")
+    }
+    return [TensorType(operands[0].element, shape), TensorType(.i32, shape)]
+  }
+
+  public func resultElements(_ operands: Operands) -> [ElementType] {
+    [operands.optional(0)?.element ?? .f32, .i32]
+  }
+}
+
+extension QuantizationScheme: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .string(let name) = value else { return nil }
+    self.init(rawValue: name)
+  }
+  public var attributeValue: AttributeValue? { .string(rawValue) }
+}

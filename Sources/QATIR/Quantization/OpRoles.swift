@@ -1,0 +1,103 @@
+import QATCore
+
+// The roles of ONNX's operations. Channel axes: Conv's weight is [M, C/group, kH, kW], Gemm's B is
+// [K, N], or [N, K] transposed; MatMul's second operand is [..., K, N].
+
+extension Conv: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    .weighted(input: 0, weight: 1, channelAxis: 0, bias: 2)
+  }
+  public var trainableOperands: [Int] { [1, 2] }
+}
+
+extension ConvTranspose: Quantizable, HasParameters {
+  // [C, M/group, kH, kW]: with groups no axis of the weight is the output channel.
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    .weighted(input: 0, weight: 1, channelAxis: group == 1 ? 1 : nil, bias: 2)
+  }
+  public var trainableOperands: [Int] { [1, 2] }
+}
+
+extension Gemm: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    .weighted(input: 0, weight: 1, channelAxis: transB ? 0 : 1, bias: 2)
+  }
+  public var trainableOperands: [Int] { [1, 2] }
+}
+
+extension MatMul: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    let rank = ranks.count > 1 ? ranks[1] : nil
+    return .weighted(input: 0, weight: 1, channelAxis: rank == 2 ? 1 : nil, bias: nil)
+  }
+  public var trainableOperands: [Int] { [1] }
+}
+
+extension Add: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0, 1]) }
+  public var trainableOperands: [Int] { [0, 1] }
+}
+extension Mul: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0, 1]) }
+  public var trainableOperands: [Int] { [0, 1] }
+}
+extension Concat: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    .activations(operands: Array(ranks.indices))
+  }
+}
+extension AveragePool: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0]) }
+}
+extension GlobalAveragePool: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0]) }
+}
+extension Sigmoid: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0]) }
+}
+extension LeakyRelu: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0]) }
+}
+extension Softmax: Quantizable {
+  // ONNX Runtime's integer Softmax is exact with this scale alone.
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .fixedResult(scale: 1.0 / 256) }
+}
+extension Relu: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .clamping }
+}
+extension Clip: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .clamping }
+}
+extension MaxPool: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Flatten: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Reshape: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Transpose: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Squeeze: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Unsqueeze: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+
+extension BatchNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1, 2] }
+  public var stateOperands: [Int] { [3, 4] }
+}
+extension LayerNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1, 2] }
+}
+extension Gather: HasParameters {
+  public var trainableOperands: [Int] { [0] }
+}
+
+extension FakeQuantize: MarksGrid {}
+extension FakeQuantizeBias: MarksGrid {}
+extension DequantizeLinear: MarksGrid {}

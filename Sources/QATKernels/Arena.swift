@@ -1,0 +1,49 @@
+import QATCore
+
+/// One block of memory, aligned to 64 bytes, for the intermediate values of a plan.
+public final class Arena {
+  // SAFETY: allocated in `init`, freed in `deinit`; views are bounds-checked against `byteCount`.
+  private let base: UnsafeMutableRawPointer
+  public let byteCount: Int
+
+  public init(byteCount: Int) {
+    self.byteCount = byteCount
+    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+  }
+
+  deinit { unsafe base.deallocate() }
+
+  /// The memory of a value at an offset.
+  public func view(at offset: Int, _ element: ElementType, shape: [Int]) -> MutableTensorView {
+    let size = element.byteCount(shape.reduce(1, *))
+    precondition(offset >= 0 && offset + size <= max(byteCount, 64), "outside the arena")
+    // SAFETY: inside the block, as just checked.
+    return unsafe MutableTensorView(base: base + offset, element, shape: shape)
+  }
+}
+
+/// Memory of its own for a tensor that changes: an input, a variable, scratch.
+public final class VariableBuffer {
+  private let arena: Arena
+  public let view: MutableTensorView
+
+  /// Uninitialised.
+  public init(_ element: ElementType, shape: [Int]) {
+    arena = Arena(byteCount: element.byteCount(shape.reduce(1, *)))
+    view = arena.view(at: 0, element, shape: shape)
+  }
+
+  public convenience init(_ tensor: AnyTensor) {
+    self.init(tensor.element, shape: tensor.shape)
+    write(tensor)
+  }
+
+  public var element: ElementType { view.element }
+  public var shape: [Int] { view.shape }
+
+  /// Copies a tensor of the same size in.
+  public func write(_ tensor: AnyTensor) { view.write(tensor) }
+
+  /// A copy of what is there now.
+  public var tensor: AnyTensor { AnyTensor(copying: view.readOnly) }
+}

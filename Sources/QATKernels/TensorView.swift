@@ -1,0 +1,91 @@
+import QATCore
+
+/// The bytes of a tensor that a kernel reads: contiguous, row-major.
+///
+/// Valid only while what it was made from lives; plans own the memory that their views look at.
+public struct TensorView {
+  // SAFETY: points to at least `byteCount` bytes; every initializer checks that.
+  @usableFromInline let base: UnsafeRawPointer
+  public let element: ElementType
+  public let shape: [Int]
+  /// Keeps a constant's bytes alive.
+  private let owner: TensorStorage?
+
+  init(base: UnsafeRawPointer, _ element: ElementType, shape: [Int]) {
+    unsafe self.base = base
+    self.element = element
+    self.shape = shape
+    owner = nil
+  }
+
+  /// Looks at the bytes of a tensor, and keeps them alive.
+  public init(_ tensor: AnyTensor) {
+    // SAFETY: the storage never moves its bytes and is kept by `owner`; it holds as many as asked for.
+    unsafe base = tensor.storage.withBytes { bytes in
+      unsafe bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)!
+    }
+    element = tensor.element
+    shape = tensor.shape
+    owner = tensor.storage
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+  public var byteCount: Int { element.byteCount(count) }
+
+  /// The elements as a typed pointer.
+  /// - Precondition: the element type is `Scalar`'s.
+  func pointer<Scalar: TensorScalar>(_: Scalar.Type = Scalar.self) -> UnsafePointer<Scalar> {
+    precondition(Scalar.elementType == element, "\(element.name) read as \(Scalar.elementType.name)")
+    // SAFETY: checked type; all memory of views is aligned to 16 bytes or more.
+    return unsafe base.assumingMemoryBound(to: Scalar.self)
+  }
+}
+
+/// The bytes of a tensor that a kernel writes: contiguous, row-major.
+public struct MutableTensorView {
+  // SAFETY: points to at least `byteCount` bytes that nothing else writes during a step.
+  let base: UnsafeMutableRawPointer
+  public let element: ElementType
+  public let shape: [Int]
+
+  init(base: UnsafeMutableRawPointer, _ element: ElementType, shape: [Int]) {
+    unsafe self.base = base
+    self.element = element
+    self.shape = shape
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+  public var byteCount: Int { element.byteCount(count) }
+
+  public var readOnly: TensorView {
+    // SAFETY: the same memory, for reading.
+    unsafe TensorView(base: UnsafeRawPointer(base), element, shape: shape)
+  }
+
+  /// Copies as many bytes from another view; the two may be the same memory.
+  public func copy(from source: TensorView) {
+    precondition(source.byteCount == byteCount, "\(source.byteCount) bytes into \(byteCount)")
+    // SAFETY: both hold `byteCount` bytes.
+    unsafe base.copyMemory(from: source.base, byteCount: byteCount)
+  }
+
+  /// Copies the bytes of a tensor.
+  public func write(_ tensor: AnyTensor) { copy(from: TensorView(tensor)) }
+
+  func pointer<Scalar: TensorScalar>(_: Scalar.Type = Scalar.self) -> UnsafeMutablePointer<Scalar> {
+    precondition(Scalar.elementType == element, "\(element.name) written as \(Scalar.elementType.name)")
+    // SAFETY: checked type; all memory of views is aligned to 16 bytes or more.
+    return unsafe base.assumingMemoryBound(to: Scalar.self)
+  }
+}
+
+extension AnyTensor {
+  /// A copy of what a view looks at.
+  public init(copying view: TensorView) {
+    let storage = TensorStorage(byteCount: view.byteCount) { target in
+      // SAFETY: `target` has `byteCount` bytes, and so has the view.
+      if let start = target.baseAddress { unsafe start.copyMemory(from: view.base, byteCount: view.byteCount) }
+    }
+    self.init(view.element, shape: view.shape, storage: storage)
+  }
+}

@@ -1,0 +1,82 @@
+import QATCore
+import QATIR
+
+/// Writes a graph as an ONNX file, in the lowest opset from 13 on that holds it.
+public enum Exporter {
+  /// Metadata that only a graph of ours has: which initializers are variables, where nodes came from,
+  /// how many operands of an opaque node its subgraphs capture.
+  static let variablesKey = "qat.variables", originsKey = "qat.origins", capturesKey = "qat.captures"
+
+  /// - Throws: `io`; `unsupported` for what no file holds (a value of unknown shape is fine).
+  public static func write(_ graph: Graph, to path: String) throws(Diagnostic) {
+    try file(of: graph).write(to: path)
+  }
+
+  public static func file(of graph: Graph) throws(Diagnostic) -> ModelFile {
+    var file = ModelFile()
+    file.producerName = "swift-qat"
+    file.graph.name = graph.name
+    file.metadata = graph.metadata
+    let opset = try opset(of: graph)
+    file.opsets = ["": opset]
+    file.irVersion = irVersion(ofOpset: opset)
+    for id in graph.nodes where !graph[id].op.name.domain.isEmpty { file.opsets[graph[id].op.name.domain] = 1 }
+    let variables = graph.variables.map { graph[$0].name }
+    if !variables.isEmpty { file.metadata[variablesKey] = variables.joined(separator: "\n") }
+    file.graph.inputs = graph.inputs.map { value($0, in: graph) }
+    file.graph.outputs = graph.outputs.map { value($0, in: graph) }
+    file.graph.initializers = (graph.constants + graph.variables).sorted().compactMap { id in
+      graph[id].parameter.map { (graph[id].name, $0) }
+    }
+    let outputs = Set(graph.outputs)
+    for id in graph.nodes {
+      file.graph.nodes.append(node(id, in: graph))
+      for case .some(let result) in graph[id].results where !outputs.contains(result) {
+        file.graph.values.append(value(result, in: graph))
+      }
+    }
+    return file
+  }
+
+  private static func node(_ id: NodeID, in graph: Graph) -> NodeFile {
+    let node = graph[id]
+    var file = NodeFile()
+    file.name = node.name
+    file.opType = node.op.name.type
+    file.domain = node.op.name.domain
+    file.metadata = node.metadata
+    let captures = file.metadata.removeValue(forKey: capturesKey).flatMap { Int($0) } ?? 0
+    file.inputs = node.operands.dropLast(captures).map { $0.map { graph[$0].name } ?? "" }
+    file.outputs = node.results.map { $0.map { graph[$0].name } ?? "" }
+    file.attributes = node.op.attributeValues
+    if !node.origins.isEmpty { file.metadata[originsKey] = node.origins.joined(separator: "\n") }
+    return file
+  }
+
+  private static func value(_ id: ValueID, in graph: Graph) -> ValueFile {
+    ValueFile(graph[id].name, graph[id].type)
+  }
+
+  /// The lowest opset from 13 on in which every operation exists as the graph has it.
+  private static func opset(of graph: Graph) throws(Diagnostic) -> Int {
+    var result = 13
+    for id in graph.nodes where graph[id].op.name.domain.isEmpty {
+      guard let history = OpsetHistory.all[graph[id].op.name.type] else { continue }
+      result = max(result, history.needed(graph[id], graph))
+    }
+    return result
+  }
+
+  /// The version of the file format that came with an opset.
+  private static func irVersion(ofOpset opset: Int) -> Int {
+    switch opset {
+    case ...14: 7
+    case 15...18: 8
+    case 19...20: 9
+    case 21...22: 10
+    case 23: 11
+    case 24: 12
+    default: 13
+    }
+  }
+}

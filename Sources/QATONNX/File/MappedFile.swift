@@ -1,0 +1,59 @@
+import QATCore
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// A file's bytes, mapped into memory: nothing is read until it is looked at.
+final class MappedFile: TensorStorage, @unchecked Sendable {
+  // SAFETY: the mapping is private and read-only, and lives until `deinit`.
+  private let mapping: UnsafeMutableRawPointer?
+  private let length: Int
+
+  /// - Throws: `io` for a file that can't be opened or is no regular file.
+  init(path: String) throws(Diagnostic) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw ioError("can't be read", path) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw Diagnostic(.io, "is no regular file", at: path)
+    }
+    length = Int(status.st_size)
+    guard length > 0 else {
+      mapping = nil
+      unsafe super.init(viewing: UnsafeRawBufferPointer(start: nil, count: 0))
+      return
+    }
+    let result = unsafe mmap(nil, length, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let start = unsafe result, unsafe start != MAP_FAILED else { throw ioError("can't be mapped", path) }
+    unsafe mapping = start
+    unsafe super.init(viewing: UnsafeRawBufferPointer(start: start, count: length))
+  }
+
+  deinit {
+    if let mapping = unsafe mapping { unsafe munmap(mapping, length) }
+  }
+}
+
+/// Part of another storage's bytes, which it keeps alive.
+final class SliceStorage: TensorStorage, @unchecked Sendable {
+  private let owner: TensorStorage
+
+  init(_ owner: TensorStorage, _ range: Range<Int>) {
+    self.owner = owner
+    // SAFETY: the range lies inside the owner's bytes, which live as long as `self`.
+    let view = unsafe owner.withBytes { bytes in unsafe UnsafeRawBufferPointer(rebasing: bytes[range]) }
+    unsafe super.init(viewing: view)
+  }
+}
+
+/// What the system said about a failed call.
+func ioError(_ what: String, _ path: String) -> Diagnostic {
+  let reason = unsafe String(cString: strerror(errno))
+  return Diagnostic(.io, "\(what): \(reason)", at: path, hint: "check the path and its permissions")
+}

@@ -1,0 +1,5 @@
+extension OpsetHistory {
+  /// `ratio` was an attribute before 12.
+  static let dropout = OpsetHistory(
+    "Dropout", [.dropped(at: 7, ["is_test"]), .scalarsBecameInputs(at: 12, [("ratio", 1)])])
+}

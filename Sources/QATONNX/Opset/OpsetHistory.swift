@@ -1,0 +1,107 @@
+import QATCore
+import QATIR
+
+/// How the form of an operation changed between ONNX's opsets: what import undoes and export asks for.
+///
+/// The IR knows one form of each operation, the newest. A history is data: one small file an operation
+/// lists its changes, oldest first.
+struct OpsetHistory: Sendable {
+  let op: String
+  let changes: [Change]
+  /// The lowest opset that holds a node as the IR has it; 13 where none says otherwise.
+  let needed: @Sendable (Node, Graph) -> Int
+
+  /// A change that came with an opset: nodes of older ones are rewritten.
+  struct Change: Sendable {
+    let version: Int
+    let upgrade: @Sendable (inout ImportedNode) throws(Diagnostic) -> Void
+  }
+
+  init(
+    _ op: String, _ changes: [Change] = [],
+    needed: @escaping @Sendable (Node, Graph) -> Int = { _, _ in 13 }
+  ) {
+    self.op = op
+    self.changes = changes
+    self.needed = needed
+  }
+}
+
+/// A node on its way from a file into the graph, in whatever form its opset has.
+struct ImportedNode {
+  var type: String
+  /// Empty for an absent one.
+  var inputs: [String]
+  let outputs: [String]
+  var attributes: [(name: String, value: AttributeValue)]
+  /// The element type of the first input, where it is known.
+  let element: ElementType
+  /// The shape of the first input, where it is known.
+  let shape: Shape?
+  /// Constants that the upgrade makes, by name.
+  var constants: [(name: String, tensor: AnyTensor)] = []
+  /// Nodes that go in front or behind: the upgrade of an operation that became several.
+  var before: [ExtraNode] = []
+  var after: [ExtraNode] = []
+
+  struct ExtraNode {
+    let op: any Operation
+    let inputs: [String]
+    let output: String
+  }
+
+  /// Removes an attribute and returns its value.
+  mutating func take(_ name: String) -> AttributeValue? {
+    guard let index = attributes.firstIndex(where: { $0.name == name }) else { return nil }
+    return attributes.remove(at: index).value
+  }
+
+  func has(_ name: String) -> Bool { attributes.contains { $0.name == name } }
+
+  /// Makes a tensor the input of that index.
+  mutating func setInput(_ index: Int, to tensor: AnyTensor, named suffix: String) {
+    while inputs.count <= index { inputs.append("") }
+    let name = "\(outputs.first ?? type).\(suffix)"
+    constants.append((name, tensor))
+    inputs[index] = name
+  }
+}
+
+extension OpsetHistory.Change {
+  /// Lists of integers that were attributes became inputs.
+  static func integersBecameInputs(
+    at version: Int, _ moves: [(attribute: String, input: Int)]
+  ) -> Self {
+    .init(version: version) { node throws(Diagnostic) in
+      for (attribute, input) in moves {
+        guard case .ints(let list)? = node.take(attribute) else { continue }
+        node.setInput(input, to: AnyTensor(shape: [list.count], list.map(Int64.init)), named: attribute)
+      }
+    }
+  }
+
+  /// Numbers of the element type of the first input that were attributes became inputs.
+  static func scalarsBecameInputs(
+    at version: Int, _ moves: [(attribute: String, input: Int)]
+  ) -> Self {
+    .init(version: version) { node throws(Diagnostic) in
+      for (attribute, input) in moves {
+        guard case .float(let number)? = node.take(attribute) else { continue }
+        node.setInput(
+          input, to: node.element == .f64 ? AnyTensor(Double(number)) : AnyTensor(number), named: attribute)
+      }
+    }
+  }
+
+  /// Attributes that no longer exist, and that changed nothing for inference.
+  static func dropped(at version: Int, _ names: [String]) -> Self {
+    .init(version: version) { node throws(Diagnostic) in for name in names { _ = node.take(name) } }
+  }
+
+  /// A default that was another one before.
+  static func defaultWas(at version: Int, _ name: String, _ value: AttributeValue) -> Self {
+    .init(version: version) { node throws(Diagnostic) in
+      if !node.has(name) { node.attributes.append((name, value)) }
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import QATCore
+import QATIR
+
+/// Changes a graph on behalf of one rewrite: emits new nodes in front of the match, replaces nodes,
+/// keeps names and origins, and tells the driver what to look at again.
+public struct GraphEditor: Sendable {
+  public var builder: GraphBuilder
+  /// Nodes that were made or whose operands changed, for the driver.
+  private(set) var touched: [NodeID] = []
+  public private(set) var changes = 0
+
+  public init(_ graph: Graph) { builder = GraphBuilder(graph) }
+
+  public var graph: Graph { builder.graph }
+
+  /// The operation of a captured node.
+  public func op<Op: Operation>(_ capture: Capture<Op>, _ match: Match) -> Op {
+    guard let op = graph[match[capture]].op as? Op else { preconditionFailure("captured by its type") }
+    return op
+  }
+
+  /// Replaces a node by an operation on terms; its first result goes on under its old name.
+  ///
+  /// Nodes that nobody reads any more are removed. The new node's origins are those of every node
+  /// that went.
+  public mutating func replace(_ node: NodeID, with op: any Operation, _ operands: [Term?]) {
+    begin(at: node)
+    let name = graph[graph[node].result].name
+    let values = operands.map { $0?.emit(in: &builder) }
+    let result = builder.emit(op, values)
+    finish(node, result, keeping: name)
+  }
+
+  /// Replaces a node by a term.
+  public mutating func replace(_ node: NodeID, with term: Term) {
+    begin(at: node)
+    let name = graph[graph[node].result].name
+    let isNew = builder.emitted.count
+    let result = term.emit(in: &builder)
+    finish(node, result, keeping: builder.emitted.count > isNew ? name : nil)
+  }
+
+  /// Lets an operand of a node be another value.
+  public mutating func setOperand(_ index: Int, of node: NodeID, to term: Term?) {
+    begin(at: node)
+    let old = graph[node].operands[index]
+    let value = term?.emit(in: &builder)
+    builder.graph.setOperand(index, of: node, to: value)
+    noteChange(node)
+    if let old { removeIfUnused(old) }
+  }
+
+  /// Changes the operation of a node, keeping its operands and results.
+  public mutating func setOperation(of node: NodeID, to op: any Operation) {
+    builder.graph.setOperation(of: node, to: op)
+    noteChange(node)
+  }
+
+  /// Prepares for emitting in front of a node, as part of what it came from.
+  public mutating func begin(at node: NodeID) {
+    builder.insertionPoint = node
+    builder.namePrefix = graph[node].name + "."
+    builder.origins = origins(of: node)
+  }
+
+  /// Notes that a node was changed in place.
+  public mutating func noteChange(_ node: NodeID) {
+    changes += 1
+    touched.append(node)
+  }
+
+  private func origins(of node: NodeID) -> [String] {
+    let known = graph[node].origins
+    return known.isEmpty ? [graph[node].name] : known
+  }
+
+  private mutating func finish(_ node: NodeID, _ result: ValueID, keeping name: String?) {
+    changes += 1
+    let old = graph[node].result
+    let readers = graph.users(of: old)
+    let metadata = graph[node].metadata
+    var origins = origins(of: node)
+    do throws(Diagnostic) { try builder.graph.replaceAllUses(of: old, with: result) } catch {
+      preconditionFailure("an Identity always infers: \(error)")
+    }
+    touched += readers
+    let dying = removeIfUnused(old)
+    for name in dying where !origins.contains(name) { origins.append(name) }
+    if let name, graph.contains(result), let producer = graph.producer(of: result) {
+      if graph[result].name != name, graph.value(named: name) == nil {
+        builder.graph.rename(result, to: name)
+      }
+      builder.graph.setOrigins(of: producer, to: origins)
+      for (key, value) in metadata where graph[producer].metadata[key] == nil {
+        builder.graph.setMetadata(key, of: producer, to: value)
+      }
+      touched.append(producer)
+    }
+  }
+
+  /// Removes the producer of a value that nobody reads, and then what only it read.
+  /// - Returns: the names of the source nodes that went.
+  @discardableResult
+  private mutating func removeIfUnused(_ value: ValueID) -> [String] {
+    guard graph.contains(value), graph.users(of: value).isEmpty, !graph.isOutput(value) else { return [] }
+    guard let node = graph.producer(of: value) else {
+      if graph[value].constant != nil { builder.graph.remove(value) }
+      return []
+    }
+    let results = graph[node].results.compactMap { $0 }
+    guard results.allSatisfy({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) else { return [] }
+    var gone = origins(of: node)
+    let operands = graph[node].operands.compactMap { $0 }
+    builder.graph.remove(node)
+    for operand in operands {
+      let more = removeIfUnused(operand)
+      if let producer = graph.contains(operand) ? graph.producer(of: operand) : nil { touched.append(producer) }
+      for name in more where !gone.contains(name) { gone.append(name) }
+    }
+    return gone
+  }
+
+  mutating func takeTouched() -> [NodeID] {
+    defer { touched = [] }
+    return touched + builder.emitted.suffix(64)
+  }
+}

@@ -1,0 +1,40 @@
+import QATCore
+import QATIR
+
+/// What a pass can use beside the graph, and where it leaves what the user should know.
+public struct PassContext: Sendable {
+  /// The operations that have a definition.
+  public var registry: OpRegistry
+  /// What passes said so far, in order.
+  public private(set) var remarks: [Remark] = []
+  /// The pass that is running; set by the pipeline.
+  public internal(set) var currentPass: PassName = ""
+
+  private var resources: [ObjectIdentifier: any Sendable] = [:]
+
+  public init(registry: OpRegistry = .builtin) { self.registry = registry }
+
+  /// What the caller put there for passes, by its type: a configuration, calibration data, a target.
+  public subscript<Resource: Sendable>(_ type: Resource.Type) -> Resource? {
+    get { resources[ObjectIdentifier(type)] as? Resource }
+    set { resources[ObjectIdentifier(type)] = newValue }
+  }
+
+  /// Tells the user something about a node (or, without one, about the graph).
+  public mutating func remark(_ severity: Remark.Severity = .note, node: String? = nil, _ message: String) {
+    remarks.append(Remark(severity: severity, pass: currentPass, node: node, message: message))
+  }
+}
+
+/// Something that a pass decided and the user should be able to read.
+public struct Remark: Sendable, Equatable, CustomStringConvertible {
+  public enum Severity: String, Sendable { case note, warning }
+  public let severity: Severity
+  public let pass: PassName
+  public let node: String?
+  public let message: String
+
+  public var description: String {
+    "\(severity.rawValue): \(pass): \(node.map { "\($0): " } ?? "")\(message)"
+  }
+}

@@ -1,0 +1,56 @@
+import QATCore
+import QATIR
+
+/// A local rewrite: what it matches, what it makes. Conditions stand in the pattern, so that a
+/// rewrite that starts can finish.
+public protocol RewriteRule: Sendable {
+  var pattern: Pattern { get }
+  func rewrite(_ match: Match, in graph: inout GraphEditor)
+}
+
+/// A pass that is one rewrite rule, applied until it matches nowhere.
+public protocol RewritePass: Pass, RewriteRule {}
+
+extension RewritePass {
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    _ = try applyRules([self], to: &graph)
+  }
+}
+
+/// Applies rules in topological order until none matches, looking again at what a rewrite touched.
+///
+/// - Returns: how many rewrites were made.
+/// - Throws: what a rewrite emitted wrongly; or `invalid-graph` where the rules do not come to an end.
+@discardableResult
+public func applyRules(_ rules: [any RewriteRule], to graph: inout Graph) throws(Diagnostic) -> Int {
+  let patterns = rules.map { ($0, $0.pattern) }
+  var editor = GraphEditor(graph)
+  var worklist = Array(graph.nodes.reversed())
+  var queued = Set(worklist)
+  let limit = 1_000 + 50 * worklist.count
+  var rewrites = 0
+  while let node = worklist.popLast() {
+    queued.remove(node)
+    guard editor.graph.contains(node) else { continue }
+    let root = ObjectIdentifier(type(of: editor.graph[node].op))
+    for (rule, pattern) in patterns {
+      if let wanted = pattern.root, wanted != root { continue }
+      guard let match = pattern.match(node, in: editor.graph) else { continue }
+      let before = editor.changes
+      rule.rewrite(match, in: &editor)
+      guard editor.changes > before else { continue }
+      rewrites += 1
+      if let failure = editor.builder.failure { throw failure }
+      if rewrites > limit {
+        throw Diagnostic(.invalidGraph, "the rewrites do not come to an end (\(limit) made)")
+      }
+      for next in editor.takeTouched() where editor.graph.contains(next) && !queued.contains(next) {
+        worklist.append(next)
+        queued.insert(next)
+      }
+      break
+    }
+  }
+  graph = editor.graph
+  return rewrites
+}

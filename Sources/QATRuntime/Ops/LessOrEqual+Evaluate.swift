@@ -1,0 +1,6 @@
+import QATCore
+import QATIR
+
+extension LessOrEqual: ComparisonFormula {
+  public func value<T: Comparable>(_ a: T, _ b: T) -> Bool { a <= b }
+}

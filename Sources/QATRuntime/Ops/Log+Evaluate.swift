@@ -1,0 +1,6 @@
+import QATCore
+import QATIR
+
+extension Log: UnaryFormula {
+  public func value<T: ReferenceFloat>(_ x: T) -> T { T.log(x) }
+}

@@ -1,0 +1,7 @@
+import QATCore
+import QATIR
+
+extension Sum: VariadicFormula {
+  public func value<T: ReferenceFloat>(_ a: T, _ b: T) -> T { a + b }
+  public func value<T: ReferenceInteger>(_ a: T, _ b: T) -> T { a &+ b }
+}

@@ -1,0 +1,227 @@
+import QATCore
+import QATIR
+import QATKernels
+
+/// A graph made ready to run for one set of input shapes: kernels bound, weights packed, memory placed.
+final class Plan {
+  /// One node: its kernel and the memory it works on.
+  struct Step {
+    let node: NodeID
+    let name: String
+    let run: () throws(Diagnostic) -> Void
+  }
+
+  /// Where a value lives.
+  private enum Place {
+    case constant(AnyTensor)
+    case input(Int)
+    case variable(VariableBuffer)
+    case block(Int)
+  }
+
+  let graph: Graph
+  private(set) var steps: [Step] = []
+  /// Bytes of the arena.
+  let arenaByteCount: Int
+
+  private let arena: Arena
+  private var places: [ValueID: Place] = [:]
+  private let inputBuffers: [VariableBuffer]
+  private let pool: ThreadPool
+
+  /// - Parameters:
+  ///   - graph: every shape of its inputs is known.
+  ///   - keep: values to be readable after a run, beside the outputs.
+  init(
+    _ graph: Graph, variables: [String: VariableBuffer], pool: ThreadPool, keep: Set<ValueID>
+  ) throws(Diagnostic) {
+    self.graph = graph
+    self.pool = pool
+    var inputs: [VariableBuffer] = []
+    for (index, id) in graph.inputs.enumerated() {
+      let type = graph[id].type
+      inputs.append(VariableBuffer(type.element, shape: type.shape?.sizes ?? []))
+      places[id] = .input(index)
+    }
+    inputBuffers = inputs
+    for id in graph.constants { places[id] = graph[id].constant.map { .constant($0) } }
+    for id in graph.variables { places[id] = variables[graph[id].name].map { .variable($0) } }
+    let layout = try Self.layOut(graph, &places, keep: keep.union(graph.outputs))
+    let memory = MemoryPlan(layout.blocks)
+    arenaByteCount = memory.byteCount
+    arena = Arena(byteCount: memory.byteCount)
+    var scratch = 0
+    var kernels: [(NodeID, Kernel?)] = []
+    for id in layout.nodes {
+      let kernel = try Self.kernel(of: id, in: graph, places, pool)
+      scratch = max(scratch, kernel?.scratchByteCount ?? 0)
+      kernels.append((id, kernel))
+    }
+    let scratchBuffer = VariableBuffer(.u8, shape: [scratch])
+    for (id, kernel) in kernels {
+      steps.append(try step(id, kernel, memory, scratchBuffer))
+    }
+  }
+
+  // MARK: - Running
+
+  /// Runs all nodes. The inputs are in the order of the graph's.
+  func run(_ inputs: [AnyTensor], before hook: ((NodeID) throws(Diagnostic) -> Void)? = nil) throws(Diagnostic) {
+    for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
+    for step in steps {
+      try hook?(step.node)
+      do throws(Diagnostic) { try step.run() } catch { throw error.at("node '\(step.name)'") }
+    }
+  }
+
+  /// A copy of what a value is after a run; of kept values and outputs alone.
+  func tensor(_ id: ValueID) -> AnyTensor? {
+    switch places[id] {
+    case .constant(let tensor): tensor
+    case .input(let index): inputBuffers[index].tensor
+    case .variable(let buffer): buffer.tensor
+    case .block: blockViews[id].map { AnyTensor(copying: $0.readOnly) }
+    case nil: nil
+    }
+  }
+
+  private var blockViews: [ValueID: MutableTensorView] = [:]
+
+  // MARK: - Making
+
+  /// Gives every value that nodes compute a block, evaluates what is known now, and finds lifetimes.
+  private static func layOut(
+    _ graph: Graph, _ places: inout [ValueID: Place], keep: Set<ValueID>
+  ) throws(Diagnostic) -> (nodes: [NodeID], blocks: [MemoryPlan.Block]) {
+    var nodes: [NodeID] = []
+    var blocks: [MemoryPlan.Block] = []
+    for id in graph.nodes {
+      let node = graph[id]
+      if try evaluateNow(id, in: graph, &places) { continue }
+      let step = nodes.count
+      nodes.append(id)
+      for case .some(let operand) in node.operands {
+        if case .block(let block) = places[operand] { blocks[block].last = step }
+      }
+      for (index, result) in node.results.enumerated() {
+        guard let result else { continue }
+        guard let sizes = graph[result].type.shape?.sizes else {
+          throw Diagnostic(
+            .unsupported, "the shape \(graph[result].type) depends on data",
+            at: "node '\(node.name)' (\(node.op.name))")
+        }
+        if index == 0, node.op is any SharesBytes, let operand = node.operands[0],
+          case .block(let block) = places[operand]
+        {
+          places[result] = .block(block)
+          if keep.contains(result) { blocks[block].last = .max }
+          continue
+        }
+        places[result] = .block(blocks.count)
+        blocks.append(
+          MemoryPlan.Block(
+            byteCount: graph[result].type.element.byteCount(sizes.reduce(1, *)), first: step,
+            last: keep.contains(result) ? .max : step))
+      }
+    }
+    return (nodes, blocks)
+  }
+
+  /// Whether the node's results are known now: shapes as data, and what constants alone decide.
+  private static func evaluateNow(
+    _ id: NodeID, in graph: Graph, _ places: inout [ValueID: Place]
+  ) throws(Diagnostic) -> Bool {
+    let node = graph[id]
+    if node.results.isEmpty || node.op is Dropout { return false }
+    if node.results.count == 1, let type = Optional(graph[node.result].type), type.element == .i64,
+      let dimensions = graph.dimensions(of: node.result)
+    {
+      let integers = dimensions.compactMap(\.integer)
+      if integers.count == dimensions.count {
+        let shape = type.shape?.rank == 0 ? [] : [integers.count]
+        places[node.result] = .constant(AnyTensor(shape: shape, integers.map(Int64.init)))
+        return true
+      }
+    }
+    var operands: [AnyTensor?] = []
+    for operand in node.operands {
+      guard let operand else { operands.append(nil); continue }
+      guard case .constant(let tensor) = places[operand] else { return false }
+      operands.append(tensor)
+    }
+    guard node.op is any Evaluable else { return false }
+    do throws(Diagnostic) {
+      let results = try ReferenceEvaluator.evaluate(node.op, operands, resultCount: node.results.count)
+      for (result, tensor) in zip(node.results, results) {
+        if let result { places[result] = .constant(tensor) }
+      }
+    } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }
+    return true
+  }
+
+  private static func kernel(
+    of id: NodeID, in graph: Graph, _ places: [ValueID: Place], _ pool: ThreadPool
+  ) throws(Diagnostic) -> Kernel? {
+    let node = graph[id]
+    guard let op = node.op as? any Executable else { return nil }
+    let request = KernelRequest(
+      operands: node.operands.map { $0.map { graph[$0].type } },
+      results: node.results.map { $0.map { graph[$0].type } },
+      constants: node.operands.map { operand in
+        guard let operand, case .constant(let tensor) = places[operand] else { return nil }
+        return tensor
+      }, pool: pool)
+    do throws(Diagnostic) { return try op.kernel(for: request) } catch {
+      throw error.at("node '\(node.name)' (\(node.op.name))")
+    }
+  }
+
+  private func step(
+    _ id: NodeID, _ kernel: Kernel?, _ memory: MemoryPlan, _ scratch: VariableBuffer
+  ) throws(Diagnostic) -> Step {
+    let node = graph[id]
+    let operands = node.operands.map { $0.map { readView(of: $0, memory) } }
+    if node.op is Assign {
+      guard let variable = node.operands[0], case .variable(let buffer) = places[variable],
+        let value = operands[1]
+      else { throw Diagnostic(.invalidGraph, "'\(node.name)' assigns to no variable") }
+      return Step(node: id, name: node.name) { () throws(Diagnostic) in buffer.view.copy(from: value) }
+    }
+    let results = node.results.map { $0.map { view(of: $0, memory) } }
+    for (id, view) in zip(node.results, results) { if let id { blockViews[id] = view } }
+    if node.op is any SharesBytes, let source = operands[0], let target = results[0] {
+      return Step(node: id, name: node.name) { () throws(Diagnostic) in target.copy(from: source) }
+    }
+    if let kernel {
+      let call = KernelCall(operands: operands, results: results, scratch: scratch.view)
+      return Step(node: id, name: node.name) { () throws(Diagnostic) in kernel.run(call) }
+    }
+    guard let op = node.op as? any Evaluable else {
+      throw Diagnostic(
+        .unsupported, "unsupported operation \(node.op.name): it has neither a kernel nor an evaluation",
+        at: "node '\(node.name)'")
+    }
+    let resultCount = node.results.count
+    return Step(node: id, name: node.name) { () throws(Diagnostic) in
+      let tensors = operands.map { $0.map { AnyTensor(copying: $0) } }
+      let values = try ReferenceEvaluator.evaluate(op, tensors, resultCount: resultCount)
+      for (target, value) in zip(results, values) { target?.write(value) }
+    }
+  }
+
+  private func readView(of id: ValueID, _ memory: MemoryPlan) -> TensorView {
+    if case .constant(let tensor) = places[id] { return TensorView(tensor) }
+    return view(of: id, memory).readOnly
+  }
+
+  private func view(of id: ValueID, _ memory: MemoryPlan) -> MutableTensorView {
+    let type = graph[id].type, sizes = type.shape?.sizes ?? []
+    switch places[id] {
+    case .input(let index): return inputBuffers[index].view
+    case .variable(let buffer): return buffer.view
+    case .block(let block):
+      return arena.view(at: memory.offsets[block], type.element, shape: sizes)
+    case .constant, nil: preconditionFailure("'\(graph[id].name)' is nowhere that can be written")
+    }
+  }
+}

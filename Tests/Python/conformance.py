@@ -1,0 +1,139 @@
+"""ONNX's own backend node tests (data of the `onnx` package) through `qat-opt run`, for our ops.
+
+    QAT_OPT=.build/release/qat-opt python conformance.py [--update] [--only TEXT] [-v]
+
+`Tests/Fixtures/conformance-passing.txt` lists the tests that pass: a ratchet. A listed test that
+fails is an error; a passing one that is not listed is printed, and `--update` rewrites the list.
+"""
+
+import argparse
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.backend.test.loader import load_model_tests
+
+import op_tests
+import qat_opt
+
+warnings.filterwarnings("ignore")
+
+LIST = Path(__file__).resolve().parent.parent / "Fixtures" / "conformance-passing.txt"
+KINDS = ("node", "simple", "pytorch-operator", "pytorch-converted")
+
+
+@dataclass
+class Test:
+    name: str
+    model: object
+    data_sets: list
+    rtol: float
+    atol: float
+
+
+def data_in(folder):
+    sets = []
+    for data in sorted(Path(folder).glob("test_data_set_*")):
+        sets.append(tuple([onnx.load_tensor(str(p)) for p in numbered(data, stem)]
+                          for stem in ("input", "output")))
+    return sets
+
+
+def numbered(folder, stem):
+    return sorted(folder.glob(f"{stem}_*.pb"), key=lambda p: int(p.stem.split("_")[1]))
+
+
+def tests(ops):
+    """The tests whose model has no op but ours, in order of name."""
+    found = {}
+    for kind in KINDS:
+        for case in load_model_tests(kind=kind):
+            model = case.model or onnx.load(Path(case.model_dir) / "model.onnx")
+            if not model.graph.node or not all(
+                    n.op_type in ops and n.domain in ("", "ai.onnx", "com.microsoft")
+                    for n in model.graph.node):
+                continue
+            name = case.name if kind == "node" else f"{kind}/{case.name}"
+            sets = case.data_sets or data_in(case.model_dir)
+            found[name] = Test(name, model, sets, case.rtol, case.atol)
+    return [found[name] for name in sorted(found)]
+
+
+def array(value):
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
+
+
+def close(wanted, actual, test):
+    """The comparison of ONNX's own runner, at the test's tolerance."""
+    if wanted.dtype != actual.dtype or wanted.shape != actual.shape:
+        return f"{actual.dtype}{list(actual.shape)}, expected {wanted.dtype}{list(wanted.shape)}"
+    if wanted.dtype.kind not in "fV":
+        wrong = wanted != actual
+    else:
+        e, a = wanted.astype(np.float64), actual.astype(np.float64)
+        wrong = ~np.isclose(a, e, test.rtol, max(test.atol, 1e-6), equal_nan=True)
+    return f"{int(wrong.sum())} of {wanted.size} differ" if wrong.any() else None
+
+
+def judge(test):
+    """None where every data set of the test passes, else what went wrong."""
+    for inputs, outputs in test.data_sets:
+        try:
+            actual = qat_opt.run(test.model, [array(v) for v in inputs])
+            wanted = [array(v) for v in outputs]
+        except qat_opt.Failure as failure:
+            return str(failure)
+        except Exception as other:  # sequences and optionals are no tensors
+            return f"not read: {other!r}"
+        if len(wanted) != len(actual):
+            return f"{len(actual)} outputs, expected {len(wanted)}"
+        for i, (e, a) in enumerate(zip(wanted, actual)):
+            problem = close(e, a, test)
+            if problem:
+                return f"output {i}: {problem}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("--only", help="a part of the test's name")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("-v", action="store_true", help="print every test that fails, and why")
+    options = parser.parse_args()
+    cases = [t for t in tests(set(op_tests.OPS)) if not options.only or options.only in t.name]
+    if options.list:
+        print("\n".join(t.name for t in cases))
+        return 0
+    if not qat_opt.binary():
+        print(f"{len(cases)} tests; QAT_OPT is not set, nothing run")
+        return 0
+    listed = set(LIST.read_text().split()) if LIST.exists() else set()
+    problems = dict(zip((t.name for t in cases), qat_opt.in_parallel(judge, cases)))
+    passing = {name for name, problem in problems.items() if problem is None}
+    lost = sorted((listed & problems.keys()) - passing)
+    if not options.only:
+        lost += sorted(listed - problems.keys())
+    unsupported = sum("unsupported" in (p or "") for p in problems.values())
+    print(f"conformance: {len(passing)} of {len(problems)} pass, {unsupported} unsupported, "
+          f"{len(listed)} listed, {len(lost)} of them fail")
+    for name, problem in problems.items():
+        if problem and (options.v or name in lost):
+            print(f"    {name}: {problem}")
+    gained = sorted(passing - listed)
+    if options.update and not options.only:
+        LIST.write_text("".join(f"{name}\n" for name in sorted(passing)))
+        print(f"{LIST.name}: {len(gained)} added, {len(lost)} removed")
+        return 0
+    if gained:
+        print(f"{len(gained)} pass and are not listed (--update): {' '.join(gained[:8])}")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

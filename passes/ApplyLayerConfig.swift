@@ -1,0 +1,65 @@
+import QATCore
+import QATConfig
+import QATIR
+import QATRewrite
+
+/// Notes on every layer how it is to be quantized, as the configuration and its rules say.
+///
+///     %y = Conv(%x, %w)
+///     ->
+///     %y = Conv(%x, %w) note("qat.weights" = "i8n symmetric per-channel min-max", ...)
+///
+/// Layers are the operations that quantization knows. `first`, `last` and ranges count those with
+/// weights; names, globs, regular expressions and `op:` reach the others too, and everything that only
+/// has parameters (for `trainable`). A rule that matches nothing is an error.
+public struct ApplyLayerConfig: Pass {
+  public static let name: PassName = "apply-layer-config"
+  public static let summary = "note on each layer how it is to be quantized"
+  public static let effect: Effect = .exact
+  public static let options: [PassOption<Self>] = [
+    .init("preset", \.preset, "the configuration where none is given")
+  ]
+
+  public var preset = "recommended"
+
+  public init() {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    let config: QuantizationConfig
+    if let given = context[QuantizationConfig.self] { config = given } else {
+      config = try QuantizationConfig(presetNamed: preset)
+    }
+    let nodes = graph.nodes.filter { graph.isLayer($0) }
+    var count = 0
+    let layers = nodes.map { id -> LayerDescription in
+      var index: Int?
+      if graph.hasWeight(id) {
+        index = count
+        count += 1
+      }
+      return LayerDescription(name: graph[id].name, opType: graph[id].op.name.type, index: index)
+    }
+    for (id, layer) in zip(nodes, try config.resolve(layers: layers)) {
+      do throws(Diagnostic) {
+        let settings = try LayerSettings(layer, warmupBatches: config.warmupBatches)
+        for (key, note) in settings.metadata { graph.setMetadata(key, of: id, to: note) }
+      } catch { throw error.at("layer '\(layer.layer.name)'") }
+    }
+  }
+}
+
+extension Graph {
+  /// Whether a configuration can say something about a node.
+  fileprivate func isLayer(_ id: NodeID) -> Bool {
+    self[id].results.first.map { $0.map { self[$0].type.element.isFloatingPoint } ?? false } ?? false
+      && (quantizationRole(of: id) != nil || self[id].op is any HasParameters)
+  }
+
+  /// Whether a node multiplies activations with a weight.
+  fileprivate func hasWeight(_ id: NodeID) -> Bool {
+    guard case .weighted(_, let weight, _, _) = quantizationRole(of: id),
+      let operand = self[id].operands[weight]
+    else { return false }
+    return isParameter(operand)
+  }
+}

@@ -1,0 +1,164 @@
+import QATCore
+import QATIR
+import QATRewrite
+
+/// Folds a frozen batch-norm into the product that feeds it.
+///
+///     %1 = Conv(%x, %w, %b)
+///     %2 = BatchNormalization(%1, %gamma, %beta, %mean, %variance) {epsilon = 1e-5}
+///     ->
+///     %2 = Conv(%x, %w1, %b1)
+///
+/// where k = gamma / sqrt(variance + epsilon), w1[m, ...] = w[m, ...] * k[m] and
+/// b1 = (b - mean) * k + beta. A weight that is fake-quantized per channel and symmetric keeps its
+/// codes: w1 has the codes sign(k) * codes(w) on the scale s * |k|, and codes 0 where k is 0.
+///
+/// Left alone: a product with a second user, a batch-norm in training mode, a weight that is
+/// quantized per tensor or asymmetrically (its codes can't be kept).
+public struct FoldBatchNorm: Pass {
+  public static let name: PassName = "fold-batchnorm"
+  public static let summary = "fold batch-norms into the products that feed them"
+  public static let effect: Effect = .within(relativeTolerance: 1e-5)
+
+  public init() {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    try applyRules(
+      [
+        FoldIntoProduct<Conv>(), FoldIntoProduct<ConvTranspose>(), FoldIntoProduct<Gemm>(),
+        FoldIntoQuantized<Conv>(), FoldIntoQuantized<Gemm>(),
+      ], to: &graph)
+  }
+}
+
+/// A product whose result channels scale with slices of its weight.
+private protocol ScalesByChannel: Operation {
+  /// The weight with the slices of each result channel times that channel's factor.
+  func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term
+  /// The axis of the weight that is the result's channel, where one axis is.
+  var channelAxis: Int? { get }
+}
+
+extension Conv: ScalesByChannel {
+  fileprivate var channelAxis: Int? { 0 }
+  fileprivate func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term {
+    weight.scaled(by: factors, along: 0)
+  }
+}
+
+extension Gemm: ScalesByChannel {
+  fileprivate var channelAxis: Int? { transB ? 0 : 1 }
+  fileprivate func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term {
+    weight.scaled(by: factors, along: transB ? 0 : 1)
+  }
+}
+
+extension ConvTranspose: ScalesByChannel {
+  fileprivate var channelAxis: Int? { group == 1 ? 1 : nil }
+  /// The weight is [C, M/group, ...]; seen as [group, C/group, M/group, ...] it scales along two axes.
+  fileprivate func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term {
+    if group == 1 { return weight.scaled(by: factors, along: 1) }
+    let sizes = shape.sizes ?? []
+    let spatial = Array(sizes.dropFirst(2))
+    return Term { builder in
+      let w = weight.emit(in: &builder), k = factors.emit(in: &builder)
+      let split = builder.integers([group, sizes[0] / group, sizes[1]] + spatial)
+      let along = builder.integers([group, 1, sizes[1]] + spatial.map { _ in 1 })
+      let product = builder.emit(
+        Mul(), [builder.emit(Reshape(), [w, split]), builder.emit(Reshape(), [k, along])])
+      return builder.emit(Reshape(), [product, builder.integers(sizes)])
+    }
+  }
+}
+
+private struct FoldIntoProduct<Op: ScalesByChannel>: RewriteRule {
+  private let product = Capture<Op>("product")
+  private let norm = Capture<BatchNormalization>("norm") { !$0.trainingMode }
+  private let x = ValueCapture("x")
+  private let w = ParameterCapture("w"), b = ParameterCapture("b")
+  private let gamma = ParameterCapture("gamma"), beta = ParameterCapture("beta")
+  private let mean = ParameterCapture("mean"), variance = ParameterCapture("variance")
+
+  var pattern: Pattern {
+    let weight = w.pattern.where { value, graph in
+      graph[value].type.shape?.sizes != nil && !graph.isOnGrid(value)
+    }
+    return norm(product(x, weight, b.optional).usedOnce, gamma, beta, mean, variance)
+      .where { value, graph in
+        // A Gemm's scaling factors would have to be folded in as well; quantizing forbids them.
+        guard let gemm = graph.operation(BatchNormalization.self, of: value)
+          .flatMap({ graph.operation(Gemm.self, of: graph[$0.node].operands[0]) })
+        else { return true }
+        return gemm.op.beta == 1
+      }
+  }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let op = graph.op(product, match)
+    guard let x = match.value(x), let weight = match.value(w) else { return }
+    let k = match[gamma] / (match[variance] + graph.op(norm, match).epsilon).squareRoot()
+    let shape = graph.graph[weight].type.knownShape
+    graph.replace(
+      match[norm], with: op,
+      [Term(x), op.scaled(match[w], of: shape, by: k), foldedBias(match, b, mean, beta, k)])
+  }
+}
+
+private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
+  private let product = Capture<Op>("product")
+  private let norm = Capture<BatchNormalization>("norm") { !$0.trainingMode }
+  private let quantizer = Capture<FakeQuantize>("quantizer") { $0.axis != nil }
+  private let x = ValueCapture("x")
+  private let w = ParameterCapture("w"), b = ParameterCapture("b")
+  private let scale = ParameterCapture("scale")
+  private let zero = ValueCapture("zero") { value, graph in
+    graph[value].constant?.integers?.allSatisfy { $0 == 0 } ?? false
+  }
+  private let gamma = ParameterCapture("gamma"), beta = ParameterCapture("beta")
+  private let mean = ParameterCapture("mean"), variance = ParameterCapture("variance")
+
+  var pattern: Pattern {
+    let weight = quantizer(w, scale, zero).where { value, graph in
+      // The lowest code of a grid that is not symmetric has no negative.
+      guard let (node, quantizer) = graph.operation(FakeQuantize.self, of: value),
+        let user = graph.users(of: value).first, let op = graph[user].op as? Op,
+        let rank = graph[graph[node].result].type.shape?.rank
+      else { return false }
+      let axis = quantizer.axis.map { $0 < 0 ? $0 + rank : $0 }
+      return quantizer.grid.isNarrow && axis == op.channelAxis
+    }
+    return norm(product(x, weight, b.optional).usedOnce, gamma, beta, mean, variance)
+  }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let op = graph.op(product, match), quantize = graph.op(quantizer, match)
+    guard let x = match.value(x), let axis = quantize.axis else { return }
+    let k = match[gamma] / (match[variance] + graph.op(norm, match).epsilon).squareRoot()
+    let codes = quantizedCodes(
+      match[w], match[scale], zeroPoint: nil, grid: quantize.grid, axis: axis)
+    let sign: Term = .op(Cast(to: .i8), [.op(Sign(), [k])])
+    let weight: Term = .op(
+      DequantizeLinear(axis: axis),
+      [codes.scaled(by: sign, along: axis), positive(match[scale] * .op(Abs(), [k])), nil])
+    graph.replace(match[norm], with: op, [Term(x), weight, foldedBias(match, b, mean, beta, k)])
+  }
+
+  /// Scales of 0 (where gamma is 0, and so all codes are) become the largest scale, or 1.
+  private func positive(_ scale: Term) -> Term {
+    Term { builder in
+      let s = scale.emit(in: &builder)
+      let zero = builder.scalar(0, like: s), one = builder.scalar(1, like: s)
+      let largest = builder.emit(ReduceMax(keepDimensions: false), [s])
+      let safe = builder.emit(Where(), [builder.emit(Equal(), [largest, zero]), one, largest])
+      return builder.emit(Where(), [builder.emit(Equal(), [s, zero]), safe, s])
+    }
+  }
+}
+
+/// (b - mean) * k + beta, with b = 0 where the product has no bias.
+private func foldedBias(
+  _ match: Match, _ b: ParameterCapture, _ mean: ParameterCapture, _ beta: ParameterCapture, _ k: Term
+) -> Term {
+  guard let bias = match.value(b) else { return match[beta] - match[mean] * k }
+  return (Term(bias) - match[mean]) * k + match[beta]
+}

@@ -1,0 +1,278 @@
+import QATCore
+import QATConfig
+import QATIR
+import QATRewrite
+
+/// Puts fake-quantizers on the activations, weights and biases of the layers that are to be quantized.
+///
+///     %y = Conv(%x, %w, %b)
+///     ->
+///     %min1, %max1, %n1 = qat.Observe(%x, %x.min, %x.max, %x.batches)
+///     %s, %z = qat.ScaleFromRange(%min1, %max1) {grid = "u8", scheme = "asymmetric"}
+///     %1 = qat.FakeQuantize(%x, %s, %z) {grid = "u8"}
+///     %min2, %max2 = qat.MinMax(%w) {axis = 0}
+///     %s2, %z2 = qat.ScaleFromRange(%min2, %max2) {grid = "i8n"}
+///     %2 = qat.FakeQuantize(%w, %s2, %z2) {grid = "i8n", axis = 0}
+///     %3 = qat.FakeQuantizeBias(%b, %s, %s2)
+///     %y = Conv(%1, %2, %3)                       // and the same for %y itself
+///
+/// The result of a product is quantized behind the batch-norm and the Relu or Clip that alone reads
+/// it. A value has one quantizer; where layers ask for different grids, that of the product which
+/// reads it counts. Expects the settings that `apply-layer-config` notes on the nodes.
+public struct InsertFakeQuant: Pass {
+  public static let name: PassName = "insert-fake-quant"
+  public static let summary = "insert fake-quantizers by the layers' settings"
+  public static let effect: Effect = .changesNumerics("values are rounded to integer grids")
+
+  public init() {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    var plan = Placement(graph)
+    plan.decide()
+    guard !plan.isEmpty else {
+      throw Diagnostic(
+        .configuration, "nothing is to be quantized",
+        hint: "run apply-layer-config first, and look at its rules")
+    }
+    var inserter = Inserter(graph)
+    for value in plan.activations { try inserter.quantizeActivation(value) }
+    for weight in plan.weights { inserter.quantizeWeight(weight) }
+    for bias in plan.biases { inserter.quantizeBias(bias) }
+    if let failure = inserter.builder.failure { throw failure }
+    graph = inserter.builder.graph
+    // Every quantizer must stand before its readers, also where a reader stood in front of it.
+    try graph.inferTypes()
+  }
+}
+
+/// Which values get a quantizer, and on which settings.
+private struct Placement {
+  struct Activation {
+    let value: ValueID
+    let settings: TensorSettings
+    /// A scale that is given instead of observed.
+    let fixedScale: Float?
+    /// The readers that asked; `nil` for all of them, and the graph's outputs.
+    var readers: Set<NodeID>?
+    let decidedBy: String
+    let isRead: Bool
+  }
+  struct Weight {
+    let node: NodeID
+    let operand: Int
+    let axis: Int?
+    let settings: TensorSettings
+  }
+  struct Bias {
+    let node: NodeID
+    let input: Int, weight: Int, operand: Int
+  }
+
+  private let graph: Graph
+  private var marks: [ValueID: Activation] = [:]
+  private(set) var weights: [Weight] = []
+  private(set) var biases: [Bias] = []
+
+  init(_ graph: Graph) { self.graph = graph }
+
+  var isEmpty: Bool { marks.isEmpty && weights.isEmpty }
+  var activations: [Activation] {
+    marks.values.sorted { $0.value < $1.value }
+  }
+
+  mutating func decide() {
+    for id in graph.nodes {
+      guard let role = graph.quantizationRole(of: id),
+        let settings = LayerSettings(metadata: graph[id].metadata), settings.quantize
+      else { continue }
+      let operands = graph[id].operands
+      switch role {
+      case .weighted(let input, let weight, let axis, let bias):
+        decideProduct(id, input, weight, axis, bias, settings)
+      case .activations(let indices):
+        guard let activations = settings.activations else { continue }
+        for index in indices { markOperand(operands[index], of: id, activations) }
+        markResult(of: id, activations)
+      case .fixedResult(let scale):
+        guard let activations = settings.activations, activations.grid.bits == 8 else { continue }
+        markOperand(operands[0], of: id, activations)
+        mark(graph[id].result, activations, by: id, isRead: false, fixedScale: scale)
+      case .passThrough, .clamping:
+        guard let activations = settings.activations, let x = operands[0], marks[x]?.readers == nil,
+          marks[x] != nil
+        else { continue }
+        markResult(of: id, activations)
+      }
+    }
+  }
+
+  private mutating func decideProduct(
+    _ id: NodeID, _ input: Int, _ weight: Int, _ axis: Int?, _ bias: Int?, _ settings: LayerSettings
+  ) {
+    let operands = graph[id].operands
+    guard let w = operands[weight] else { return }
+    let hasWeight = graph.isParameter(w)
+    if let activations = settings.activations {
+      markOperand(operands[input], of: id, activations, isRead: true)
+      if !hasWeight { markOperand(w, of: id, activations, isRead: true) }
+      markResult(of: id, activations)
+    }
+    guard hasWeight, let weights = settings.weights, graph[w].type.element.isFloatingPoint else { return }
+    self.weights.append(
+      Weight(node: id, operand: weight, axis: weights.isPerChannel ? axis : nil, settings: weights))
+    if let bias, settings.activations != nil, settings.quantizeBias, bias < operands.count,
+      let b = operands[bias], graph.isParameter(b), graph[b].type.shape?.rank == 1,
+      soleReader(of: graph[id].result, is: BatchNormalization.self) == nil
+    {
+      biases.append(Bias(node: id, input: input, weight: weight, operand: bias))
+    }
+  }
+
+  private mutating func markOperand(
+    _ operand: ValueID?, of id: NodeID, _ settings: TensorSettings, isRead: Bool = false
+  ) {
+    guard let operand, graph[operand].type.element.isFloatingPoint else { return }
+    mark(operand, settings, by: id, isRead: isRead, readers: [id])
+  }
+
+  /// Marks the result, or what is left of it behind the batch-norm and activation that alone read it.
+  private mutating func markResult(of id: NodeID, _ settings: TensorSettings) {
+    var value = graph[id].result
+    if let norm = soleReader(of: value, is: BatchNormalization.self) { value = graph[norm].result }
+    // A quantizer clamps at the lowest code; that does the work of a Relu where the code stands for 0.
+    if !settings.isSymmetric, let reader = graph.users(of: value).first, graph.isUsedOnce(value),
+      graph.quantizationRole(of: reader) == .clamping, graph[reader].operands[0] == value
+    {
+      value = graph[reader].result
+    }
+    mark(value, settings, by: id, isRead: false)
+  }
+
+  private mutating func mark(
+    _ value: ValueID, _ settings: TensorSettings, by id: NodeID, isRead: Bool,
+    readers: Set<NodeID>? = nil, fixedScale: Float? = nil
+  ) {
+    guard graph[value].type.element.isFloatingPoint else { return }
+    // What another layer computes and quantizes anyway is quantized for all its readers.
+    let new = Activation(
+      value: value, settings: settings, fixedScale: fixedScale, readers: readers,
+      decidedBy: graph[id].name, isRead: isRead)
+    guard let old = marks[value] else { marks[value] = new; return }
+    let winner = isRead && !old.isRead && old.fixedScale == nil ? new : old
+    var merged = winner
+    if let a = old.readers, let b = readers { merged.readers = a.union(b) } else { merged.readers = nil }
+    marks[value] = merged
+  }
+
+  private func soleReader<Op: Operation>(of value: ValueID, is: Op.Type) -> NodeID? {
+    guard graph.isUsedOnce(value), let reader = graph.users(of: value).first, graph[reader].op is Op else {
+      return nil
+    }
+    return reader
+  }
+}
+
+/// Emits the quantizers.
+private struct Inserter {
+  var builder: GraphBuilder
+  /// The scale that an operand of a node is on now.
+  private var scales: [ValueID: ValueID] = [:]
+
+  init(_ graph: Graph) { builder = GraphBuilder(graph) }
+
+  mutating func quantizeActivation(_ activation: Placement.Activation) throws(Diagnostic) {
+    let value = activation.value, name = builder.graph[value].name
+    let readers = Set(builder.graph.users(of: value))
+    let wanted = activation.readers.map { $0.intersection(readers) } ?? readers
+    let wasOutput = builder.graph.isOutput(value) && activation.readers == nil
+    builder.insertionPoint = firstNode(after: value)
+    builder.namePrefix = name + "."
+    let (scale, zero) = parameters(of: activation, name: name)
+    let op = FakeQuantize(
+      grid: activation.settings.grid, straightThrough: activation.settings.straightThrough)
+    let quantized = builder.emit(op, [value, scale, zero], name: name + ".quantized")
+    if let node = builder.graph.producer(of: quantized) {
+      builder.graph.setMetadata("qat.decided-by", of: node, to: activation.decidedBy)
+    }
+    scales[quantized] = scale
+    for reader in wanted {
+      for (index, operand) in builder.graph[reader].operands.enumerated() where operand == value {
+        builder.graph.setOperand(index, of: reader, to: quantized)
+      }
+    }
+    guard wasOutput else { return }
+    builder.graph.setOutputs(builder.graph.outputs.map { $0 == value ? quantized : $0 })
+    builder.graph.rename(value, to: builder.graph.freeValueName(name + ".float"))
+    builder.graph.rename(quantized, to: name)
+  }
+
+  /// The scale and zero point: given, of a parameter's own range, or of an observed range.
+  private mutating func parameters(
+    of activation: Placement.Activation, name: String
+  ) -> (scale: ValueID, zero: ValueID) {
+    let settings = activation.settings
+    if let scale = activation.fixedScale {
+      return (
+        builder.constant(AnyTensor(scale), name: "scale"),
+        builder.constant(AnyTensor(Int32(settings.grid.min)), name: "zero_point")
+      )
+    }
+    let range: [ValueID]
+    if builder.graph.isParameter(activation.value) {
+      range = builder.emit(MinMax(), [activation.value], results: 2, name: name + ".range")
+    } else {
+      var observe = Observe()
+      observe.kind = settings.observer
+      observe.momentum = settings.momentum
+      observe.every = settings.every
+      observe.limit = settings.warmupBatches
+      let state = [
+        builder.graph.addVariable(name + ".min", AnyTensor(Float(0))),
+        builder.graph.addVariable(name + ".max", AnyTensor(Float(0))),
+        builder.graph.addVariable(name + ".batches", AnyTensor(Int64(0))),
+      ]
+      range = builder.emit(
+        observe, [activation.value] + state, results: 3, name: name + ".observe")
+    }
+    let scale = builder.emit(
+      settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
+    return (scale[0], scale[1])
+  }
+
+  mutating func quantizeWeight(_ weight: Placement.Weight) {
+    guard let w = builder.graph[weight.node].operands[weight.operand] else { return }
+    let name = builder.graph[w].name
+    builder.insertionPoint = weight.node
+    builder.namePrefix = name + "."
+    let range = builder.emit(MinMax(axis: weight.axis), [w], results: 2, name: name + ".range")
+    let scale = builder.emit(
+      weight.settings.scaleFromRange, range.map { $0 }, results: 2, name: name + ".scale")
+    let op = FakeQuantize(
+      grid: weight.settings.grid, axis: weight.axis, straightThrough: weight.settings.straightThrough)
+    let quantized = builder.emit(op, [w, scale[0], scale[1]], name: name + ".quantized")
+    if let node = builder.graph.producer(of: quantized) {
+      builder.graph.setMetadata("qat.decided-by", of: node, to: builder.graph[weight.node].name)
+    }
+    scales[quantized] = scale[0]
+    builder.graph.setOperand(weight.operand, of: weight.node, to: quantized)
+  }
+
+  mutating func quantizeBias(_ bias: Placement.Bias) {
+    let operands = builder.graph[bias.node].operands
+    guard let b = operands[bias.operand], let x = operands[bias.input], let w = operands[bias.weight],
+      let inputScale = scales[x], let weightScale = scales[w]
+    else { return }
+    let name = builder.graph[b].name
+    builder.insertionPoint = bias.node
+    builder.namePrefix = name + "."
+    let quantized = builder.emit(
+      FakeQuantizeBias(), [b, inputScale, weightScale], name: name + ".quantized")
+    builder.graph.setOperand(bias.operand, of: bias.node, to: quantized)
+  }
+
+  /// The place right behind the node that computes a value; the front for inputs and parameters.
+  private func firstNode(after value: ValueID) -> NodeID? {
+    guard let producer = builder.graph.producer(of: value) else { return builder.graph.firstNodeID }
+    return builder.graph.node(after: producer)
+  }
+}

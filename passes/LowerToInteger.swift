@@ -1,0 +1,43 @@
+import QATCore
+import QATIR
+import QATRewrite
+
+/// Replaces what computes between dequantizers and a quantizer by the integer op with the same codes
+/// (ONNX's QOperator form).
+///
+///     %2 = Conv(%dx, %dw, %db)
+///     %q = QuantizeLinear(%2, %scale, %zero)
+///     ->
+///     %q = QLinearConv(%x, %sx, %zx, %w, %sw, %zw, %scale, %zero, %b)
+///
+/// Which nodes those are `form-integer-regions` decides. What passes codes through (`MaxPool`,
+/// `Reshape`, …) moves the codes themselves. Islands stay between dequantizer and quantizer.
+public struct LowerToInteger: Pass {
+  public static let name: PassName = "lower-to-integer"
+  public static let summary = "replace quantized computations by integer operations"
+  public static let effect: Effect = .withinCodes(share: 0.001)
+
+  public init() {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    let regions = IntegerRegions(of: graph)
+    var editor = GraphEditor(graph)
+    for id in graph.nodes {
+      guard let decision = regions[id], let quantizer = graph.users(of: graph[id].result).first else {
+        continue
+      }
+      switch decision {
+      case .island: continue
+      case .integer(let form):
+        editor.replace(quantizer, with: form.op, form.operands.map { $0.map { Term($0) } })
+      case .codes:
+        guard let x = graph[id].operands[0].flatMap({ graph.dequantized($0) }) else { continue }
+        let rest = graph[id].operands.dropFirst().map { $0.map { Term($0) } }
+        editor.replace(quantizer, with: graph[id].op, [Term(x.codes)] + rest)
+      }
+    }
+    if let failure = editor.builder.failure { throw failure }
+    graph = editor.graph
+    try EliminateDeadNodes().run(on: &graph, &context)
+  }
+}

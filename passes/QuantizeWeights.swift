@@ -1,0 +1,159 @@
+import QATCore
+import QATIR
+import QATRewrite
+
+/// Puts weights and biases on their grids for good: codes as constants, and a `DequantizeLinear`.
+///
+///     %1 = qat.FakeQuantize(%w, %scale, %zero_point) {grid = "i8n", axis = 0}
+///     ->
+///     constant %codes: i8[...]
+///     %1 = DequantizeLinear(%codes, %scale, %zero) {axis = 0}
+///
+/// A bias becomes int32 codes on the scale `s_x * s_w` of the product it is added to, also one that no
+/// `qat.FakeQuantizeBias` marks yet. Where |b / (s_x * s_w)| > 2^30 in a channel, that channel's `s_w`
+/// is raised until it is not, and a remark says so. Expects constants: run `freeze` and
+/// `fold-constants` first.
+public struct QuantizeWeights: Pass {
+  public static let name: PassName = "quantize-weights"
+  public static let summary = "make weights and biases integer codes"
+  public static let effect: Effect = .changesNumerics("biases are rounded to int32")
+
+  public init() {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    for id in graph.nodes where graph.contains(id) {
+      guard case .weighted(let input, let weight, _, let bias) = graph.quantizationRole(of: id) else {
+        continue
+      }
+      if let bias, let product = ProductScales(of: id, input, weight, in: graph) {
+        try quantizeBias(of: id, bias, product, in: &graph, &context)
+      }
+    }
+    var editor = GraphEditor(graph)
+    for id in graph.nodes where editor.graph.contains(id) {
+      guard let quantizer = editor.graph[id].op as? FakeQuantize,
+        let x = editor.graph[id].operands[0], editor.graph[x].constant != nil,
+        let scale = editor.graph[id].operands[1], let zero = editor.graph[id].operands[2]
+      else { continue }
+      var dequantize = DequantizeLinear()
+      if let axis = quantizer.axis { dequantize.axis = axis }
+      let codes = quantizedCodes(
+        Term(x), Term(scale), zeroPoint: Term(zero), grid: quantizer.grid, axis: quantizer.axis)
+      let zeroPoint: Term = .op(Cast(to: quantizer.grid.container), [Term(zero)])
+      editor.replace(id, with: dequantize, [codes, Term(scale), zeroPoint])
+    }
+    if let failure = editor.builder.failure { throw failure }
+    graph = editor.graph
+    try FoldConstants().run(on: &graph, &context)
+  }
+
+  private func quantizeBias(
+    of id: NodeID, _ index: Int, _ product: ProductScales, in graph: inout Graph,
+    _ context: inout PassContext
+  ) throws(Diagnostic) {
+    guard index < graph[id].operands.count, let operand = graph[id].operands[index] else { return }
+    let value = graph.operation(FakeQuantizeBias.self, of: operand).flatMap { graph[$0.node].operands[0] } ?? operand
+    guard let bias = graph[value].constant?.elements(as: Float.self),
+      let channels = graph[value].type.shape?.sizes, channels.count == 1
+    else { return }
+    var scales = product.weight
+    if scales.count == 1 && bias.count > 1, let worst = bias.map(abs).max() {
+      raise(&scales[0], for: worst, product.input, node: graph[id].name, channel: nil, &context)
+    } else if scales.count == bias.count {
+      for (channel, b) in bias.enumerated() {
+        raise(&scales[channel], for: abs(b), product.input, node: graph[id].name, channel: channel, &context)
+      }
+    }
+    if scales != product.weight { try product.replaceWeightScales(scales, in: &graph) }
+    let steps = bias.indices.map { product.input * scales[scales.count == 1 ? 0 : $0] }
+    let codes = zip(bias, steps).map { b, step in
+      Int32(max(-2_147_483_648, min(2_147_483_520, (b / step).rounded(.toNearestOrEven))))
+    }
+    let perChannel = scales.count > 1
+    let name = graph[value].name
+    let node = try graph.addNode(
+      DequantizeLinear(axis: 0),
+      [
+        graph.addConstant(graph.freeValueName(name + ".codes"), AnyTensor(shape: channels, codes)),
+        graph.addConstant(
+          graph.freeValueName(name + ".scale"),
+          perChannel ? AnyTensor(shape: channels, steps) : AnyTensor(steps[0])),
+        graph.addConstant(
+          graph.freeValueName(name + ".zero_point"),
+          perChannel
+            ? AnyTensor(shape: channels, Array(repeating: Int32(0), count: channels[0]))
+            : AnyTensor(Int32(0))),
+      ], name: graph.freeValueName(name + ".dequantized"), before: id)
+    graph.setOperand(index, of: id, to: graph[node].result)
+  }
+
+  private func raise(
+    _ scale: inout Float, for bias: Float, _ inputScale: Float, node: String, channel: Int?,
+    _ context: inout PassContext
+  ) {
+    let limit = Float(1 << 30)
+    guard bias / (inputScale * scale) > limit else { return }
+    let raised = bias / (inputScale * limit)
+    context.remark(
+      .warning, node: node,
+      "the weight scale\(channel.map { " of channel \($0)" } ?? "") was raised from \(scale) to "
+        + "\(raised), so that the bias \(bias) fits into int32")
+    scale = raised
+  }
+}
+
+/// The scales of a product whose operands are both on grids.
+private struct ProductScales {
+  let input: Float
+  /// One a channel, or one.
+  let weight: [Float]
+  private let weightNode: NodeID
+
+  init?(of id: NodeID, _ input: Int, _ weight: Int, in graph: Graph) {
+    let operands = graph[id].operands
+    guard let x = operands[input], let w = operands[weight],
+      let producer = graph.producer(of: x), graph[producer].op is any MarksGrid,
+      let weightNode = graph.producer(of: w), graph[weightNode].op is any MarksGrid,
+      let inputScale = graph.scales(of: producer), inputScale.count == 1,
+      let weightScales = graph.scales(of: weightNode),
+      // A weight that is itself an activation has no bias on its scale.
+      let source = graph[weightNode].operands[0], graph[source].constant != nil
+    else { return nil }
+    self.input = inputScale[0]
+    self.weight = weightScales
+    self.weightNode = weightNode
+  }
+
+  /// Puts other scales under the weight; codes that are there already are rounded to them.
+  func replaceWeightScales(_ scales: [Float], in graph: inout Graph) throws(Diagnostic) {
+    guard let operand = graph[weightNode].operands[1], let source = graph[weightNode].operands[0]
+    else { return }
+    let shape = graph[operand].type.shape?.sizes ?? []
+    let name = graph.freeValueName(graph[operand].name + ".raised")
+    if let dequantize = graph[weightNode].op as? DequantizeLinear, let codes = graph[source].constant,
+      let integers = codes.integers
+    {
+      let axis = dequantize.axis < 0 ? dequantize.axis + codes.shape.count : dequantize.axis
+      let stride = codes.shape.dropFirst(axis + 1).reduce(1, *)
+      let rounded = integers.enumerated().map { index, q -> Int in
+        let channel = scales.count == 1 ? 0 : index / stride % codes.shape[axis]
+        return Int((Float(q) * weight[channel] / scales[channel]).rounded(.toNearestOrEven))
+      }
+      let tensor = codes.element == .u8
+        ? AnyTensor(shape: codes.shape, rounded.map { UInt8(clamping: $0) })
+        : AnyTensor(shape: codes.shape, rounded.map { Int8(clamping: $0) })
+      let raised = graph.addConstant(graph.freeValueName(graph[source].name + ".raised"), tensor)
+      graph.setOperand(0, of: weightNode, to: raised)
+    }
+    let constant = graph.addConstant(name, AnyTensor(shape: shape, scales))
+    graph.setOperand(1, of: weightNode, to: constant)
+  }
+}
+
+extension Graph {
+  /// The constant scales of a quantizer or dequantizer.
+  func scales(of node: NodeID) -> [Float]? {
+    guard self[node].operands.count > 1, let scale = self[node].operands[1] else { return nil }
+    return self[scale].constant?.elements(as: Float.self)
+  }
+}

@@ -1,0 +1,57 @@
+import QATCore
+import QATIR
+import QATRewrite
+
+/// The codes of a parameter on a grid, as nodes: `QuantizeLinear`, and a `Clip` where the grid is
+/// narrower than its container.
+///
+/// - Parameter zeroPoint: of any integer type; `nil` for 0.
+func quantizedCodes(
+  _ x: Term, _ scale: Term, zeroPoint: Term?, grid: IntegerGrid, axis: Int?
+) -> Term {
+  let zero: Term = Term { builder in
+    if let zeroPoint { return builder.emit(Cast(to: grid.container), [zeroPoint.emit(in: &builder)]) }
+    let s = scale.emit(in: &builder)
+    let sizes = builder.type(of: s).shape?.sizes ?? []
+    return builder.constant(zeros(sizes, grid.container), name: "zero_point")
+  }
+  var op = QuantizeLinear()
+  if let axis { op.axis = axis }
+  let codes: Term = .op(op, [x, scale, zero])
+  return grid.fillsContainer ? codes : clipped(codes, to: grid)
+}
+
+/// Codes saturated to a grid that is narrower than their container.
+func clipped(_ codes: Term, to grid: IntegerGrid) -> Term {
+  .op(
+    Clip(),
+    [
+      codes, .constant(code(grid.min, grid.container), name: "lowest"),
+      .constant(code(grid.max, grid.container), name: "highest"),
+    ])
+}
+
+/// A scalar of a container type.
+func code(_ integer: Int, _ container: ElementType) -> AnyTensor {
+  switch container {
+  case .i8: AnyTensor(Int8(integer))
+  case .u8: AnyTensor(UInt8(integer))
+  case .i16: AnyTensor(Int16(integer))
+  default: AnyTensor(UInt16(integer))
+  }
+}
+
+/// A tensor of zeros.
+func zeros(_ sizes: [Int], _ container: ElementType) -> AnyTensor {
+  let count = sizes.reduce(1, *)
+  return AnyTensor(
+    container, shape: sizes,
+    storage: TensorStorage(bytes: Array(repeating: 0, count: container.byteCount(count))))
+}
+
+extension Graph {
+  /// Whether a value is the result of an operation that says on which grid it lies.
+  func isOnGrid(_ value: ValueID) -> Bool {
+    producer(of: value).map { self[$0].op is any MarksGrid } ?? false
+  }
+}
