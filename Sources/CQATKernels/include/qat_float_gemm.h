@@ -1,0 +1,36 @@
+// float32 matrix products.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "qat_pool.h"
+
+// C = alpha * op(A) * op(B) + beta * C (+ bias), row-major, op the transpose where asked.
+//
+// Each element of C is a sum over blocks of 256 along k, in order; in a block one fused
+// multiply-add after the other. So an element depends on its row of op(A) and its column of op(B)
+// alone: not on m, n, the thread count or the instruction set.
+typedef struct {
+  int64_t m, n, k;
+  const float *a;          // op(A) is m x k
+  int64_t a_stride;        // of a stored row
+  bool a_transposed;
+  const float *b;          // op(B) is k x n
+  int64_t b_stride;
+  bool b_transposed;
+  float *c;
+  int64_t c_stride;
+  float alpha, beta;       // beta == 0 does not read C
+  const float *row_bias;   // m, added last, or NULL
+  const float *column_bias;  // n, or NULL
+} qat_sgemm_arguments;
+
+// Floats of scratch memory for one thread; the same for all shapes. 64-byte aligned.
+size_t qat_sgemm_scratch(void);
+void qat_sgemm(const qat_sgemm_arguments *arguments, float *scratch);
+// `batch` products, whose A, B and C lie the given strides apart (0 shares one), in parallel.
+// `scratch` holds qat_sgemm_scratch() floats for each thread of the pool.
+void qat_sgemm_batch(const qat_sgemm_arguments *arguments, int64_t batch, int64_t a_step,
+                     int64_t b_step, int64_t c_step, qat_pool *pool, float *scratch);
+// The kernel in use: "avx512", "avx2", "scalar".
+const char *qat_sgemm_name(void);
