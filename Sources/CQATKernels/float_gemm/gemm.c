@@ -49,6 +49,34 @@ QAT_VERSIONS(qat_sgemm_pack,
               float *to),
              (count, k, x, stride, contiguous, width, to))
 
+static int64_t padded(int64_t lines, int width) { return qat_round_up(lines, width); }
+
+size_t qat_sgemm_packed_a_size(int64_t m, int64_t k) {
+  return (size_t)(padded(m, qat_sgemm_best()->mr) * k);
+}
+
+size_t qat_sgemm_packed_b_size(int64_t k, int64_t n) {
+  return (size_t)(padded(n, qat_sgemm_best()->nr) * k);
+}
+
+// Blocks along k one after the other, each with all its panels.
+static void pack_all(int64_t lines, int64_t k, const float *x, int64_t stride, bool contiguous,
+                     int width, float *packed) {
+  for (int64_t l = 0; l < k; l += QAT_SGEMM_K)
+    qat_sgemm_pack(lines, qat_min(QAT_SGEMM_K, k - l), x + (contiguous ? l : l * stride), stride,
+                   contiguous, width, packed + padded(lines, width) * l);
+}
+
+void qat_sgemm_pack_a(int64_t m, int64_t k, const float *x, int64_t stride, bool transposed,
+                      float *packed) {
+  pack_all(m, k, x, stride, !transposed, qat_sgemm_best()->mr, packed);
+}
+
+void qat_sgemm_pack_b(int64_t k, int64_t n, const float *x, int64_t stride, bool transposed,
+                      float *packed) {
+  pack_all(n, k, x, stride, transposed, qat_sgemm_best()->nr, packed);
+}
+
 typedef struct {
   const float *sums;       // tile of this k-block, rows of `width`
   int64_t width, rows, columns;
@@ -107,24 +135,41 @@ static void scale_only(const qat_sgemm_arguments *x) {
     }
 }
 
-void qat_sgemm(const qat_sgemm_arguments *x, float *scratch) {
+// Rows and columns `row`, `column` on of the product: the part a chunk computes.
+static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t first_column,
+                    int64_t m, int64_t n, float *scratch) {
   const qat_sgemm_kernel *kernel = qat_sgemm_best();
-  if (x->k <= 0) return scale_only(x);
-  float *packed_a = scratch, *packed_b = scratch + QAT_SGEMM_K * QAT_SGEMM_M;
-  for (int64_t column = 0; column < x->n; column += QAT_SGEMM_N) {
-    const int64_t columns = qat_min(QAT_SGEMM_N, x->n - column);
+  float *own_a = scratch, *own_b = scratch + QAT_SGEMM_K * QAT_SGEMM_M;
+  const int64_t last_row = first_row + m, last_column = first_column + n;
+  for (int64_t column = first_column; column < last_column; column += QAT_SGEMM_N) {
+    const int64_t columns = qat_min(QAT_SGEMM_N, last_column - column);
     for (int64_t l = 0; l < x->k; l += QAT_SGEMM_K) {
       const int64_t depth = qat_min(QAT_SGEMM_K, x->k - l);
-      const float *b = x->b + (x->b_transposed ? column * x->b_stride + l : l * x->b_stride + column);
-      qat_sgemm_pack(columns, depth, b, x->b_stride, x->b_transposed, kernel->nr, packed_b);
-      for (int64_t row = 0; row < x->m; row += QAT_SGEMM_M) {
-        const int64_t rows = qat_min(QAT_SGEMM_M, x->m - row);
-        const float *a = x->a + (x->a_transposed ? l * x->a_stride + row : row * x->a_stride + l);
-        qat_sgemm_pack(rows, depth, a, x->a_stride, !x->a_transposed, kernel->mr, packed_a);
-        multiply_block(kernel, x, row, rows, column, columns, l, depth, packed_a, packed_b);
+      const float *b = own_b;
+      if (x->b_packed) {
+        b = x->b_packed + padded(x->b_packed_columns, kernel->nr) * l + column * depth;
+      } else {
+        const int64_t at = x->b_transposed ? column * x->b_stride + l : l * x->b_stride + column;
+        qat_sgemm_pack(columns, depth, x->b + at, x->b_stride, x->b_transposed, kernel->nr, own_b);
+      }
+      for (int64_t row = first_row; row < last_row; row += QAT_SGEMM_M) {
+        const int64_t rows = qat_min(QAT_SGEMM_M, last_row - row);
+        const float *a = own_a;
+        if (x->a_packed) {
+          a = x->a_packed + padded(x->a_packed_rows, kernel->mr) * l + row * depth;
+        } else {
+          const int64_t at = x->a_transposed ? l * x->a_stride + row : row * x->a_stride + l;
+          qat_sgemm_pack(rows, depth, x->a + at, x->a_stride, !x->a_transposed, kernel->mr, own_a);
+        }
+        multiply_block(kernel, x, row, rows, column, columns, l, depth, a, b);
       }
     }
   }
+}
+
+void qat_sgemm(const qat_sgemm_arguments *x, float *scratch) {
+  if (x->k <= 0) scale_only(x);
+  else part_of(x, 0, 0, x->m, x->n, scratch);
 }
 
 struct job {
@@ -139,14 +184,14 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
   const int64_t row = chunk % job->row_chunks * job->rows;
   const int64_t column = chunk / job->row_chunks % job->column_chunks * job->columns;
   const int64_t item = chunk / (job->row_chunks * job->column_chunks);
-  part.a += item * job->a_step + row * (part.a_transposed ? 1 : part.a_stride);
-  part.b += item * job->b_step + column * (part.b_transposed ? part.b_stride : 1);
-  part.c += item * job->c_step + row * part.c_stride + column;
-  if (part.row_bias) part.row_bias += row;
-  if (part.column_bias) part.column_bias += column;
-  part.m = qat_min(part.m - row, job->rows);
-  part.n = qat_min(part.n - column, job->columns);
-  qat_sgemm(&part, job->scratch + (size_t)worker * qat_sgemm_scratch());
+  if (part.a) part.a += item * job->a_step;
+  if (part.b) part.b += item * job->b_step;
+  part.c += item * job->c_step;
+  float *scratch = job->scratch + (size_t)worker * qat_sgemm_scratch();
+  if (part.k <= 0) scale_only(&part);
+  else
+    part_of(&part, row, column, qat_min(part.m - row, job->rows),
+            qat_min(part.n - column, job->columns), scratch);
 }
 
 void qat_sgemm_batch(const qat_sgemm_arguments *x, int64_t batch, int64_t a_step, int64_t b_step,
@@ -161,6 +206,7 @@ void qat_sgemm_batch(const qat_sgemm_arguments *x, int64_t batch, int64_t a_step
     .rows = qat_round_up(qat_ceil_div(x->m, row_chunks), 84),
     .columns = qat_round_up(qat_ceil_div(x->n, column_chunks), 32),
   };
+  if (x->k <= 0) job.rows = x->m, job.columns = x->n;
   job.row_chunks = qat_ceil_div(x->m, job.rows);
   job.column_chunks = qat_ceil_div(x->n, job.columns);
   qat_pool_run(pool, batch * job.row_chunks * job.column_chunks, run_chunk, &job);
