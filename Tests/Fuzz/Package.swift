@@ -9,6 +9,7 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "fuzz-onnx", dependencies: [.product(name: "QATONNX", package: "swift-qat")],
-      path: "Sources", swiftSettings: [.swiftLanguageMode(.v6), .unsafeFlags(["-parse-as-library"])])
+      path: "Sources",
+      swiftSettings: [.swiftLanguageMode(.v6), .unsafeFlags(["-parse-as-library"])])
   ]
 )

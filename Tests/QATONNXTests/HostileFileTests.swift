@@ -14,7 +14,11 @@ struct HostileFileTests {
         .node(
           "If", ["m"], ["y"],
           .message(
-            5, [.text(1, "then_branch"), .message(6, .graph([.node("Relu", ["m"], ["y"])])), .int(20, 5)])),
+            5,
+            [
+              .text(1, "then_branch"), .message(6, .graph([.node("Relu", ["m"], ["y"])])),
+              .int(20, 5),
+            ])),
       ],
       .message(5, .tensor("w", dims: [2], raw: [0, 0, 128, 63, 0, 0, 0, 64]))))
 
@@ -24,7 +28,9 @@ struct HostileFileTests {
     return nil
   }
 
-  private func relu(_ more: Wire) -> [UInt8] { Wire.model(.graph([.node("Relu", ["x"], ["y"])], more)) }
+  private func relu(_ more: Wire) -> [UInt8] {
+    Wire.model(.graph([.node("Relu", ["x"], ["y"])], more))
+  }
   private func weight(_ tensor: Wire) -> [UInt8] { relu(.message(5, tensor)) }
 
   @Test("is refused wherever it is cut off")
@@ -64,7 +70,9 @@ struct HostileFileTests {
   func nested(_ depth: Int) {
     var graph = Wire.graph([.node("Relu", ["x"], ["y"])])
     for _ in 0..<min(depth, 1_000) {
-      graph = .graph([.node("If", ["x"], ["y"], .message(5, [.text(1, "then_branch"), .message(6, graph)]))])
+      graph = .graph([
+        .node("If", ["x"], ["y"], .message(5, [.text(1, "then_branch"), .message(6, graph)]))
+      ])
     }
     // Deeper ones need no sense: the opening bytes alone would exhaust a stack.
     if depth > 1_000 {
@@ -73,7 +81,9 @@ struct HostileFileTests {
     #expect(code(Wire.model(graph)) == .malformedFile)
   }
 
-  @Test("is refused for text that is none", arguments: [[0x61, 0, 0x62], [0xff], [0xc3], [0xed, 0xa0, 0x80]] as [[UInt8]])
+  @Test(
+    "is refused for text that is none",
+    arguments: [[0x61, 0, 0x62], [0xff], [0xc3], [0xed, 0xa0, 0x80]] as [[UInt8]])
   func text(_ name: [UInt8]) {
     let node = Wire.node("Relu", ["x"], ["y"]) + .bytes(3, name)
     #expect(code(Wire.model(.graph([node]))) == .malformedFile)
@@ -84,16 +94,22 @@ struct HostileFileTests {
   @Test("is refused for weights that are not what they say")
   func weights() {
     for raw in [0, 1, 7, 9, 400] {
-      #expect(code(weight(.tensor("w", dims: [2], raw: Array(repeating: 0, count: raw)))) == .malformedFile)
+      #expect(
+        code(weight(.tensor("w", dims: [2], raw: Array(repeating: 0, count: raw))))
+          == .malformedFile)
     }
     let large = 1 << 40
-    for dims in [[large, large], [-1], [1 << 62, 4], [large, large, 0], [0, 1 << 62, 1 << 62], [.max], [.min]] {
+    for dims in [
+      [large, large], [-1], [1 << 62, 4], [large, large, 0], [0, 1 << 62, 1 << 62], [.max], [.min],
+    ] {
       #expect(code(weight(.tensor("w", dims: dims, raw: []))) == .malformedFile, "\(dims)")
     }
     #expect(code(weight(.tensor("w", dims: [2], raw: [], type: 99))) == .unsupported)
     #expect(code(weight(.tensor("s", dims: [1], raw: [65], type: 8))) == .unsupported)
     // Two sources of data, of which only one can be right.
-    #expect(code(weight(.tensor("w", dims: [1], raw: [0, 0, 0, 0]) + .bytes(9, [0, 0, 0, 0]))) == .malformedFile)
+    #expect(
+      code(weight(.tensor("w", dims: [1], raw: [0, 0, 0, 0]) + .bytes(9, [0, 0, 0, 0])))
+        == .malformedFile)
   }
 
   @Test("of declared sizes beyond reason is refused or imported, never multiplied out")
@@ -121,13 +137,21 @@ struct HostileFileTests {
       }
       #expect(read("data.bin") == nil)
       #expect(read("data.bin", ("offset", "56"), ("length", "8")) == nil)
-      for location in ["../secret.bin", "/etc/passwd", outer + "/secret.bin", "a/../../secret.bin", "link.bin", "up/secret.bin", "..", ""] {
+      for location in [
+        "../secret.bin", "/etc/passwd", outer + "/secret.bin", "a/../../secret.bin", "link.bin",
+        "up/secret.bin", "..", "",
+      ] {
         #expect(read(location) == .malformedFile, "\(location)")
       }
       #expect(read("missing.bin") == .io)
       #expect(read(".") != nil)
-      for (offset, length) in [("57", "8"), ("-1", "8"), ("0", "4"), ("0", "-8"), ("x", "8"), ("9223372036854775807", "8"), ("0", "99999999999999999999")] {
-        #expect(read("data.bin", ("offset", offset), ("length", length)) == .malformedFile, "\(offset) \(length)")
+      for (offset, length) in [
+        ("57", "8"), ("-1", "8"), ("0", "4"), ("0", "-8"), ("x", "8"), ("9223372036854775807", "8"),
+        ("0", "99999999999999999999"),
+      ] {
+        #expect(
+          read("data.bin", ("offset", offset), ("length", length)) == .malformedFile,
+          "\(offset) \(length)")
       }
       // Without a folder there is nowhere to look.
       #expect(code(weight(.external("w", dims: [2], [("location", "data.bin")]))) == .malformedFile)

@@ -8,7 +8,8 @@ import Testing
 struct OpsetTests {
   /// Imports one node on `x`, runs it, and gives its first result.
   private func run(
-    _ op: String, opset: Int, _ attributes: [(name: String, value: AttributeValue)], on x: AnyTensor,
+    _ op: String, opset: Int, _ attributes: [(name: String, value: AttributeValue)],
+    on x: AnyTensor,
     outputs: [String] = ["y"], constants: [(name: String, tensor: AnyTensor)] = []
   ) throws -> [AnyTensor] {
     var file = ModelFile()
@@ -30,7 +31,9 @@ struct OpsetTests {
     return try ReferenceEvaluator(graph).evaluate(["x": x]).outputs
   }
 
-  private func numbers(_ shape: [Int], _ elements: [Float]) -> AnyTensor { AnyTensor(shape: shape, elements) }
+  private func numbers(_ shape: [Int], _ elements: [Float]) -> AnyTensor {
+    AnyTensor(shape: shape, elements)
+  }
 
   @Test("Clip: bounds were attributes before 11", arguments: [7, 10])
   func clip(_ opset: Int) throws {
@@ -46,10 +49,14 @@ struct OpsetTests {
     let x = numbers([1, 2, 1], [1, 2])
     #expect(try run("Squeeze", opset: opset, [("axes", .ints([0]))], on: x)[0].shape == [2, 1])
     #expect(try run("Squeeze", opset: opset, [], on: x)[0].shape == [2])
-    #expect(try run("Unsqueeze", opset: opset, [("axes", .ints([0, 4]))], on: x)[0].shape == [1, 1, 2, 1, 1])
+    #expect(
+      try run("Unsqueeze", opset: opset, [("axes", .ints([0, 4]))], on: x)[0].shape == [
+        1, 1, 2, 1, 1,
+      ])
   }
 
-  @Test("Softmax: all axes from `axis` on were one before 13", arguments: ["Softmax", "LogSoftmax"])
+  @Test(
+    "Softmax: all axes from `axis` on were one before 13", arguments: ["Softmax", "LogSoftmax"])
   func softmax(_ op: String) throws {
     let x = numbers([2, 2, 2], [0, 0, 0, 0, 1, 2, 3, 4])
     let old = try run(op, opset: 11, [], on: x)[0]
@@ -65,7 +72,8 @@ struct OpsetTests {
   @Test("Split: sizes were an attribute before 13, equal parts had no count before 18")
   func split() throws {
     let x = numbers([4], [1, 2, 3, 4])
-    let parts = try run("Split", opset: 11, [("split", .ints([1, 3]))], on: x, outputs: ["a", "b"])
+    let parts = try run(
+      "Split", opset: 11, [("split", .ints([1, 3]))], on: x, outputs: ["a", "b"])
     #expect(parts.map(\.doubles) == [[1], [2, 3, 4]])
     for opset in [7, 11, 13, 17] {
       let halves = try run("Split", opset: opset, [], on: x, outputs: ["a", "b"])
@@ -73,7 +81,9 @@ struct OpsetTests {
     }
   }
 
-  @Test("Dropout: the ratio was an attribute before 12; outside training it changes nothing", arguments: [7, 10, 12])
+  @Test(
+    "Dropout: the ratio was an attribute before 12; outside training it changes nothing",
+    arguments: [7, 10, 12])
   func dropout(_ opset: Int) throws {
     let x = numbers([3], [1, 2, 3])
     let ratio: [(name: String, value: AttributeValue)] = opset < 12 ? [("ratio", .float(0.75))] : []
@@ -100,7 +110,9 @@ struct OpsetTests {
   @Test("reductions: axes were an attribute before 13 or 18")
   func reductions() throws {
     let x = numbers([2, 2], [1, 2, 3, 4])
-    for (op, opset, expected) in [("ReduceSum", 11, [3.0, 7]), ("ReduceMean", 13, [1.5, 3.5]), ("ReduceMax", 17, [2, 4])] {
+    for (op, opset, expected) in [
+      ("ReduceSum", 11, [3.0, 7]), ("ReduceMean", 13, [1.5, 3.5]), ("ReduceMax", 17, [2, 4]),
+    ] {
       let y = try run(op, opset: opset, [("axes", .ints([1])), ("keepdims", .int(0))], on: x)
       #expect(y[0].doubles == expected, "\(op)")
     }
@@ -110,7 +122,8 @@ struct OpsetTests {
   func batchNormalization() throws {
     let one = numbers([1], [1]), zero = numbers([1], [0])
     let y = try run(
-      "BatchNormalization", opset: 7, [("spatial", .int(1)), ("epsilon", .float(0))], on: numbers([1, 1, 2], [1, 2]),
+      "BatchNormalization", opset: 7, [("spatial", .int(1)), ("epsilon", .float(0))],
+      on: numbers([1, 1, 2], [1, 2]),
       constants: [("scale", numbers([1], [2])), ("bias", one), ("mean", zero), ("var", one)])
     #expect(y[0].doubles == [3, 5])
   }

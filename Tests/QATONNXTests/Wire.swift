@@ -45,7 +45,8 @@ extension Wire {
     return [text(1, name), message(2, message(1, [int(1, 1), message(2, shape)]))]
   }
 
-  static func node(_ op: String, _ inputs: [String], _ outputs: [String], _ more: Wire = []) -> Wire {
+  static func node(_ op: String, _ inputs: [String], _ outputs: [String], _ more: Wire = []) -> Wire
+  {
     Wire(inputs.flatMap { text(1, $0).bytes }) + Wire(outputs.flatMap { text(2, $0).bytes })
       + text(4, op) + more
   }
