@@ -75,9 +75,11 @@ extension ModelReader {
   private func view(_ storage: TensorStorage, _ range: Range<Int>, _ element: ElementType) -> TensorStorage {
     let width = max(element.bitWidth / 8, 1)
     // SAFETY: only the address is looked at.
-    let address = unsafe storage.withBytes { bytes in unsafe Int(bitPattern: bytes.baseAddress) + range.lowerBound }
+    let start = unsafe storage.withBytes { bytes in Int(bitPattern: bytes.baseAddress) }
+    let address = start + range.lowerBound
     if range.count > 64 && address % width == 0 { return SliceStorage(storage, range) }
-    return TensorStorage(bytes: unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) })
+    let copy = unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) }
+    return TensorStorage(bytes: copy)
   }
 
   /// Integers of the typed fields as the bytes of their element type.
