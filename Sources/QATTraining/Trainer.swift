@@ -76,6 +76,7 @@ public struct Trainer: Sendable {
     for (what, number, least) in least where number < least {
       throw Diagnostic(.invalidOption, "\(number) \(what)", hint: "at least \(least)")
     }
+    guard epochs < 1 << 30 else { throw Diagnostic(.invalidOption, "\(epochs) epochs", hint: "give fewer") }
     guard learningRate.isFinite, learningRate >= 0 else {
       throw Diagnostic(.invalidOption, "a learning rate of \(learningRate)", hint: "0.01 is a start")
     }

@@ -132,8 +132,10 @@ struct TrainingRun {
     try checkOptions(checkpoint.options)
     do throws(Diagnostic) {
       try loader.restore(checkpoint.loader)
-      guard checkpoint.step == loader.epoch * loader.sampler.batchesPerEpoch + checkpoint.batch,
-        checkpoint.batch * trainer.batchSize == loader.sampler.position, checkpoint.epoch == loader.epoch
+      let position = loader.sampler.position
+      guard checkpoint.epoch == loader.epoch, loader.epoch <= trainer.epochs,
+        checkpoint.batch == position / trainer.batchSize, checkpoint.samples == position,
+        checkpoint.step == loader.epoch * loader.sampler.batchesPerEpoch + checkpoint.batch
       else {
         throw Diagnostic(
           .invalidData, "step \(checkpoint.step) is not where epoch \(loader.epoch) and the data stand",
