@@ -44,7 +44,10 @@ let package = Package(
     .target(name: "QATConfig", dependencies: ["QATCore", "Yams"], swiftSettings: strict),
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
-      exclude: ["pipelines"], swiftSettings: strict),
+      resources: ["ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator"].map {
+        .embedInCode("pipelines/\($0).pipeline")
+      },
+      swiftSettings: strict),
 
     // How it is trained and used.
     .target(
@@ -69,6 +72,8 @@ let package = Package(
     .testTarget(name: "QATConfigTests", dependencies: ["QATConfig"], swiftSettings: strict),
     .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
+    .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
+    .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
   ]
 )

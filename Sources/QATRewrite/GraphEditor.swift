@@ -22,7 +22,8 @@ public struct GraphEditor: Sendable {
   /// Replaces a node by an operation on terms; its first result goes on under its old name.
   ///
   /// Nodes that nobody reads any more are removed. The new node's origins are those of every node
-  /// that went.
+  /// that went; its name is that of the product with a weight among them, so that a layer keeps its
+  /// name whatever is folded into it, or else that of the node it replaces.
   public mutating func replace(_ node: NodeID, with op: any Operation, _ operands: [Term?]) {
     begin(at: node)
     let name = graph[graph[node].result].name
@@ -84,13 +85,17 @@ public struct GraphEditor: Sendable {
       preconditionFailure("an Identity always infers: \(error)")
     }
     touched += readers
+    let oldName = graph[node].name
     let dying = removeIfUnused(old)
-    for name in dying where !origins.contains(name) { origins.append(name) }
+    for name in dying.flatMap(\.origins) where !origins.contains(name) { origins.append(name) }
     if let name, graph.contains(result), let producer = graph.producer(of: result) {
       if graph[result].name != name, graph.value(named: name) == nil {
         builder.graph.rename(result, to: name)
       }
-      builder.graph.setOrigins(of: producer, to: origins)
+      let newName = dying.first(where: \.isProduct)?.name ?? oldName
+      if graph.node(named: newName) == nil { builder.graph.rename(producer, to: newName) }
+      let isItself = origins == [graph[producer].name]
+      builder.graph.setOrigins(of: producer, to: isItself ? [] : origins)
       for (key, value) in metadata where graph[producer].metadata[key] == nil {
         builder.graph.setMetadata(key, of: producer, to: value)
       }
@@ -99,9 +104,9 @@ public struct GraphEditor: Sendable {
   }
 
   /// Removes the producer of a value that nobody reads, and then what only it read.
-  /// - Returns: the names of the source nodes that went.
+  /// - Returns: the nodes that went.
   @discardableResult
-  private mutating func removeIfUnused(_ value: ValueID) -> [String] {
+  private mutating func removeIfUnused(_ value: ValueID) -> [RemovedNode] {
     guard graph.contains(value), graph.users(of: value).isEmpty, !graph.isOutput(value) else { return [] }
     guard let node = graph.producer(of: value) else {
       if graph[value].constant != nil { builder.graph.remove(value) }
@@ -109,15 +114,29 @@ public struct GraphEditor: Sendable {
     }
     let results = graph[node].results.compactMap { $0 }
     guard results.allSatisfy({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) else { return [] }
-    var gone = origins(of: node)
+    var gone = [RemovedNode(name: graph[node].name, isProduct: isProduct(node), origins: origins(of: node))]
     let operands = graph[node].operands.compactMap { $0 }
     builder.graph.remove(node)
     for operand in operands {
       let more = removeIfUnused(operand)
       if let producer = graph.contains(operand) ? graph.producer(of: operand) : nil { touched.append(producer) }
-      for name in more where !gone.contains(name) { gone.append(name) }
+      gone += more
     }
     return gone
+  }
+
+  /// Whether a node multiplies activations with a weight: what users think of as a layer.
+  private func isProduct(_ node: NodeID) -> Bool {
+    guard case .weighted(let input, _, _, _) = graph.quantizationRole(of: node),
+      let x = graph[node].operands[input]
+    else { return false }
+    return !graph.isParameter(x)
+  }
+
+  private struct RemovedNode {
+    let name: String
+    let isProduct: Bool
+    let origins: [String]
   }
 
   mutating func takeTouched() -> [NodeID] {

@@ -159,6 +159,14 @@ extension Graph {
     valueNames[name] = value
   }
 
+  /// Gives a node another name. - Precondition: the name is free.
+  public mutating func rename(_ node: NodeID, to name: String) {
+    precondition(nodeNames[name] == nil || nodeNames[name] == node, "the name '\(name)' is taken")
+    nodeNames[self[node].name] = nil
+    nodeTable[node.index]!.name = name
+    nodeNames[name] = node
+  }
+
   /// The name itself where no value has it, else the name with a number.
   public func freeValueName(_ name: String) -> String { uniqueName(name, in: valueNames) }
 

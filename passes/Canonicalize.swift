@@ -1,0 +1,243 @@
+import QATCore
+import QATIR
+import QATRewrite
+
+/// Brings a graph into the form that the other passes look for.
+///
+///     %1 = Identity(%x)
+///     %2 = ReduceMean(%1, [2, 3])
+///     ->
+///     %2 = GlobalAveragePool(%x)
+///
+/// - Removed: `Identity`; `Dropout` in inference; `Cast` to the type at hand; `Clip` without bounds;
+///   a `Transpose` that keeps the order; `Reshape`, `Flatten`, `Squeeze` and `Unsqueeze` that lead
+///   back to the shape they came from; adding or subtracting a scalar 0, multiplying with or dividing
+///   by a scalar 1 (vectors stay: they may be parameters that are to be trained).
+/// - Replaced: `Constant` by a constant of the graph; an observer that does not observe by its state;
+///   two `Transpose` or two `Reshape` by one; the mean over the spatial axes of a value of rank 4 by
+///   `GlobalAveragePool`; `MatMul` with a matrix plus a bias by `Gemm`.
+///
+/// Where an output is an input, a constant or another output of the graph, the `Identity` between
+/// stays.
+public struct Canonicalize: Pass {
+  public static let name: PassName = "canonicalize"
+  public static let summary = "remove what does nothing, unify what means the same"
+  // A Gemm and an average may sum in another order than what they stand for.
+  public static let effect: Effect = .within(relativeTolerance: 1e-6)
+
+  public init() {}
+
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    try applyRules(Self.rules, to: &graph)
+  }
+
+  private static let rules: [any RewriteRule] = [
+    UseGraphConstant(), UseObservedState(),
+    Simplify<Identity> { node, _, _ in .value(node.operands[0]) },
+    Simplify<Dropout>(dropoutInInference),
+    Simplify<Cast> { node, cast, graph in
+      cast.to == node.operands[0].map { graph[$0].type.element } ? .value(node.operands[0]) : nil
+    },
+    Simplify<Clip> { node, _, _ in
+      node.operands.dropFirst().allSatisfy { $0 == nil } ? .value(node.operands[0]) : nil
+    },
+    Simplify<Transpose>(transposed),
+    Simplify<Reshape>(reshapedBack), Simplify<Flatten>(reshapedBack),
+    Simplify<Squeeze>(reshapedBack), Simplify<Unsqueeze>(reshapedBack),
+    Simplify<Reshape>(reshapedTwice),
+    Simplify<ReduceMean>(spatialMean),
+    Simplify<Add>(productPlusBias),
+    Simplify<Add> { node, _, graph in
+      neutral(node, 0, 1, 0, graph) ?? neutral(node, 1, 0, 0, graph)
+    },
+    Simplify<Sub> { node, _, graph in neutral(node, 0, 1, 0, graph) },
+    Simplify<Mul> { node, _, graph in
+      neutral(node, 0, 1, 1, graph) ?? neutral(node, 1, 0, 1, graph)
+    },
+    Simplify<Div> { node, _, graph in neutral(node, 0, 1, 1, graph) },
+  ]
+}
+
+// MARK: - The kinds of rules
+
+/// What a node is to be replaced by: a value that is there, or operations.
+private enum Replacement {
+  case value(ValueID)
+  case term(Term)
+
+  static func value(_ value: ValueID?) -> Replacement? { value.map { .value($0) } }
+}
+
+/// A rule that looks at one node, and at what computes its operands.
+private struct Simplify<Op: Operation>: RewriteRule {
+  private let root = Capture<Op>("root")
+  private let simplified: @Sendable (Node, Op, Graph) -> Replacement?
+
+  init(_ simplified: @escaping @Sendable (Node, Op, Graph) -> Replacement?) {
+    self.simplified = simplified
+  }
+
+  var pattern: Pattern {
+    root.pattern.where { value, graph in replacement(of: value, in: graph) != nil }
+  }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let node = match[root]
+    switch replacement(of: graph.graph[node].result, in: graph.graph) {
+    case .value(let value): graph.replace(node, with: Term(value))
+    case .term(let term): graph.replace(node, with: term)
+    case nil: break
+    }
+  }
+
+  private func replacement(of value: ValueID, in graph: Graph) -> Replacement? {
+    guard let (node, op) = graph.operation(Op.self, of: value),
+      let found = simplified(graph[node], op, graph)
+    else { return nil }
+    // An output keeps its name; only a computed value that is no output itself can take it over.
+    if case .value(let new) = found, graph.isOutput(value),
+      graph.producer(of: new) == nil || graph.isOutput(new)
+    {
+      return nil
+    }
+    return found
+  }
+}
+
+/// `Constant` becomes a constant of the graph, under the same name.
+private struct UseGraphConstant: RewriteRule {
+  private let constant = Capture<Constant>("constant") { $0.tensor != nil }
+  var pattern: Pattern { constant.pattern }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let node = match[constant], old = graph.graph[node].result, name = graph.graph[old].name
+    guard let tensor = graph.op(constant, match).tensor else { return }
+    let isOutput = graph.graph.isOutput(old)
+    if !isOutput {
+      graph.builder.graph.rename(old, to: graph.graph.freeValueName(name + ".replaced"))
+    }
+    let new = graph.builder.graph.addConstant(
+      graph.graph.freeValueName(isOutput ? name + ".value" : name), tensor)
+    graph.remove(node, replacing: [(old, new)])
+  }
+}
+
+/// An observer that does not observe gives back the state it is given.
+private struct UseObservedState: RewriteRule {
+  private let observe = Capture<Observe>("observe") { !$0.training }
+  var pattern: Pattern { observe.pattern }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let node = graph.graph[match[observe]]
+    let pairs = zip(node.results, node.operands.dropFirst()).compactMap { result, state in
+      result.flatMap { result in state.map { (result, $0) } }
+    }
+    graph.remove(match[observe], replacing: pairs)
+  }
+}
+
+extension GraphEditor {
+  /// Removes a node whose results have others in their place.
+  fileprivate mutating func remove(_ node: NodeID, replacing pairs: [(ValueID, ValueID)]) {
+    let readers = pairs.flatMap { graph.users(of: $0.0) }
+    for (old, new) in pairs {
+      do throws(Diagnostic) { try builder.graph.replaceAllUses(of: old, with: new) } catch {
+        preconditionFailure("an Identity always infers: \(error)")
+      }
+    }
+    builder.graph.remove(node)
+    for reader in readers { noteChange(reader) }
+    noteChange(node)
+  }
+}
+
+// MARK: - The rules
+
+private func dropoutInInference(_ node: Node, _: Dropout, _ graph: Graph) -> Replacement? {
+  if node.results.count > 1, let mask = node.results[1],
+    graph.isOutput(mask) || !graph.users(of: mask).isEmpty
+  {
+    return nil
+  }
+  if node.operands.count > 2, let mode = node.operands[2] {
+    guard graph[mode].constant?.elements(as: Bool.self)?.contains(true) == false else {
+      return nil
+    }
+  }
+  return .value(node.operands[0])
+}
+
+/// A `Transpose` that keeps the order of axes, or one behind another.
+private func transposed(_ node: Node, _ op: Transpose, _ graph: Graph) -> Replacement? {
+  guard let x = node.operands[0], let rank = graph[x].type.shape?.rank else { return nil }
+  let perm = op.permutation(rank: rank)
+  if perm == Array(0..<rank) { return .value(x) }
+  guard let (inner, first) = graph.operation(Transpose.self, of: x), let source = graph[inner].operands[0]
+  else { return nil }
+  let before = first.permutation(rank: rank)
+  return .term(.op(Transpose(perm: perm.map { before[$0] }), [Term(source)]))
+}
+
+/// A value of the same shape from which only the shape was changed: the elements are the same.
+private func reshapedBack(_ node: Node, _: some Operation, _ graph: Graph) -> Replacement? {
+  guard let shape = graph[node.result].type.shape else { return nil }
+  var current = node
+  while let x = current.operands[0] {
+    if let other = graph[x].type.shape, other.rank == shape.rank,
+      zip(other.dimensions, shape.dimensions).allSatisfy({ $0.isSame(as: $1) })
+    {
+      return .value(x)
+    }
+    guard let producer = graph.producer(of: x), graph[producer].results.first == x else { return nil }
+    current = graph[producer]
+    guard current.op is Reshape || current.op is Flatten || current.op is Squeeze || current.op is Unsqueeze
+    else { return nil }
+  }
+  return nil
+}
+
+/// A `Reshape` to a shape that copies nothing does not care for the shape in front of it.
+private func reshapedTwice(_ node: Node, _ op: Reshape, _ graph: Graph) -> Replacement? {
+  guard let x = node.operands[0], let (inner, _) = graph.operation(Reshape.self, of: x),
+    let source = graph[inner].operands[0], graph[source].type.shape != nil,
+    let shape = node.operands[1], let sizes = graph[shape].constant?.integers,
+    op.allowZero || !sizes.contains(0)
+  else { return nil }
+  return .term(.op(op, [Term(source), Term(shape)]))
+}
+
+private func spatialMean(_ node: Node, _ op: ReduceMean, _ graph: Graph) -> Replacement? {
+  guard let x = node.operands[0], graph[x].type.shape?.rank == 4,
+    graph[x].type.element.isFloatingPoint, node.operands.count > 1, let operand = node.operands[1],
+    let axes = graph[operand].constant?.integers, axes.map({ $0 < 0 ? $0 + 4 : $0 }).sorted() == [2, 3]
+  else { return nil }
+  let pooled: Term = .op(GlobalAveragePool(), [Term(x)])
+  return .term(op.keepDimensions ? pooled : .op(Flatten(axis: 1), [pooled]))
+}
+
+/// `MatMul(x, w) + b` with a matrix on either side and a parameter `b` of one element a column.
+private func productPlusBias(_ node: Node, _: Add, _ graph: Graph) -> Replacement? {
+  for (sum, other) in [(0, 1), (1, 0)] {
+    guard let product = node.operands[sum], let bias = node.operands[other],
+      let (matMul, _) = graph.operation(MatMul.self, of: product), graph.isUsedOnce(product),
+      let x = graph[matMul].operands[0], let w = graph[matMul].operands[1],
+      graph[x].type.element.isFloatingPoint, graph[x].type.shape?.rank == 2,
+      !graph.isParameter(x), graph.isParameter(w), let matrix = graph[w].type.shape, matrix.rank == 2,
+      graph[bias].parameter != nil, let vector = graph[bias].type.shape, vector.rank == 1,
+      vector[0].isSame(as: matrix[1])
+    else { continue }
+    return .term(.op(Gemm(), [Term(x), Term(w), Term(bias)]))
+  }
+  return nil
+}
+
+/// Operand `x` where the other one is a scalar constant of that number and the type stays.
+private func neutral(
+  _ node: Node, _ x: Int, _ other: Int, _ number: Double, _ graph: Graph
+) -> Replacement? {
+  guard let value = node.operands[x], let operand = node.operands[other],
+    let tensor = graph[operand].constant, tensor.elementCount == 1, tensor.doubles == [number],
+    let shape = graph[value].type.shape, tensor.shape.count <= shape.rank
+  else { return nil }
+  return .value(value)
+}
