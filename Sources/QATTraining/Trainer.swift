@@ -48,7 +48,8 @@ public struct Trainer: Sendable {
   ///   - validation: evaluated after each epoch.
   ///   - resume: goes on from there. Model, data, augmentations and options must be those of the run
   ///     that wrote it.
-  ///   - progress: called after each step; what it throws ends the run.
+  ///   - progress: called after each step; what it throws ends the run, behind a checkpoint where
+  ///     there is a place for one.
   /// - Throws: `invalid-option` for settings that make no sense, or others than those of the run to be
   ///   resumed; `invalid-data` where the loss is no longer finite.
   @discardableResult

@@ -66,13 +66,15 @@ struct TrainingRun {
       let loss = try train(rate)
       let record = loader.epoch > epoch ? try finishEpoch(epoch) : nil
       if isCheckpointDue(endsEpoch: record != nil, isLast: history.steps == last) { try save() }
-      let elapsed = (clock.now - start) / .seconds(1)
-      let pace = elapsed / Double(history.steps - first)
-      try progress(
-        TrainingProgress(
-          step: history.steps, steps: schedule.steps, epoch: epoch + 1, epochs: trainer.epochs,
-          loss: loss, rate: rate, secondsLeft: pace * Double(schedule.steps - history.steps),
-          record: record))
+      let pace = (clock.now - start) / .seconds(1) / Double(history.steps - first)
+      let report = TrainingProgress(
+        step: history.steps, steps: schedule.steps, epoch: epoch + 1, epochs: trainer.epochs,
+        loss: loss, rate: rate, secondsLeft: pace * Double(schedule.steps - history.steps),
+        record: record)
+      do throws(Diagnostic) { try progress(report) } catch {
+        try save()
+        throw error
+      }
     }
     history.isFinished = history.steps >= schedule.steps
     return history

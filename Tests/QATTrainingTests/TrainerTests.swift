@@ -37,6 +37,32 @@ struct TrainerTests {
     #expect(resumed.variables == whole.variables)
   }
 
+  @Test("writes a checkpoint where the caller ends it, and goes on from there") func cancel() throws {
+    let data = try digits(40), path = temporaryPath("cancel.ckpt")
+    let whole = try TrainingStep(convNet()), resumed = try TrainingStep(convNet())
+    try trainer().train(whole, on: data)
+    let stopped = Diagnostic(.io, "stopped")
+    let error = #expect(throws: Diagnostic.self) {
+      try trainer(path).train(TrainingStep(convNet()), on: data) { progress throws(Diagnostic) in
+        if progress.step == 4 { throw stopped }
+      }
+    }
+    #expect(error == stopped)
+    try trainer().train(resumed, on: data, resume: Checkpoint(path: path))
+    #expect(resumed.variables == whole.variables)
+  }
+
+  @Test("does not depend on the number of threads") func threads() throws {
+    let results = try [1, 2, 5].map { threads in
+      var options = TrainingOptions()
+      options.threads = threads
+      let step = try TrainingStep(quantizedConvNet(), options)
+      try trainer().train(step, on: digits(40))
+      return step.variables
+    }
+    #expect(results[0] == results[1] && results[0] == results[2])
+  }
+
   @Test("reports every step, and the mean over an epoch's samples") func progress() throws {
     var losses: [Float] = [], rates: [Float] = [], records: [EpochRecord] = []
     var trainer = trainer()

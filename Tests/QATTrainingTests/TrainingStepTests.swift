@@ -99,6 +99,36 @@ struct TrainingStepTests {
     #expect(step.variables == changed)
   }
 
+  @Test("drop other elements in every step, and the same ones when run again") func dropout() throws {
+    var graph = Graph(name: "drop")
+    let x = graph.addInput("x", TensorType(.f32, Shape([Dimension(symbol: "N"), 64])))
+    let w = graph.addVariable("w", AnyTensor(shape: [64, 1], Array(repeating: Float(0), count: 64)))
+    let dropped = try graph.addNode(Dropout(), [x], name: "drop")
+    let y = try graph.addNode(MatMul(), [graph[dropped].result, w], name: "y")
+    graph.setOutputs([graph[y].result])
+    var options = TrainingOptions()
+    options.loss = .mse
+    options.optimizer.momentum = 0
+    let batch = Batch(
+      inputs: ["x": AnyTensor(shape: [1, 64], Array(repeating: Float(1), count: 64))],
+      labels: AnyTensor(shape: [1, 1], [Float(1)]))
+    /// Which weights move from 0 in each of three steps: those whose input was kept.
+    func masks() throws -> [[Bool]] {
+      let step = try TrainingStep(graph, options)
+      return try (0..<3).map { _ in
+        try step.setVariables(["w": AnyTensor(shape: [64, 1], Array(repeating: Float(0), count: 64))])
+        _ = try step.run(batch, learningRate: 0.5)
+        let moved = try #require(step.variables["w"]?.elements(as: Float.self))
+        // dw = -2 (1 - 0) x, and a kept x counts twice.
+        #expect(moved.allSatisfy { $0 == 0 || $0 == 2 })
+        return moved.map { $0 != 0 }
+      }
+    }
+    let first = try masks()
+    #expect(Set(first).count == 3 && first.allSatisfy { (16...48).contains($0.filter { $0 }.count) })
+    #expect(try masks() == first)
+  }
+
   @Test("say what is wrong with a batch") func badBatches() throws {
     let step = try TrainingStep(convNet())
     var unlabelled = try batch(4)
