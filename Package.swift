@@ -75,5 +75,6 @@ let package = Package(
     .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
+    .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
   ]
 )
