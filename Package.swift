@@ -44,7 +44,10 @@ let package = Package(
     .target(name: "QATConfig", dependencies: ["QATCore", "Yams"], swiftSettings: strict),
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
-      exclude: ["pipelines"], swiftSettings: strict),
+      resources: ["ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator"].map {
+        .embedInCode("pipelines/\($0).pipeline")
+      },
+      swiftSettings: strict),
 
     // How it is trained and used.
     .target(

@@ -226,6 +226,7 @@ private struct Inserter {
       observe.momentum = settings.momentum
       observe.every = settings.every
       observe.limit = settings.warmupBatches
+      observe.training = false
       let state = [
         builder.graph.addVariable(name + ".min", AnyTensor(Float(0))),
         builder.graph.addVariable(name + ".max", AnyTensor(Float(0))),

@@ -92,7 +92,7 @@ extension DataSource {
         throw Diagnostic(
           .invalidOption, "this data has no splits", hint: "take a part with offset and limit")
       }
-      guard let split = Split(rawValue: value) else {
+      guard let split = DataSplit(rawValue: value) else {
         throw Diagnostic(.invalidOption, "no split '\(value)'", hint: "use train or test")
       }
       self.split = split

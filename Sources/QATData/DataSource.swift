@@ -29,7 +29,7 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
 
   public var location: Location
   /// `nil` takes the caller's default.
-  public var split: Split?
+  public var split: DataSplit?
   public var offset = 0
   public var limit: Int?
   public var seed: UInt64?
@@ -44,12 +44,12 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
     /// The model's inputs: `random` makes them, a folder takes names from them. Others need none.
     public var inputs: [ModelField]
     /// The part to take where the text names none.
-    public var defaultSplit: Split
+    public var defaultSplit: DataSplit
     /// Reads the files of a folder of samples.
     public var readTensorFile: TensorFileReader?
 
     public init(
-      inputs: [ModelField] = [], defaultSplit: Split = .train,
+      inputs: [ModelField] = [], defaultSplit: DataSplit = .train,
       readTensorFile: TensorFileReader? = nil
     ) {
       self.inputs = inputs

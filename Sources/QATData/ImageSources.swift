@@ -1,13 +1,13 @@
 import QATCore
 
 /// Which part of a data set that has two.
-public enum Split: String, Sendable, CaseIterable {
+public enum DataSplit: String, Sendable, CaseIterable {
   case train, test
 }
 
 extension ImageDataSet {
   /// The embedded digits: f32[N,1,8,8], values x / 16; 1,437 to train, 360 to test.
-  public static func digits(_ split: Split) throws(Diagnostic) -> ImageDataSet {
+  public static func digits(_ split: DataSplit) throws(Diagnostic) -> ImageDataSet {
     let images = try IDX.decode(PackageResources.digits_images_idx3_ubyte_gz)
     let labels = try IDX.decode(PackageResources.digits_labels_idx1_ubyte_gz)
     return try ImageDataSet(
@@ -16,7 +16,7 @@ extension ImageDataSet {
 
   /// MNIST, or data in its form, from the four IDX files in `folder`, plain or gzip: f32[N,1,H,W],
   /// values (x / 255 - 0.1307) / 0.3081.
-  public static func mnist(in folder: String, _ split: Split) throws(Diagnostic) -> ImageDataSet {
+  public static func mnist(in folder: String, _ split: DataSplit) throws(Diagnostic) -> ImageDataSet {
     let stem = split == .train ? "train" : "t10k"
     let imagePath = try idxFile(in: folder, "\(stem)-images", "idx3-ubyte")
     let labelPath = try idxFile(in: folder, "\(stem)-labels", "idx1-ubyte")
@@ -28,7 +28,7 @@ extension ImageDataSet {
 
   /// CIFAR-10 from the binary batches in `folder`, plain or gzip: f32[N,3,32,32], each channel
   /// (x / 255 - mean) / deviation. Of the five training batches those present are taken, in order.
-  public static func cifar10(in folder: String, _ split: Split) throws(Diagnostic) -> ImageDataSet {
+  public static func cifar10(in folder: String, _ split: DataSplit) throws(Diagnostic) -> ImageDataSet {
     let names = split == .train ? (1...5).map { "data_batch_\($0).bin" } : ["test_batch.bin"]
     let paths = names.compactMap { name in
       ["\(folder)/\(name)", "\(folder)/\(name).gz"].first(where: fileExists)

@@ -1,1 +1,3 @@
-print("qat-opt")
+import QATOpt
+
+QatOpt.main()

@@ -51,6 +51,12 @@ struct WireMessage {
   /// Bytes that are fields already.
   mutating func verbatim(_ bytes: [UInt8]) { append(bytes) }
 
+  /// Contents that are fields already.
+  mutating func verbatim(_ storage: TensorStorage) {
+    pieces.append(.storage(storage))
+    byteCount += storage.byteCount
+  }
+
   private mutating func append(_ bytes: [UInt8], counted: Bool = true) {
     if counted { byteCount += bytes.count }
     if case .bytes(var last)? = pieces.last {

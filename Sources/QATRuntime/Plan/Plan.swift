@@ -101,7 +101,7 @@ final class Plan {
       let step = nodes.count
       nodes.append(id)
       for case .some(let operand) in node.operands {
-        if case .block(let block) = places[operand] { blocks[block].last = step }
+        if case .block(let block) = places[operand] { blocks[block].last = max(blocks[block].last, step) }
       }
       for (index, result) in node.results.enumerated() {
         guard let result else { continue }

@@ -1,0 +1,20 @@
+import QAT
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Makes a folder, and those it lies in, where there are none.
+func makeFolder(_ path: String) throws(Diagnostic) {
+  var part = path.hasPrefix("/") ? "/" : ""
+  for component in path.split(separator: "/") {
+    part += (part.isEmpty || part.hasSuffix("/") ? "" : "/") + component
+    guard mkdir(part, 0o755) != 0, errno != EEXIST else { continue }
+    throw Diagnostic(.io, "the folder can't be made", at: part, hint: "check the path and its permissions")
+  }
+}
+

@@ -1,0 +1,64 @@
+import ArgumentParser
+public import QAT
+import Synchronization
+
+/// The command `qat-opt`, as a library: a package of yours starts it with passes and operations of
+/// its own.
+///
+///     QatOpt.main(passes: [MyPass.self], ops: [MyOp.self])
+public enum QatOpt {
+  /// Runs the command with the process's arguments and ends the process: 0 success, 1 the work failed,
+  /// 64 bad usage.
+  public static func main(
+    passes: [any Pass.Type] = [], ops: [any Operation.Type] = []
+  ) -> Never {
+    toolbox.withLock { toolbox in
+      toolbox.passes.register(passes)
+      for op in ops { toolbox.ops.register(op) }
+    }
+    RootCommand.main()
+    RootCommand.exit()
+  }
+
+  /// What the subcommands work with.
+  struct Toolbox: Sendable {
+    var passes: PassRegistry = .withPipelines
+    var ops = OpRegistry.builtin
+  }
+
+  private static let toolbox = Mutex(Toolbox())
+  static var tools: Toolbox { toolbox.withLock { $0 } }
+}
+
+struct RootCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "qat-opt",
+    abstract: "Quantize neural networks, and train them to be quantized.",
+    version: "0.1.0",
+    subcommands: [
+      OptCommand.self, QuantizeCommand.self, RunCommand.self, EvaluateCommand.self,
+      CompareCommand.self, InspectCommand.self,
+    ],
+    defaultSubcommand: OptCommand.self)
+}
+
+/// A subcommand whose failures are diagnostics.
+protocol DiagnosedCommand: ParsableCommand {
+  func execute() throws(Diagnostic)
+}
+
+extension DiagnosedCommand {
+  func run() throws {
+    do throws(Diagnostic) { try execute() } catch {
+      Terminal.error(error.description)
+      throw ExitCode(error.isUsage ? 64 : 1)
+    }
+  }
+}
+
+extension Diagnostic {
+  /// Whether the command line was wrong, not the work: a name or an option that nothing has.
+  fileprivate var isUsage: Bool {
+    code == .invalidOption || (code == .unknownName && (place?.contains("pipeline:") ?? false))
+  }
+}

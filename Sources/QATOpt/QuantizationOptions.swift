@@ -1,0 +1,71 @@
+import ArgumentParser
+import QAT
+
+/// Data and configuration: what several subcommands take.
+struct QuantizationOptions: ParsableArguments {
+  @Option(help: "Calibration data: x.npz, x.npy, a folder of samples, mnist:DIR, cifar10:DIR, digits, random:N.")
+  var data: String?
+  @Option(help: "A YAML file that says how each layer is quantized.") var config: String?
+  @Option(help: "A preset: recommended, default, mobile-optimized, int4-aggressive.") var preset: String?
+  @Option(help: "Samples in a calibration batch.") var calibrationBatch = 32
+  @Option(help: "Calibration batches; 0 for all.") var calibrationBatches = 32
+
+  func validate() throws {
+    if config != nil && preset != nil { throw ValidationError("--config and --preset exclude each other") }
+    if calibrationBatch < 1 || calibrationBatches < 0 {
+      throw ValidationError("--calibration-batch must be 1 or more, --calibration-batches 0 or more")
+    }
+  }
+
+  /// Puts configuration and data where passes find them.
+  func prepare(_ context: inout PassContext, for graph: Graph) throws(Diagnostic) {
+    if let config { context[QuantizationConfig.self] = try QuantizationConfig(contentsOf: config) }
+    if let preset { context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset) }
+    guard let data else { return }
+    let set = try load(data, for: graph)
+    context[CalibrationData.self] = CalibrationData(
+      data: set, batchSize: calibrationBatch, batches: calibrationBatches)
+  }
+
+  /// Two batches of inputs for `--check-values`: of the data, or random.
+  func samples(for graph: Graph) throws(Diagnostic) -> [[String: AnyTensor]] {
+    let set = try load(data ?? "random:4", for: graph)
+    let half = max(1, min(set.count / 2, 4))
+    var result = [try set.batch(Array(0..<half)).inputs]
+    if set.count >= 2 * half { result.append(try set.batch(Array(half..<2 * half)).inputs) }
+    return result
+  }
+}
+
+/// A data set under the names and types of a model's inputs.
+func load(
+  _ text: String, for graph: Graph, split: DataSplit = .train
+) throws(Diagnostic) -> BoundDataSet {
+  let fields = graph.modelFields
+  let context = DataSource.Context(inputs: fields, defaultSplit: split) { path throws(Diagnostic) in
+    try TensorFile.read(path)
+  }
+  do throws(Diagnostic) {
+    return try DataSource(text).load(context).bound(to: fields)
+  } catch { throw error.at("data '\(text)'") }
+}
+
+extension Graph {
+  /// The inputs as a data set needs to know them.
+  var modelFields: [ModelField] { inputs.map { ModelField(self[$0].name, self[$0].type) } }
+}
+
+extension CalibrationData {
+  /// Batches of a data set, in its order.
+  init(data: any DataSet, batchSize: Int, batches: Int) {
+    self.init {
+      let starts = Array(stride(from: 0, to: data.count, by: batchSize).prefix(batches == 0 ? .max : batches))
+      return AnySequence(
+        starts.lazy.map { start -> Result<[String: AnyTensor], Diagnostic> in
+          do throws(Diagnostic) {
+            return .success(try data.batch(Array(start..<min(start + batchSize, data.count))).inputs)
+          } catch { return .failure(error) }
+        })
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import QAT
+
+/// `qat-opt quantize MODEL --data DATA -o OUT`: post-training quantization in one call.
+struct QuantizeCommand: DiagnosedCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable { case qdq, qoperator }
+
+  static let configuration = CommandConfiguration(
+    commandName: "quantize", abstract: "Quantize a model: calibrate, round, lower, write.")
+
+  @Argument(help: "The float model: .onnx or .qir.") var model: String
+  @Option(name: .shortAndLong, help: "Where the quantized model goes.") var output: String
+  @Option(help: "Epochs of quantization-aware training; 0 for post-training quantization.") var epochs = 0
+  @Option(help: "qdq (QuantizeLinear and DequantizeLinear) or qoperator (QLinearConv, …).")
+  var format = Format.qdq
+  @Option(help: "Where the model is to run.") var target = "ort-cpu"
+  @OptionGroup var quantization: QuantizationOptions
+  @OptionGroup var instruments: InstrumentOptions
+
+  func validate() throws {
+    if quantization.data == nil { throw ValidationError("give --data") }
+    if epochs != 0 { throw ValidationError("--epochs must be 0") }
+    if target != "ort-cpu" { throw ValidationError("unknown target '\(target)'; known: ort-cpu") }
+  }
+
+  func execute() throws(Diagnostic) {
+    let tools = QatOpt.tools
+    var graph = try GraphFiles.read(model, registry: tools.ops)
+    var context = PassContext(registry: tools.ops)
+    try quantization.prepare(&context, for: graph)
+    let running = try instruments.instruments(for: graph, quantization)
+    defer { running.report() }
+    let pipeline = try Pipeline(format == .qdq ? "ptq-qdq" : "ptq-qoperator", registry: tools.passes)
+    try pipeline.run(on: &graph, &context, instruments: running.all)
+    for remark in context.remarks { Terminal.error(remark.description) }
+    try graph.verify(evaluation: true)
+    try GraphFiles.write(graph, to: output)
+  }
+}

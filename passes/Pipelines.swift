@@ -1,0 +1,17 @@
+import QATRewrite
+
+extension PassRegistry {
+  /// The built-in passes and the named pipelines of the folder `pipelines`.
+  public static let withPipelines: PassRegistry = {
+    var registry = builtin
+    for (name, text) in [
+      ("ptq", PackageResources.ptq_pipeline), ("lower-qdq", PackageResources.lower_qdq_pipeline),
+      ("lower-qoperator", PackageResources.lower_qoperator_pipeline),
+      ("ptq-qdq", PackageResources.ptq_qdq_pipeline),
+      ("ptq-qoperator", PackageResources.ptq_qoperator_pipeline),
+    ] {
+      registry.register(pipeline: name, String(decoding: text, as: UTF8.self))
+    }
+    return registry
+  }()
+}
