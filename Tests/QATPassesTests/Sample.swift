@@ -23,7 +23,8 @@ enum Sample {
   static func graph(_ name: String, after pipeline: String) throws -> Graph {
     var graph = try graph(name)
     var context = PassContext.forTests(graph)
-    try Pipeline(pipeline, registry: .withPipelines).run(on: &graph, &context)
+    try Pipeline(pipeline, registry: .withPipelines)
+      .run(on: &graph, &context, instruments: [VerifyEach()])
     return graph
   }
 }
