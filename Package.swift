@@ -72,6 +72,7 @@ let package = Package(
     .testTarget(name: "QATConfigTests", dependencies: ["QATConfig"], swiftSettings: strict),
     .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
+    .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
   ]

@@ -37,7 +37,9 @@ public struct ApplyLayerConfig: Pass {
         index = count
         count += 1
       }
-      return LayerDescription(name: graph[id].name, opType: graph[id].op.name.type, index: index)
+      return LayerDescription(
+        name: graph[id].name, opType: graph[id].op.name.type, index: index,
+        isQuantizable: graph.quantizationRole(of: id) != nil)
     }
     for (id, layer) in zip(nodes, try config.resolve(layers: layers)) {
       do throws(Diagnostic) {

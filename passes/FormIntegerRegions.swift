@@ -48,18 +48,16 @@ struct IntegerRegions: Sendable {
   subscript(node: NodeID) -> Decision? { decisions[node] }
 
   init(of graph: Graph) {
-    for id in graph.nodes {
-      let node = graph[id]
-      if node.op is DequantizeLinear || node.op is QuantizeLinear { continue }
-      guard let first = node.results.first, let result = first,
-        graph[result].type.element.isFloatingPoint, !graph.isParameter(result)
-      else { continue }
-      decisions[id] = Self.decide(id, in: graph)
-    }
+    for id in graph.nodes { decisions[id] = Self.decision(on: id, in: graph) }
   }
 
-  private static func decide(_ id: NodeID, in graph: Graph) -> Decision {
+  /// The decision on one node. It does not change when nodes in front are lowered.
+  static func decision(on id: NodeID, in graph: Graph) -> Decision? {
     let node = graph[id]
+    if node.op is DequantizeLinear || node.op is QuantizeLinear { return nil }
+    guard let first = node.results.first, let result = first,
+      graph[result].type.element.isFloatingPoint, !graph.isParameter(result)
+    else { return nil }
     guard let quantizer = graph.quantizer(behind: node.result) else {
       return .island("no quantizer behind it")
     }

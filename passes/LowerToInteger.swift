@@ -20,20 +20,20 @@ public struct LowerToInteger: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
-    let regions = IntegerRegions(of: graph)
     var editor = GraphEditor(graph)
-    for id in graph.nodes {
-      guard let decision = regions[id], let quantizer = graph.users(of: graph[id].result).first else {
-        continue
-      }
+    for id in graph.nodes where editor.graph.contains(id) {
+      let now = editor.graph
+      guard let decision = IntegerRegions.decision(on: id, in: now),
+        let quantizer = now.users(of: now[id].result).first
+      else { continue }
       switch decision {
       case .island: continue
       case .integer(let form):
         editor.replace(quantizer, with: form.op, form.operands.map { $0.map { Term($0) } })
       case .codes:
-        guard let x = graph[id].operands[0].flatMap({ graph.dequantized($0) }) else { continue }
-        let rest = graph[id].operands.dropFirst().map { $0.map { Term($0) } }
-        editor.replace(quantizer, with: graph[id].op, [Term(x.codes)] + rest)
+        guard let x = now[id].operands[0].flatMap({ now.dequantized($0) }) else { continue }
+        let rest = now[id].operands.dropFirst().map { $0.map { Term($0) } }
+        editor.replace(quantizer, with: now[id].op, [Term(x.codes)] + rest)
       }
     }
     if let failure = editor.builder.failure { throw failure }

@@ -1,0 +1,55 @@
+// Element-wise float32 operations, reductions, copies between layouts.
+//
+// Reductions add in blocks of fixed size with a fixed tree: the order of a sum is a function of its
+// length alone.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum {
+  QAT_ADD, QAT_SUBTRACT, QAT_MULTIPLY, QAT_DIVIDE, QAT_MINIMUM, QAT_MAXIMUM, QAT_POWER,
+} qat_binary;
+// y[i] = a[i * a_stride] op b[i * b_stride]; strides 0 or 1. MINIMUM and MAXIMUM pass NaNs on.
+void qat_binary_f32(qat_binary op, int64_t count, const float *a, int a_stride, const float *b,
+                    int b_stride, float *y);
+
+typedef enum {
+  QAT_RELU, QAT_LEAKY_RELU, QAT_CLIP, QAT_ABS, QAT_NEGATE, QAT_SQRT, QAT_RECIPROCAL, QAT_FLOOR,
+  QAT_CEIL, QAT_ROUND, QAT_EXP, QAT_LOG, QAT_SIGMOID, QAT_TANH, QAT_ERF, QAT_GELU, QAT_GELU_TANH,
+  QAT_SILU, QAT_HARD_SIGMOID, QAT_HARD_SWISH, QAT_ELU, QAT_SOFTPLUS, QAT_SIN, QAT_COS,
+} qat_unary;
+// y = op(x). Parameters: LEAKY_RELU slope p; CLIP p...q (NaN passes); HARD_SIGMOID
+// clamp(p x + q, 0, 1); ELU p. ROUND: half to even. EXP, SIGMOID, TANH, SILU and the GELUs use the
+// project's own exp (within 2 units in the last place), the same bits everywhere; LOG, ERF, GELU,
+// SOFTPLUS, SIN, COS use the C library.
+void qat_unary_f32(qat_unary op, int64_t count, const float *x, float p, float q, float *y);
+// dx = dy * op'(x), y = op(x) as computed forward. For RELU, LEAKY_RELU, CLIP (0 outside, 1 on the
+// borders), SIGMOID, TANH, EXP, GELU, SILU, HARD_SIGMOID, HARD_SWISH, ELU, SQRT.
+void qat_unary_gradient_f32(qat_unary op, int64_t count, const float *x, const float *y,
+                            const float *dy, float p, float q, float *dx);
+
+// y += alpha * x
+void qat_axpy_f32(int64_t count, float alpha, const float *x, float *y);
+// y = value
+void qat_fill_f32(int64_t count, float value, float *y);
+
+float qat_sum_f32(int64_t count, const float *x);
+float qat_sum_squares_f32(int64_t count, const float *x);
+float qat_dot_f32(int64_t count, const float *a, const float *b);
+// Lowest and highest finite-or-not value; true when every element is finite, else a NaN may have
+// been left out of them. An empty array gives +infinity, -infinity.
+bool qat_range_f32(int64_t count, const float *x, float *lowest, float *highest);
+
+typedef enum { QAT_SUM, QAT_MEAN, QAT_MIN, QAT_MAX, QAT_SUM_SQUARES } qat_reduction;
+// y[outer][inner] from x[outer][axis][inner]. An empty axis gives 0, NaN (mean) or the infinities.
+void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner, const float *x,
+                    float *y);
+
+// Copies a box of up to 8 dimensions of 1-, 2-, 4- or 8-byte elements between strided layouts
+// (strides in elements): transposes, slices, concatenations, broadcasts (stride 0).
+void qat_copy_strided(int rank, const int64_t *shape, int element_bytes, const void *from,
+                      const int64_t *from_strides, void *to, const int64_t *to_strides);
+
+// [rows][columns] bytes to [columns][rows]; strides of a row.
+void qat_transpose_bytes(int64_t rows, int64_t columns, const uint8_t *from, int64_t stride,
+                         uint8_t *to, int64_t to_stride);

@@ -47,16 +47,19 @@ public struct NarrowFloat: Sendable, Hashable {
 
   /// The number that the low `bitWidth` bits stand for; exact, since every one is a `Float`.
   public func decode(_ bits: Int) -> Float {
-    let isNegative = bits & signBit != 0, magnitude = bits & magnitudeMask
+    let isNegative = bits & signBit != 0
+    let magnitude = bits & magnitudeMask
     if specials == .unsignedZero && isNegative && magnitude == 0 { return .nan }
     if magnitude > largest {
       guard specials == .ieee, magnitude == largest + 1 else { return .nan }
       return isNegative ? -.infinity : .infinity
     }
-    let exponent = magnitude >> mantissaBits, fraction = magnitude & ((1 << mantissaBits) - 1)
+    let exponent = magnitude >> mantissaBits
+    let fraction = magnitude & ((1 << mantissaBits) - 1)
     let significand = exponent == 0 ? fraction : fraction + (1 << mantissaBits)
     let value = Float(
-      sign: .plus, exponent: max(exponent, 1) - bias - mantissaBits, significand: Float(significand))
+      sign: .plus, exponent: max(exponent, 1) - bias - mantissaBits, significand: Float(significand)
+    )
     return isNegative ? -value : value
   }
 
@@ -66,12 +69,14 @@ public struct NarrowFloat: Sendable, Hashable {
     let sign = value.sign == .minus ? signBit : 0
     let notANumber = specials == .unsignedZero ? signBit : magnitudeMask
     guard !value.isNaN else { return notANumber }
-    let infinity = specials == .ieee ? sign | (largest + 1) : notANumber | (specials == .finite ? sign : 0)
+    let infinity =
+      specials == .ieee ? sign | (largest + 1) : notANumber | (specials == .finite ? sign : 0)
     guard value.isFinite else { return infinity }
     guard value != 0 else { return specials == .unsignedZero ? 0 : sign }
     let exponent = max(Int(value.exponent), 1 - bias)
     // Scaling by a power of two is exact in double precision.
-    let steps = Double(sign: .plus, exponent: mantissaBits - exponent, significand: Double(value.magnitude))
+    let steps = Double(
+      sign: .plus, exponent: mantissaBits - exponent, significand: Double(value.magnitude))
     let rounded = Int(steps.rounded(.toNearestOrEven))
     // A carry out of the mantissa moves into the exponent by itself.
     let magnitude = ((exponent + bias - 1) << mantissaBits) + rounded

@@ -28,13 +28,15 @@ extension Graph: Equatable {
     guard parameters.count == count else { return false }
     return parameters.allSatisfy { id in
       guard let match = other.value(named: self[id].name) else { return false }
-      return self[id].constant == other[match].constant && self[id].variable == other[match].variable
+      return self[id].constant == other[match].constant
+        && self[id].variable == other[match].variable
         && self[id].type == other[match].type
     }
   }
 
   private func describes(_ id: NodeID, like otherID: NodeID, of other: Graph) -> Bool {
-    let node = self[id], match = other[otherID]
+    let node = self[id]
+    let match = other[otherID]
     return node.name == match.name && isSameOperation(node.op, match.op)
       && node.operands.map { $0.map { self[$0].name } }
         == match.operands.map { $0.map { other[$0].name } }

@@ -39,36 +39,52 @@ extension Graph {
 
   /// What inference may know of values: types, constants, elements that are dimensions.
   public func operands(_ ids: [ValueID?], resultCount: Int) -> Operands {
-    Operands(
-      ids.map { id in
-        id.map { Operands.Operand(self[$0].type, constant: self[$0].constant, dimensions: dimensions(of: $0)) }
-      }, resultCount: resultCount)
+    var known: [ValueID: [Dimension]?] = [:]
+    return operands(ids, resultCount: resultCount, depth: 64, &known)
   }
 
   /// The elements of a small integer value as dimensions, where they are known.
   ///
   /// Looks up through shape arithmetic (`Shape`, `Gather`, `Concat`, …), at most 64 nodes deep.
   public func dimensions(of value: ValueID, depth: Int = 64) -> [Dimension]? {
-    let known = self[value]
-    guard depth > 0, known.type.element == .i64 || known.type.element == .i32,
-      (known.type.shape?.rank ?? 0) <= 1
-    else { return nil }
-    if let constant = known.constant {
-      return constant.elementCount <= 64 ? constant.integers?.map { Dimension(signed: $0) } : nil
+    var known: [ValueID: [Dimension]?] = [:]
+    return dimensions(of: value, depth: depth, &known)
+  }
+
+  private func operands(
+    _ ids: [ValueID?], resultCount: Int, depth: Int, _ known: inout [ValueID: [Dimension]?]
+  ) -> Operands {
+    let all = ids.map { id -> Operands.Operand? in
+      guard let id else { return nil }
+      return Operands.Operand(
+        self[id].type, constant: self[id].constant,
+        dimensions: dimensions(of: id, depth: depth, &known))
     }
-    // Shape arithmetic speaks of the first result only.
-    guard case .result(let producer, 0) = known.definition,
-      let op = self[producer].op as? any ShapeArithmetic
+    return Operands(all, resultCount: resultCount)
+  }
+
+  /// `known` keeps what was found: a value that many paths lead to is looked up once, where the
+  /// number of paths may double with every node.
+  private func dimensions(
+    of value: ValueID, depth: Int, _ known: inout [ValueID: [Dimension]?]
+  ) -> [Dimension]? {
+    let type = self[value].type
+    guard depth > 0, type.element == .i64 || type.element == .i32, (type.shape?.rank ?? 0) <= 1
     else { return nil }
-    let node = self[producer]
-    let operands = Operands(
-      node.operands.map { id in
-        id.map {
-          Operands.Operand(
-            self[$0].type, constant: self[$0].constant, dimensions: dimensions(of: $0, depth: depth - 1))
-        }
-      }, resultCount: node.results.count)
-    return op.dimensions(operands)
+    if let found = known[value] { return found }
+    var result: [Dimension]?
+    if let constant = self[value].constant {
+      result = constant.elementCount <= 64 ? constant.integers?.map { Dimension(signed: $0) } : nil
+    } else if case .result(let producer, 0) = self[value].definition,
+      let op = self[producer].op as? any ShapeArithmetic
+    {
+      // Shape arithmetic speaks of the first result only.
+      let node = self[producer]
+      result = op.dimensions(
+        operands(node.operands, resultCount: node.results.count, depth: depth - 1, &known))
+    }
+    known.updateValue(result, forKey: value)
+    return result
   }
 
   /// A copy with sizes in place of symbols and all types inferred again.

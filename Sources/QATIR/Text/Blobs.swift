@@ -77,7 +77,8 @@ public struct InMemoryBlobs: BlobSource {
     else {
       throw Diagnostic(
         .malformedFile,
-        "the side file '\(name)' has \(bytes.count) bytes, the text asks for \(byteCount) from \(offset) on")
+        "the side file '\(name)' has \(bytes.count) bytes, the text asks for \(byteCount) from \(offset) on"
+      )
     }
     return TensorStorage(bytes: Array(bytes[offset..<offset + byteCount]))
   }

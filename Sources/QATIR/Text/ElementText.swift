@@ -68,7 +68,8 @@ struct ElementPatterns {
 
   /// The text of an element; `nil` for a byte that is no boolean.
   func text(_ index: Int) -> String? {
-    let pattern = pattern(index), bits = element.bitWidth
+    let pattern = pattern(index)
+    let bits = element.bitWidth
     switch element {
     case .bool: return pattern == 0 ? "false" : pattern == 1 ? "true" : nil
     case .f32: return floatText(Float(bitPattern: UInt32(pattern)))

@@ -118,7 +118,9 @@ extension GraphParser {
   /// After the opening bracket.
   private mutating func attributeList(kind: String?) throws(Diagnostic) -> AttributeValue {
     let start = scanner.position
-    var ints: [Int] = [], floats: [Float] = [], strings: [String] = []
+    var ints: [Int] = []
+    var floats: [Float] = []
+    var strings: [String] = []
     try list(closing: "]") { parser throws(Diagnostic) in
       let start = parser.scanner.position
       switch try parser.listElement() {

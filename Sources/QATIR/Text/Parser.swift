@@ -82,7 +82,8 @@ struct GraphParser {
     scanner.skipLines()
     let start = scanner.position
     guard scanner.identifier() == "graph" else {
-      throw scanner.error(.syntax, "expected 'graph'", at: start, hint: "graph @name(…) -> (…) { … }")
+      throw scanner.error(
+        .syntax, "expected 'graph'", at: start, hint: "graph @name(…) -> (…) { … }")
     }
     scanner.skipBlanks()
     try scanner.expect("@")
@@ -261,13 +262,18 @@ struct GraphParser {
     try list(closing: ")") { parser throws(Diagnostic) in
       let start = parser.scanner.position
       let name = try parser.optionalValueName()
-      if let name { operands.append(try parser.value(name, at: start)) } else { operands.append(nil) }
+      if let name {
+        operands.append(try parser.value(name, at: start))
+      } else {
+        operands.append(nil)
+      }
     }
     return operands
   }
 
   /// The operation with the attributes that follow in braces.
-  private mutating func operation(_ name: OpName, _ start: Int) throws(Diagnostic) -> any Operation {
+  private mutating func operation(_ name: OpName, _ start: Int) throws(Diagnostic) -> any Operation
+  {
     var attributes: [(name: String, value: AttributeValue)] = []
     var starts: [Int] = []
     scanner.skipBlanks()

@@ -29,7 +29,8 @@ public struct Printer {
     text += " -> (\(declarations(graph.outputs, of: graph))) {\n"
     if !graph.metadata.isEmpty {
       let notes = graph.metadata.sorted { $0.key < $1.key }
-      text += "  metadata {\(notes.map { "\(Self.name($0)) = \(quoted($1))" }.joined(separator: ", "))}\n"
+      text +=
+        "  metadata {\(notes.map { "\(Self.name($0)) = \(quoted($1))" }.joined(separator: ", "))}\n"
     }
     for id in Self.parameters(of: graph) {
       guard let tensor = graph[id].parameter else { continue }

@@ -71,7 +71,8 @@ private struct Verifier {
   private func verifySignature() throws(Diagnostic) {
     for input in graph.inputs {
       guard graph.contains(input), graph[input].isInput else {
-        throw Diagnostic(.invalidGraph, "input \(name(of: input)) is no input value", at: graph.name)
+        throw Diagnostic(
+          .invalidGraph, "input \(name(of: input)) is no input value", at: graph.name)
       }
     }
     guard Set(graph.inputs).count == graph.inputs.count else {
@@ -121,7 +122,8 @@ private struct Verifier {
       guard let defined = positions[producer.index], let used = positions[id.index], defined < used
       else {
         throw invalid(
-          id, "operand \(index), \(name(of: operand)), is computed later, by '\(graph[producer].name)'",
+          id,
+          "operand \(index), \(name(of: operand)), is computed later, by '\(graph[producer].name)'",
           hint: "nodes stand in topological order")
       }
     }
@@ -131,7 +133,9 @@ private struct Verifier {
   private func verifyUsers() throws(Diagnostic) {
     var reads: [[NodeID: Int]] = Array(repeating: [:], count: graph.values.count)
     for id in nodes {
-      for case .some(let operand) in graph[id].operands { reads[operand.index][id, default: 0] += 1 }
+      for case .some(let operand) in graph[id].operands {
+        reads[operand.index][id, default: 0] += 1
+      }
     }
     for id in graph.allValues {
       var listed: [NodeID: Int] = [:]
@@ -167,7 +171,8 @@ private struct Verifier {
     for (result, type) in zip(node.results, inferred) {
       guard let result, !graph[result].type.isCompatible(with: type) else { continue }
       throw Diagnostic(
-        .typeMismatch, "\(name(of: result)) has the type \(graph[result].type), inference says \(type)",
+        .typeMismatch,
+        "\(name(of: result)) has the type \(graph[result].type), inference says \(type)",
         at: place(of: id), hint: "infer the types again after changing an operation")
     }
   }
@@ -192,12 +197,19 @@ private struct Verifier {
         throw invalid(id, "assigns \(name(of: target)) a second time")
       }
       let position = positions[id.index] ?? 0
-      for reader in graph[target].users where (positions[reader.index] ?? 0) > position {
+      for reader in graph[target].users
+      where (positions[reader.index] ?? 0) > position && reads(reader, target) {
         throw invalid(
           id, "assigns \(name(of: target)) before '\(graph[reader].name)' reads it",
           hint: "assignments come last")
       }
     }
+  }
+
+  /// Whether a node reads a variable, other than by assigning to it.
+  private func reads(_ node: NodeID, _ variable: ValueID) -> Bool {
+    let isAssign = graph[node].op.name == Self.assign
+    return graph[node].operands.dropFirst(isAssign ? 1 : 0).contains(variable)
   }
 
   // MARK: - Diagnostics
@@ -216,7 +228,8 @@ private struct Verifier {
 
   /// Of a value: the place is the node that computes it, where there is one.
   private func invalid(_ value: ValueID, _ message: String) -> Diagnostic {
-    let node = graph[value].producer.flatMap { graph.contains($0) ? place(of: $0) : nil }
-    return Diagnostic(.invalidGraph, "value \(name(of: value)): \(message)", at: node ?? graph.name)
+    var place = graph.name
+    if let node = graph[value].producer, graph.contains(node) { place = self.place(of: node) }
+    return Diagnostic(.invalidGraph, "value \(name(of: value)): \(message)", at: place)
   }
 }

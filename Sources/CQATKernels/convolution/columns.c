@@ -1,0 +1,92 @@
+#include "../internal.h"
+#include "shape.h"
+
+QAT_INLINE void copy_row(int64_t count, const float *from, int64_t stride, float *to) {
+  if (stride == 1) memcpy(to, from, (size_t)count * sizeof *to);
+  else if (stride == 2) for (int64_t i = 0; i < count; i++) to[i] = from[2 * i];
+  else for (int64_t i = 0; i < count; i++) to[i] = from[i * stride];
+}
+
+QAT_INLINE void qat_im2col_f32_body(const qat_conv_shape *s, const float *image,
+                                    int64_t first_channel, int64_t last_channel, int64_t first_row,
+                                    int64_t last_row, float *to, int64_t stride) {
+  for (int64_t c = first_channel; c < last_channel; c++)
+    for (int64_t i = 0; i < s->kernel_height; i++)
+      for (int64_t j = 0; j < s->kernel_width; j++, to += stride) {
+        const range valid = valid_columns(s, j);
+        const float *plane = image + c * s->in_height * s->in_width;
+        float *row = to;
+        for (int64_t oy = first_row; oy < last_row; oy++, row += s->out_width) {
+          const int64_t y = oy * s->stride_y - s->pad_top + i * s->dilation_y;
+          if (y < 0 || y >= s->in_height) {
+            memset(row, 0, (size_t)s->out_width * sizeof *row);
+            continue;
+          }
+          for (int64_t ox = 0; ox < valid.first; ox++) row[ox] = 0;
+          if (valid.first < valid.last)
+            copy_row(valid.last - valid.first,
+                     plane + y * s->in_width + valid.first * s->stride_x - s->pad_left
+                         + j * s->dilation_x,
+                     s->stride_x, row + valid.first);
+          for (int64_t ox = valid.last; ox < s->out_width; ox++) row[ox] = 0;
+        }
+      }
+}
+QAT_VERSIONS(qat_im2col_f32,
+             (const qat_conv_shape *shape, const float *image, int64_t first_channel,
+              int64_t last_channel, int64_t first_row, int64_t last_row, float *to, int64_t stride),
+             (shape, image, first_channel, last_channel, first_row, last_row, to, stride))
+
+QAT_INLINE void qat_col2im_f32_body(const qat_conv_shape *s, const float *from, int64_t stride,
+                                    int64_t first_channel, int64_t last_channel, int64_t first_row,
+                                    int64_t last_row, float *image) {
+  for (int64_t c = first_channel; c < last_channel; c++)
+    for (int64_t i = 0; i < s->kernel_height; i++)
+      for (int64_t j = 0; j < s->kernel_width; j++, from += stride) {
+        const range valid = valid_columns(s, j);
+        float *plane = image + c * s->in_height * s->in_width;
+        for (int64_t oy = first_row; oy < last_row; oy++) {
+          const int64_t y = oy * s->stride_y - s->pad_top + i * s->dilation_y;
+          if (y < 0 || y >= s->in_height || valid.first >= valid.last) continue;
+          const float *row = from + (oy - first_row) * s->out_width + valid.first;
+          const int64_t count = valid.last - valid.first;
+          float *to = plane + y * s->in_width + valid.first * s->stride_x - s->pad_left
+                      + j * s->dilation_x;
+          if (s->stride_x == 1) for (int64_t x = 0; x < count; x++) to[x] += row[x];
+          else for (int64_t x = 0; x < count; x++) to[x * s->stride_x] += row[x];
+        }
+      }
+}
+QAT_VERSIONS(qat_col2im_f32,
+             (const qat_conv_shape *shape, const float *from, int64_t stride,
+              int64_t first_channel, int64_t last_channel, int64_t first_row, int64_t last_row,
+              float *image),
+             (shape, from, stride, first_channel, last_channel, first_row, last_row, image))
+
+void qat_im2row_s8(const qat_conv_shape *s, const uint8_t *image, int64_t first_channel,
+                   int64_t channels, int64_t first, int64_t last, uint8_t pad, uint8_t *to) {
+  const int64_t step = s->in_channels;  // between neighbouring pixels
+  const int64_t run = s->kernel_width * channels;
+  const bool joined = s->dilation_x == 1 && channels == step;  // a kernel row is one run of bytes
+  for (int64_t pixel = first; pixel < last; pixel++) {
+    const int64_t top = pixel / s->out_width * s->stride_y - s->pad_top;
+    const int64_t left = pixel % s->out_width * s->stride_x - s->pad_left;
+    for (int64_t i = 0; i < s->kernel_height; i++, to += run) {
+      const int64_t y = top + i * s->dilation_y;
+      if (y < 0 || y >= s->in_height) {
+        memset(to, pad, (size_t)run);
+        continue;
+      }
+      const uint8_t *row = image + y * s->in_width * step + first_channel;
+      if (joined && left >= 0 && left + s->kernel_width <= s->in_width) {
+        memcpy(to, row + left * step, (size_t)run);
+        continue;
+      }
+      for (int64_t j = 0; j < s->kernel_width; j++) {
+        const int64_t x = left + j * s->dilation_x;
+        if (x < 0 || x >= s->in_width) memset(to + j * channels, pad, (size_t)channels);
+        else memcpy(to + j * channels, row + x * step, (size_t)channels);
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// exp and its relatives from additions, multiplications and divisions alone: they vectorise, and
+// give the same bits on every CPU.
+#pragma once
+#include "../internal.h"
+
+// exp(x) = 2^n * exp(r), r = x - n ln 2 in two parts (Cody and Waite), |r| <= ln 2 / 2; the
+// polynomial is the Taylor series to degree 7. Result 0 below -103.98, infinity above 88.73.
+QAT_INLINE float qat_exp(float x) {
+  const float t = qat_clamp(x, -104.0f, 89.0f);
+  const float n = qat_round(t * 1.44269504f);
+  float r = t - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  float p = 1.98412698e-4f;
+  p = p * r + 1.38888889e-3f;
+  p = p * r + 8.33333377e-3f;
+  p = p * r + 4.16666679e-2f;
+  p = p * r + 1.66666672e-1f;
+  p = p * r + 0.5f;
+  p = (p * r) * r + r + 1.0f;
+  // 2^n in two factors, as n reaches 128 and -150.
+  const int32_t exponent = (int32_t)n, half = exponent >> 1;
+  const uint32_t a = (uint32_t)(half + 127) << 23, b = (uint32_t)(exponent - half + 127) << 23;
+  float first, second;
+  memcpy(&first, &a, 4);
+  memcpy(&second, &b, 4);
+  const float y = (p * first) * second;
+  return x == x ? y : x;
+}
+
+QAT_INLINE float qat_sigmoid(float x) { return 1.0f / (1.0f + qat_exp(-x)); }
+
+// Odd polynomial near 0 (the series of tanh to degree 13 on |x| < 0.55), 1 - 2 / (exp(2x) + 1)
+// beyond.
+QAT_INLINE float qat_tanh(float x) {
+  const float a = fabsf(x), s = x * x;
+  float p = 21844.0f / 6081075.0f;
+  p = p * s + -1382.0f / 155925.0f;
+  p = p * s + 62.0f / 2835.0f;
+  p = p * s + -17.0f / 315.0f;
+  p = p * s + 2.0f / 15.0f;
+  p = p * s + -1.0f / 3.0f;
+  const float near = x + x * (s * p);
+  const float far = copysignf(1.0f - 2.0f / (qat_exp(2.0f * a) + 1.0f), x);
+  return a < 0.55f ? near : x == x ? far : x;
+}

@@ -1,0 +1,148 @@
+#include "../internal.h"
+
+// Blocks of 4096 elements, each in 16 interleaved lanes and a tree; block sums add in order.
+enum { LANES = 16, BLOCK = 4096 };
+
+QAT_INLINE float fold(float lanes[LANES]) {
+  for (int half = LANES / 2; half; half /= 2)
+    for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
+  return lanes[0];
+}
+
+#define BLOCK_SUM(name, parameters, arguments, term)                                     \
+  QAT_INLINE void name##_body parameters {                                               \
+    float total = 0;                                                                     \
+    for (int64_t start = 0; start < count; start += BLOCK) {                             \
+      const int64_t end = qat_min(count, start + BLOCK);                                 \
+      float lanes[LANES] = {0};                                                          \
+      int64_t i = start;                                                                 \
+      for (; i + LANES <= end; i += LANES)                                               \
+        for (int l = 0; l < LANES; l++) { const int64_t at = i + l; lanes[l] += term; }  \
+      for (int l = 0; i < end; i++, l++) { const int64_t at = i; lanes[l] += term; }     \
+      total += fold(lanes);                                                              \
+    }                                                                                    \
+    *result = total;                                                                     \
+  }                                                                                      \
+  void name parameters;                                                                  \
+  QAT_VERSIONS(name, parameters, arguments)
+
+BLOCK_SUM(qat_sum_into, (int64_t count, const float *x, float *result), (count, x, result), x[at])
+BLOCK_SUM(qat_squares_into, (int64_t count, const float *x, float *result), (count, x, result),
+          x[at] * x[at])
+BLOCK_SUM(qat_dot_into, (int64_t count, const float *a, const float *b, float *result),
+          (count, a, b, result), a[at] * b[at])
+
+float qat_sum_f32(int64_t count, const float *x) {
+  float sum;
+  qat_sum_into(count, x, &sum);
+  return sum;
+}
+
+float qat_sum_squares_f32(int64_t count, const float *x) {
+  float sum;
+  qat_squares_into(count, x, &sum);
+  return sum;
+}
+
+float qat_dot_f32(int64_t count, const float *a, const float *b) {
+  float sum;
+  qat_dot_into(count, a, b, &sum);
+  return sum;
+}
+
+typedef struct { float lowest, highest; bool finite; } extent;
+
+QAT_INLINE void qat_extent_body(int64_t count, const float *x, extent *result) {
+  float lowest[LANES], highest[LANES];
+  uint32_t strange[LANES] = {0};  // nonzero where an exponent was all ones
+  for (int l = 0; l < LANES; l++) lowest[l] = INFINITY, highest[l] = -INFINITY;
+#define SEE(l, at)                                                         \
+  do {                                                                     \
+    const float v = x[at];                                                 \
+    uint32_t bits;                                                         \
+    memcpy(&bits, &v, 4);                                                  \
+    lowest[l] = v < lowest[l] ? v : lowest[l];                             \
+    highest[l] = v > highest[l] ? v : highest[l];                          \
+    strange[l] |= (bits & 0x7F800000u) == 0x7F800000u;                     \
+  } while (0)
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int l = 0; l < LANES; l++) SEE(l, i + l);
+  for (int l = 0; i < count; i++, l++) SEE(l, i);
+  *result = (extent){INFINITY, -INFINITY, true};
+  for (int l = 0; l < LANES; l++) {
+    if (lowest[l] < result->lowest) result->lowest = lowest[l];
+    if (highest[l] > result->highest) result->highest = highest[l];
+    if (strange[l]) result->finite = false;
+  }
+}
+void qat_extent(int64_t count, const float *x, extent *result);
+QAT_VERSIONS(qat_extent, (int64_t count, const float *x, extent *result), (count, x, result))
+
+bool qat_range_f32(int64_t count, const float *x, float *lowest, float *highest) {
+  extent found;
+  qat_extent(count, x, &found);
+  *lowest = found.lowest;
+  *highest = found.highest;
+  return found.finite;
+}
+
+// Along an outer axis: blocks of 64 rows, so that long sums lose little; element by element.
+QAT_INLINE void qat_reduce_rows_body(qat_reduction op, int64_t axis, int64_t inner, const float *x,
+                                     float *y) {
+  enum { ROWS = 64, WIDTH = 256 };
+  float part[WIDTH];
+  for (int64_t first = 0; first < inner; first += WIDTH) {
+    const int64_t width = qat_min(WIDTH, inner - first);
+    float *to = y + first;
+    const float *from = x + first;
+    if (op == QAT_MIN || op == QAT_MAX) {
+      for (int64_t i = 0; i < width; i++) to[i] = op == QAT_MIN ? INFINITY : -INFINITY;
+      for (int64_t a = 0; a < axis; a++) {
+        const float *row = from + a * inner;
+        if (op == QAT_MIN)
+          for (int64_t i = 0; i < width; i++) to[i] = row[i] != row[i] || row[i] < to[i] ? row[i] : to[i];
+        else
+          for (int64_t i = 0; i < width; i++) to[i] = row[i] != row[i] || row[i] > to[i] ? row[i] : to[i];
+      }
+      continue;
+    }
+    for (int64_t i = 0; i < width; i++) to[i] = 0;
+    for (int64_t start = 0; start < axis; start += ROWS) {
+      for (int64_t i = 0; i < width; i++) part[i] = 0;
+      for (int64_t a = start; a < qat_min(axis, start + ROWS); a++) {
+        const float *row = from + a * inner;
+        if (op == QAT_SUM_SQUARES) for (int64_t i = 0; i < width; i++) part[i] += row[i] * row[i];
+        else for (int64_t i = 0; i < width; i++) part[i] += row[i];
+      }
+      for (int64_t i = 0; i < width; i++) to[i] += part[i];
+    }
+    if (op == QAT_MEAN) for (int64_t i = 0; i < width; i++) to[i] /= (float)axis;
+  }
+}
+void qat_reduce_rows(qat_reduction op, int64_t axis, int64_t inner, const float *x, float *y);
+QAT_VERSIONS(qat_reduce_rows,
+             (qat_reduction op, int64_t axis, int64_t inner, const float *x, float *y),
+             (op, axis, inner, x, y))
+
+static float reduce_run(qat_reduction op, int64_t axis, const float *x) {
+  switch (op) {
+    case QAT_SUM: return qat_sum_f32(axis, x);
+    case QAT_MEAN: return qat_sum_f32(axis, x) / (float)axis;
+    case QAT_SUM_SQUARES: return qat_sum_squares_f32(axis, x);
+    case QAT_MIN: case QAT_MAX: break;
+  }
+  float lowest, highest;
+  if (!qat_range_f32(axis, x, &lowest, &highest))
+    for (int64_t i = 0; i < axis; i++)
+      if (x[i] != x[i]) return x[i];
+  return op == QAT_MIN ? lowest : highest;
+}
+
+void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner, const float *x,
+                    float *y) {
+  for (int64_t o = 0; o < outer; o++) {
+    if (inner == 1) y[o] = reduce_run(op, axis, x + o * axis);
+    else qat_reduce_rows(op, axis, inner, x + o * axis * inner, y + o * inner);
+  }
+}

@@ -1,0 +1,61 @@
+#include "../internal.h"
+
+enum { ROWS = 16 };
+
+typedef struct {
+  int64_t rows, count;
+  const float *x, *gamma, *beta;
+  float epsilon, *y, *mean, *inverse;
+} job;
+
+QAT_INLINE void qat_ln_row_body(const job *j, int64_t row, float mean) {
+  const float *x = j->x + row * j->count;
+  float *y = j->y + row * j->count;
+  for (int64_t i = 0; i < j->count; i++) y[i] = x[i] - mean;
+  const float variance = qat_sum_squares_f32(j->count, y) / (float)j->count;
+  const float inverse = 1.0f / sqrtf(variance + j->epsilon);
+  if (j->beta)
+    for (int64_t i = 0; i < j->count; i++) y[i] = y[i] * inverse * j->gamma[i] + j->beta[i];
+  else
+    for (int64_t i = 0; i < j->count; i++) y[i] = y[i] * inverse * j->gamma[i];
+  if (j->mean) j->mean[row] = mean;
+  if (j->inverse) j->inverse[row] = inverse;
+}
+void qat_ln_row(const job *j, int64_t row, float mean);
+QAT_VERSIONS(qat_ln_row, (const job *j, int64_t row, float mean), (j, row, mean))
+
+static void chunk_of_rows(void *context, int64_t chunk, int worker) {
+  (void)worker;
+  const job *j = context;
+  for (int64_t row = chunk * ROWS; row < qat_min(j->rows, (chunk + 1) * ROWS); row++)
+    qat_ln_row(j, row, qat_sum_f32(j->count, j->x + row * j->count) / (float)j->count);
+}
+
+void qat_layernorm_f32(int64_t rows, int64_t count, const float *x, const float *gamma,
+                       const float *beta, float epsilon, float *y, float *mean, float *inverse,
+                       qat_pool *pool) {
+  job job = {rows, count, x, gamma, beta, epsilon, y, mean, inverse};
+  qat_pool_run(pool, qat_ceil_div(rows, ROWS), chunk_of_rows, &job);
+}
+
+void qat_layernorm_f32_gradient(int64_t rows, int64_t count, const float *dy, const float *x,
+                                const float *gamma, const float *mean, const float *inverse,
+                                float *dx, float *dgamma, float *dbeta) {
+  if (dgamma) memset(dgamma, 0, (size_t)count * sizeof *dgamma);
+  if (dbeta) memset(dbeta, 0, (size_t)count * sizeof *dbeta);
+  for (int64_t row = 0; row < rows; row++) {
+    const float *g = dy + row * count, *from = x + row * count, m = mean[row], r = inverse[row];
+    float *to = dx + row * count;
+    for (int64_t i = 0; i < count; i++) to[i] = g[i] * gamma[i];
+    const float shift = qat_sum_f32(count, to) / (float)count;
+    float slope = 0;
+    for (int64_t i = 0; i < count; i++) slope += to[i] * ((from[i] - m) * r);
+    slope /= (float)count;
+    for (int64_t i = 0; i < count; i++) {
+      const float h = (from[i] - m) * r;
+      if (dgamma) dgamma[i] += g[i] * h;
+      if (dbeta) dbeta[i] += g[i];
+      to[i] = r * (to[i] - shift - h * slope);
+    }
+  }
+}

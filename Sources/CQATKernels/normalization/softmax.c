@@ -1,0 +1,86 @@
+#include "../elementwise/math.h"
+
+enum { ROWS = 16 };
+
+// y = exp(x - highest)
+QAT_INLINE void qat_exp_shifted_body(int64_t count, const float *x, float highest, float *y) {
+  for (int64_t i = 0; i < count; i++) y[i] = qat_exp(x[i] - highest);
+}
+void qat_exp_shifted(int64_t count, const float *x, float highest, float *y);
+QAT_VERSIONS(qat_exp_shifted, (int64_t count, const float *x, float highest, float *y),
+             (count, x, highest, y))
+
+// y = x / divisor, and y = x - first - second
+QAT_INLINE void qat_divide_row_body(int64_t count, float divisor, float *y) {
+  for (int64_t i = 0; i < count; i++) y[i] /= divisor;
+}
+void qat_divide_row(int64_t count, float divisor, float *y);
+QAT_VERSIONS(qat_divide_row, (int64_t count, float divisor, float *y), (count, divisor, y))
+
+QAT_INLINE void qat_shift_row_body(int64_t count, const float *x, float first, float second,
+                                   float *y) {
+  for (int64_t i = 0; i < count; i++) y[i] = (x[i] - first) - second;
+}
+void qat_shift_row(int64_t count, const float *x, float first, float second, float *y);
+QAT_VERSIONS(qat_shift_row, (int64_t count, const float *x, float first, float second, float *y),
+             (count, x, first, second, y))
+
+typedef struct { int64_t rows, count; const float *x; float *y; bool is_log; } job;
+
+static void chunk_of_rows(void *context, int64_t chunk, int worker) {
+  (void)worker;
+  const job *j = context;
+  for (int64_t row = chunk * ROWS; row < qat_min(j->rows, (chunk + 1) * ROWS); row++) {
+    const float *x = j->x + row * j->count;
+    float *y = j->y + row * j->count, lowest, highest;
+    qat_range_f32(j->count, x, &lowest, &highest);
+    qat_exp_shifted(j->count, x, highest, y);
+    const float sum = qat_sum_f32(j->count, y);
+    if (j->is_log) qat_shift_row(j->count, x, highest, logf(sum), y);
+    else qat_divide_row(j->count, sum, y);
+  }
+}
+
+void qat_softmax_f32(int64_t rows, int64_t count, const float *x, float *y, qat_pool *pool) {
+  job job = {rows, count, x, y, false};
+  qat_pool_run(pool, qat_ceil_div(rows, ROWS), chunk_of_rows, &job);
+}
+
+void qat_log_softmax_f32(int64_t rows, int64_t count, const float *x, float *y, qat_pool *pool) {
+  job job = {rows, count, x, y, true};
+  qat_pool_run(pool, qat_ceil_div(rows, ROWS), chunk_of_rows, &job);
+}
+
+void qat_softmax_f32_gradient(int64_t rows, int64_t count, const float *y, const float *dy,
+                              float *dx) {
+  for (int64_t row = 0; row < rows; row++, y += count, dy += count, dx += count) {
+    const float sum = qat_dot_f32(count, dy, y);
+    for (int64_t i = 0; i < count; i++) dx[i] = y[i] * (dy[i] - sum);
+  }
+}
+
+void qat_log_softmax_f32_gradient(int64_t rows, int64_t count, const float *y, const float *dy,
+                                  float *dx) {
+  for (int64_t row = 0; row < rows; row++, y += count, dy += count, dx += count) {
+    const float sum = qat_sum_f32(count, dy);
+    for (int64_t i = 0; i < count; i++) dx[i] = dy[i] - qat_exp(y[i]) * sum;
+  }
+}
+
+void qat_nll_f32(int64_t rows, int64_t classes, const float *log_probabilities,
+                 const int64_t *labels, int64_t ignored, float *losses) {
+  for (int64_t row = 0; row < rows; row++)
+    losses[row] = labels[row] == ignored ? 0 : -log_probabilities[row * classes + labels[row]];
+}
+
+void qat_cross_entropy_f32_gradient(int64_t rows, int64_t classes, const float *log_probabilities,
+                                    const int64_t *labels, int64_t ignored, float scale,
+                                    float *dx) {
+  for (int64_t row = 0; row < rows; row++) {
+    const float *from = log_probabilities + row * classes;
+    float *to = dx + row * classes;
+    const bool counts = labels[row] != ignored;
+    for (int64_t c = 0; c < classes; c++)
+      to[c] = counts ? scale * (qat_exp(from[c]) - (c == labels[row] ? 1.0f : 0.0f)) : 0;
+  }
+}
