@@ -10,6 +10,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "QAT", targets: ["QAT", "QATOpt"]),
+    .library(name: "QATONNX", targets: ["QATONNX"]),  // the model files alone
     .executable(name: "qat-opt", targets: ["qat-opt"]),
   ],
   dependencies: [
@@ -74,6 +75,8 @@ let package = Package(
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
     .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
+    .testTarget(
+      name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
   ]
