@@ -114,7 +114,8 @@ struct TrainerTests {
     var graph = Graph(name: "line")
     let x = graph.addInput("x", TensorType(.f32, Shape([Dimension(symbol: "N"), 1])))
     let w = graph.addVariable("w", AnyTensor(shape: [1, 1], [Float(1)]))
-    graph.setOutputs([graph[try graph.addNode(MatMul(), [x, w], name: "y")].result])
+    let y = try graph.addNode(MatMul(), [x, w], name: "y")
+    graph.setOutputs([graph[y].result])
     var options = TrainingOptions()
     options.loss = .mse
     let data = try ArrayDataSet(
