@@ -26,8 +26,8 @@ struct BrokenPassTests {
     Case(Broken<FuseActivation, RemovesEveryRelu>(), "relu_in_between", node: "quantizer"),
     Case(Broken<EliminateCommonSubexpressions, IgnoresAttributes>(), "slopes", node: "first"),
     Case(Broken<FoldConstants, SwapsDifferences>(), "difference", node: "sub"),
-    Case(Broken<LowerToInteger, SwapsScalesOfSums>(), "residual", "ptq-qdq", node: "sum"),
-    Case(Broken<LowerToInteger, DropsZeroPoint>(), "residual", "ptq-qdq", node: "first"),
+    Case(Broken<LowerToInteger, SwapsScalesOfSums>(), "residual", "ptq-qdq", node: "s"),
+    Case(Broken<LowerToInteger, DropsZeroPoint>(), "residual", "ptq-qdq", node: "a"),
     Case(Broken<LowerToInteger, WrongScaleAxis>(), "branches", "ptq-qdq", node: "a"),
     Case(Broken<QuantizeWeights, RoundsDown>(), "mlp", "ptq", node: "w1.quantized"),
   ]
