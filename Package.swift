@@ -45,7 +45,9 @@ let package = Package(
     .target(name: "QATConfig", dependencies: ["QATCore", "Yams"], swiftSettings: strict),
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
-      resources: ["ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator"].map {
+      resources: [
+        "ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator", "qat-prepare", "qat-finish",
+      ].map {
         .embedInCode("pipelines/\($0).pipeline")
       },
       swiftSettings: strict),
