@@ -20,6 +20,15 @@ enum Sample {
     "ptq-qdq", "ptq-qoperator",
   ]
 
+  /// Every sample in every form, by name and pipeline; made once.
+  static let all: Result<[String: [String: Graph]], any Error> = Result {
+    var result: [String: [String: Graph]] = [:]
+    for name in try names() {
+      for form in forms { result[name, default: [:]][form] = try graph(name, after: form) }
+    }
+    return result
+  }
+
   static func graph(_ name: String, after pipeline: String) throws -> Graph {
     var graph = try graph(name)
     var context = PassContext.forTests(graph)
