@@ -45,7 +45,9 @@ let package = Package(
     .target(name: "QATConfig", dependencies: ["QATCore", "Yams"], swiftSettings: strict),
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
-      resources: ["ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator"].map {
+      resources: [
+        "ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator", "qat-prepare", "qat-finish",
+      ].map {
         .embedInCode("pipelines/\($0).pipeline")
       },
       swiftSettings: strict),
@@ -74,9 +76,14 @@ let package = Package(
     .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
     .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
+    // Calls C with pointers throughout, so that `unsafe` on every line would say nothing.
+    .testTarget(
+      name: "QATKernelsTests", dependencies: ["CQATKernels", "QATCore", "QATKernels"],
+      swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(
       name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
+    .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
   ]
 )

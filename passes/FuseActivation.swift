@@ -41,10 +41,12 @@ extension Graph {
     switch node.op {
     case let op as FakeQuantize where op.axis == nil: grid = op.grid
     case is QuantizeLinear:
-      guard let container = node.operands.count > 2 ? node.operands[2].map({ self[$0].type.element }) : .u8
-      else { return nil }
       // A Clip of the codes narrows the grid further; the wider one asks for more, which is safe.
-      grid = container == .u8 ? .uint8 : .int8
+      switch node.operands.count > 2 ? node.operands[2].map({ self[$0].type.element }) : nil {
+      case .u8: grid = .uint8
+      case .i8: grid = .int8
+      default: return nil
+      }
     default: return nil
     }
     guard node.operands.count == 3, let scaleID = node.operands[1], let zeroID = node.operands[2],

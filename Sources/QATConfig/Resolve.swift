@@ -8,10 +8,14 @@ public struct LayerDescription: Sendable, Hashable {
   /// The position among the quantizable layers, from 0; `nil` for a layer that only has parameters.
   public var index: Int?
 
-  public init(name: String, opType: String, index: Int?) {
+  /// Whether quantization knows the operation: one without a weight has no index, and yet activations.
+  public var isQuantizable: Bool
+
+  public init(name: String, opType: String, index: Int?, isQuantizable: Bool? = nil) {
     self.name = name
     self.opType = opType
     self.index = index
+    self.isQuantizable = isQuantizable ?? (index != nil)
   }
 }
 
@@ -64,7 +68,7 @@ extension QuantizationConfig {
             .configuration, "the rule matches no layer: \(rule.match.yaml)",
             hint: rule.match.hint(for: layers))
         }
-        if rule.concernsQuantization, matches.allSatisfy({ layers[$0].index == nil }) {
+        if rule.concernsQuantization, matches.allSatisfy({ !layers[$0].isQuantizable }) {
           throw Diagnostic(
             .configuration,
             "the rule matches only layers that are never quantized: \(rule.match.yaml)",
@@ -114,7 +118,7 @@ private struct LayerState {
 
   var resolved: ResolvedLayer {
     var resolved = result
-    let isQuantized = isQuantized && result.layer.index != nil
+    let isQuantized = isQuantized && result.layer.isQuantizable
     resolved.weights = isQuantized ? weights : nil
     resolved.activations = isQuantized ? activations : nil
     // An int32 bias has the scale s_x·s_w: without both there is none.

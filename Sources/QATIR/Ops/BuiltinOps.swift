@@ -41,6 +41,6 @@ extension OpRegistry {
     MeanAbsoluteError.self, MeanSquaredError.self, MinMax.self, Observe.self, PadGradient.self,
     ReduceLike.self, ReluGradient.self, ReshapeLike.self, SGD.self, ScaleFromRange.self,
     SliceGradient.self, SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self,
-    SoftmaxGradient.self,
+    SoftmaxGradient.self, SteppedDropout.self,
   ]
 }

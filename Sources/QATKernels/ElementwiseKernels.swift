@@ -1,0 +1,120 @@
+internal import CQATKernels
+public import QATCore
+
+/// Loops over float tensors of one shape.
+public enum FloatLoops {
+  public enum Binary: Sendable { case add, subtract, multiply, divide }
+  public enum Unary: Sendable { case relu, sigmoid, tanh }
+
+  /// y = a op b; an operand of one element is used for all.
+  public static func binary(_ op: Binary, _ a: TensorView, _ b: TensorView, _ y: MutableTensorView) {
+    precondition([1, y.count].contains(a.count) && [1, y.count].contains(b.count))
+    let code: qat_binary =
+      switch op {
+      case .add: QAT_ADD
+      case .subtract: QAT_SUBTRACT
+      case .multiply: QAT_MULTIPLY
+      case .divide: QAT_DIVIDE
+      }
+    // SAFETY: sizes were checked.
+    unsafe qat_binary_f32(
+      code, Int64(y.count), a.pointer(Float.self), a.count == 1 ? 0 : 1, b.pointer(Float.self),
+      b.count == 1 ? 0 : 1, y.pointer(Float.self))
+  }
+
+  public static func unary(_ op: Unary, _ x: TensorView, _ y: MutableTensorView) {
+    precondition(x.count == y.count)
+    let code: qat_unary =
+      switch op {
+      case .relu: QAT_RELU
+      case .sigmoid: QAT_SIGMOID
+      case .tanh: QAT_TANH
+      }
+    // SAFETY: sizes were checked.
+    unsafe qat_unary_f32(code, Int64(y.count), x.pointer(Float.self), 0, 0, y.pointer(Float.self))
+  }
+
+  /// dx = dy where y > 0, else 0.
+  public static func reluGradient(dy: TensorView, y: TensorView, dx: MutableTensorView) {
+    precondition(dy.count == dx.count && y.count == dx.count)
+    // SAFETY: sizes were checked.
+    unsafe qat_unary_gradient_f32(
+      QAT_RELU, Int64(dx.count), y.pointer(Float.self), y.pointer(Float.self),
+      dy.pointer(Float.self), 0, 0, dx.pointer(Float.self))
+  }
+
+  /// Sums of dy [outer][channels][inner] over all but the channels.
+  public static func channelSums(
+    _ dy: TensorView, outer: Int, channels: Int, inner: Int, _ result: MutableTensorView,
+    scratch: MutableTensorView
+  ) {
+    precondition(dy.count == outer * channels * inner && result.count == channels)
+    precondition(scratch.byteCount >= outer * channels * 4)
+    // SAFETY: sizes were checked.
+    unsafe qat_reduce_f32(
+      QAT_SUM, Int64(outer * channels), Int64(inner), 1, dy.pointer(Float.self),
+      scratch.base.assumingMemoryBound(to: Float.self))
+    unsafe qat_reduce_f32(
+      QAT_SUM, 1, Int64(outer), Int64(channels), scratch.base.assumingMemoryBound(to: Float.self),
+      result.pointer(Float.self))
+  }
+
+  /// The lowest and highest value; `nil` where a value is NaN or infinite.
+  public static func range(_ x: TensorView) -> (low: Float, high: Float)? {
+    var low: Float = 0, high: Float = 0
+    // SAFETY: the view holds `count` floats.
+    let finite = unsafe qat_range_f32(Int64(x.count), x.pointer(Float.self), &low, &high)
+    return finite ? (low, high) : nil
+  }
+
+  /// The sum of squares, in an order that depends on the length alone.
+  public static func sumOfSquares(_ x: TensorView) -> Float {
+    unsafe qat_sum_squares_f32(Int64(x.count), x.pointer(Float.self))
+  }
+
+  /// One step of SGD: copies, then updates.
+  public static func sgd(
+    w: TensorView, gradient: TensorView, velocity: TensorView, rate: Float, momentum: Float,
+    nesterov: Bool, weightDecay: Float, newW: MutableTensorView, newVelocity: MutableTensorView
+  ) {
+    newW.copy(from: w)
+    newVelocity.copy(from: velocity)
+    precondition(gradient.count == newW.count && newVelocity.count == newW.count)
+    // SAFETY: sizes were checked.
+    unsafe qat_sgd_f32(
+      Int64(newW.count), gradient.pointer(Float.self), rate, momentum, 0, nesterov, weightDecay,
+      newW.pointer(Float.self), newVelocity.pointer(Float.self))
+  }
+
+  /// One step of Adam: copies, then updates.
+  public static func adam(
+    w: TensorView, gradient: TensorView, m: TensorView, v: TensorView, step: Int, rate: Float,
+    beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float, decoupled: Bool,
+    newW: MutableTensorView, newM: MutableTensorView, newV: MutableTensorView
+  ) {
+    newW.copy(from: w)
+    newM.copy(from: m)
+    newV.copy(from: v)
+    precondition(gradient.count == newW.count && newM.count == newW.count && newV.count == newW.count)
+    // SAFETY: sizes were checked.
+    unsafe qat_adam_f32(
+      Int64(newW.count), gradient.pointer(Float.self), Int64(step), rate, beta1, beta2, epsilon,
+      weightDecay, decoupled, newW.pointer(Float.self), newM.pointer(Float.self),
+      newV.pointer(Float.self))
+  }
+
+  /// A float of a view.
+  public static func scalar(_ x: TensorView) -> Float { unsafe x.pointer(Float.self)[0] }
+  public static func integer(_ x: TensorView) -> Int { unsafe Int(x.pointer(Int64.self)[0]) }
+}
+
+extension FloatLoops {
+  /// y = old * share + new * (1 - share).
+  public static func blend(_ old: TensorView, _ new: TensorView, share: Float, _ y: MutableTensorView) {
+    precondition(old.count == y.count && new.count == y.count)
+    // SAFETY: sizes were checked.
+    let a = unsafe old.pointer(Float.self), b = unsafe new.pointer(Float.self)
+    let target = unsafe y.pointer(Float.self)
+    for i in 0..<y.count { unsafe target[i] = a[i] * share + b[i] * (1 - share) }
+  }
+}

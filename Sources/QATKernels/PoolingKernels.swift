@@ -1,0 +1,66 @@
+internal import CQATKernels
+public import QATCore
+
+/// The sizes of a two-dimensional pooling: planes are the channels of all images.
+public struct PoolingShape: Sendable {
+  public var x: [Int], y: [Int]
+  public var kernel: [Int], strides: [Int], dilations: [Int]
+  /// Top, left, bottom, right.
+  public var pads: [Int]
+
+  public init(x: [Int], y: [Int], kernel: [Int], strides: [Int], dilations: [Int], pads: [Int]) {
+    (self.x, self.y, self.kernel) = (x, y, kernel)
+    (self.strides, self.dilations, self.pads) = (strides, dilations, pads)
+  }
+
+  var c: qat_pool_shape {
+    qat_pool_shape(
+      planes: Int64(x[0] * x[1]), in_height: Int64(x[2]), in_width: Int64(x[3]),
+      out_height: Int64(y[2]), out_width: Int64(y[3]), kernel_height: Int64(kernel[0]),
+      kernel_width: Int64(kernel[1]), stride_y: Int64(strides[0]), stride_x: Int64(strides[1]),
+      dilation_y: Int64(dilations[0]), dilation_x: Int64(dilations[1]), pad_top: Int64(pads[0]),
+      pad_left: Int64(pads[1]), pad_bottom: Int64(pads[2]), pad_right: Int64(pads[3]))
+  }
+}
+
+/// Pooling of float images and of codes.
+public enum PoolingKernels {
+  /// - Parameter indices: memory for one Int64 an output, or `nil`.
+  public static func maximum(
+    _ shape: PoolingShape, x: TensorView, y: MutableTensorView, indices: MutableTensorView?, _ pool: ThreadPool
+  ) {
+    check(shape, x.count, y.count)
+    var c = shape.c
+    if x.element != .f32 {
+      // SAFETY: sizes were checked; 8-bit codes.
+      precondition(x.element.bitWidth == 8)
+      unsafe qat_maxpool_s8(&c, x.base, x.element == .i8, y.base, pool.pool)
+      return
+    }
+    precondition((indices?.byteCount ?? .max) >= y.count)
+    // SAFETY: sizes were checked.
+    unsafe qat_maxpool_f32(
+      &c, x.pointer(Float.self), y.pointer(Float.self),
+      indices?.base.assumingMemoryBound(to: Int64.self), pool.pool)
+  }
+
+  /// dx of a maximum, found again from x.
+  /// - Parameter scratch: 12 bytes an output.
+  public static func maximumGradient(
+    _ shape: PoolingShape, dy: TensorView, x: TensorView, dx: MutableTensorView, _ pool: ThreadPool,
+    scratch: MutableTensorView
+  ) {
+    check(shape, x.count, dy.count)
+    precondition(dx.count == x.count && scratch.byteCount >= dy.count * 12)
+    var c = shape.c
+    let indices = unsafe scratch.base.assumingMemoryBound(to: Int64.self)
+    let values = unsafe (scratch.base + dy.count * 8).assumingMemoryBound(to: Float.self)
+    // SAFETY: sizes were checked; scratch holds indices and then values.
+    unsafe qat_maxpool_f32(&c, x.pointer(Float.self), values, indices, pool.pool)
+    unsafe qat_maxpool_f32_gradient(&c, dy.pointer(Float.self), indices, dx.pointer(Float.self), pool.pool)
+  }
+
+  private static func check(_ shape: PoolingShape, _ x: Int, _ y: Int) {
+    precondition(x == shape.x.reduce(1, *) && y == shape.y.reduce(1, *), "sizes of a pooling do not agree")
+  }
+}

@@ -1,0 +1,106 @@
+internal import CQATKernels
+public import QATCore
+
+/// Tensors seen as [outer][channels][inner], with a scale and a zero point a channel.
+public struct CodeLayout: Sendable, Equatable {
+  public let outer: Int, channels: Int, inner: Int
+
+  /// - Parameter axis: of the channels; `nil` for one scale per tensor.
+  public init(shape: [Int], axis: Int?) {
+    guard let given = axis else {
+      (outer, channels, inner) = (1, 1, shape.reduce(1, *))
+      return
+    }
+    let axis = given < 0 ? given + shape.count : given
+    outer = shape[..<axis].reduce(1, *)
+    channels = shape[axis]
+    inner = shape[(axis + 1)...].reduce(1, *)
+  }
+
+  public var count: Int { outer * channels * inner }
+}
+
+/// Between real numbers and codes.
+public enum QuantizationKernels {
+  /// q = clamp(rint(x / scale) + zero, lo, hi).
+  public static func quantize(
+    _ layout: CodeLayout, x: TensorView, scale: TensorView, zero: [Int32],
+    range: ClosedRange<Int32>, q: MutableTensorView
+  ) {
+    precondition(x.count == layout.count && q.count == layout.count)
+    precondition(scale.count == layout.channels && zero.count == layout.channels)
+    // SAFETY: sizes were checked; the array lives for the call.
+    unsafe zero.withUnsafeBufferPointer { zero in
+      unsafe qat_quantize(
+        Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
+        scale.pointer(Float.self), zero.baseAddress, range.lowerBound, range.upperBound,
+        code(q.element), q.base)
+    }
+  }
+
+  /// x = (q - zero) * scale.
+  public static func dequantize(
+    _ layout: CodeLayout, q: TensorView, scale: TensorView, zero: [Int32], x: MutableTensorView
+  ) {
+    precondition(x.count == layout.count && q.count == layout.count)
+    precondition(scale.count == layout.channels && zero.count == layout.channels)
+    // SAFETY: sizes were checked; the array lives for the call.
+    unsafe zero.withUnsafeBufferPointer { zero in
+      unsafe qat_dequantize(
+        Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), q.base, code(q.element),
+        scale.pointer(Float.self), zero.baseAddress, x.pointer(Float.self))
+    }
+  }
+
+  /// y = (clamp(rint(x / scale) + zero, lo, hi) - zero) * scale.
+  public static func fakeQuantize(
+    _ layout: CodeLayout, x: TensorView, scale: TensorView, zero: TensorView,
+    range: ClosedRange<Int32>, y: MutableTensorView
+  ) {
+    check(layout, x.count, y.count, scale, zero)
+    // SAFETY: sizes were checked.
+    unsafe qat_fake_quantize(
+      Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
+      scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
+      y.pointer(Float.self))
+  }
+
+  /// dx = dy where no code saturates, else 0.
+  public static func fakeQuantizeGradient(
+    _ layout: CodeLayout, dy: TensorView, x: TensorView, scale: TensorView, zero: TensorView,
+    range: ClosedRange<Int32>, dx: MutableTensorView
+  ) {
+    check(layout, x.count, dx.count, scale, zero)
+    precondition(dy.count == x.count)
+    // SAFETY: sizes were checked.
+    unsafe qat_fake_quantize_gradient(
+      Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
+      scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
+      dy.pointer(Float.self), dx.pointer(Float.self))
+  }
+
+  /// y = clamp(x, lo, hi) on 8-bit codes.
+  public static func clip(_ x: TensorView, range: ClosedRange<Int32>, y: MutableTensorView) {
+    precondition(x.count == y.count && x.element.bitWidth == 8)
+    // SAFETY: sizes were checked.
+    unsafe qat_clip_codes(
+      Int64(x.count), x.base, x.element == .i8, range.lowerBound, range.upperBound, y.base)
+  }
+
+  private static func check(
+    _ layout: CodeLayout, _ x: Int, _ y: Int, _ scale: TensorView, _ zero: TensorView
+  ) {
+    precondition(x == layout.count && y == layout.count)
+    precondition(scale.count == layout.channels && zero.count == layout.channels)
+  }
+
+  private static func code(_ element: ElementType) -> qat_code {
+    switch element {
+    case .u8: QAT_U8
+    case .i8: QAT_S8
+    case .u16: QAT_U16
+    case .i16: QAT_S16
+    default: preconditionFailure("\(element.name) is no type of codes")
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import QATCore
+import QATIR
+import QATKernels
+
+extension Add: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.add, request) }
+}
+extension Sub: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.subtract, request) }
+}
+extension Mul: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.multiply, request) }
+}
+extension Div: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.divide, request) }
+}
+extension Relu: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32 else { return nil }
+    return Kernel { call in FloatLoops.unary(.relu, call[0], call.result()) }
+  }
+}
+extension ReluGradient: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32 else { return nil }
+    return Kernel { call in FloatLoops.reluGradient(dy: call[0], y: call[1], dx: call.result()) }
+  }
+}
+extension ChannelSum: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32, request.shape(0).count > 1 else { return nil }
+    let layout = CodeLayout(shape: request.shape(0), axis: axis)
+    return Kernel(scratchByteCount: layout.outer * layout.channels * 4) { call in
+      guard let scratch = call.scratch else { return }
+      FloatLoops.channelSums(
+        call[0], outer: layout.outer, channels: layout.channels, inner: layout.inner, call.result(),
+        scratch: scratch)
+    }
+  }
+}
+extension SGD: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32 else { return nil }
+    let op = self
+    return Kernel { call in
+      FloatLoops.sgd(
+        w: call[0], gradient: call[1], velocity: call[2], rate: FloatLoops.scalar(call[3]),
+        momentum: op.momentum, nesterov: op.nesterov, weightDecay: op.weightDecay,
+        newW: call.result(0), newVelocity: call.result(1))
+    }
+  }
+}
+extension Adam: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32 else { return nil }
+    let op = self
+    return Kernel { call in
+      FloatLoops.adam(
+        w: call[0], gradient: call[1], m: call[2], v: call[3], step: FloatLoops.integer(call[4]) + 1,
+        rate: FloatLoops.scalar(call[5]), beta1: op.beta1, beta2: op.beta2, epsilon: op.epsilon,
+        weightDecay: op.weightDecay, decoupled: op.decoupled, newW: call.result(0),
+        newM: call.result(1), newV: call.result(2))
+    }
+  }
+}
+
+/// Operands of one shape, or one element.
+private func binary(_ op: FloatLoops.Binary, _ request: KernelRequest) -> Kernel? {
+  let y = request.resultShape()
+  for index in [0, 1] {
+    let shape = request.shape(index)
+    guard shape == y || shape.allSatisfy({ $0 == 1 }) else { return nil }
+  }
+  guard request.element(0) == .f32 else { return nil }
+  return Kernel { call in FloatLoops.binary(op, call[0], call[1], call.result()) }
+}
+
+extension Reshape: SharesBytes {}
+extension Flatten: SharesBytes {}
+extension Squeeze: SharesBytes {}
+extension Unsqueeze: SharesBytes {}
+extension ReshapeLike: SharesBytes {}
+extension Identity: SharesBytes {}

@@ -1,0 +1,40 @@
+import QATCore
+import QATIR
+import QATKernels
+
+extension MaxPool: Executable {
+  /// Two-dimensional pooling of floats or codes, without indices.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.results.count == 1, [.f32, .u8, .i8].contains(request.element(0)),
+      let shape = poolingShape(self, x: request.shape(0), y: request.resultShape())
+    else { return nil }
+    let pool = request.pool
+    return Kernel { call in
+      PoolingKernels.maximum(shape, x: call[0], y: call.result(), indices: nil, pool)
+    }
+  }
+}
+
+extension MaxPoolGradient: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32,
+      let shape = poolingShape(forward, x: request.shape(1), y: request.shape(0))
+    else { return nil }
+    let pool = request.pool
+    return Kernel(scratchByteCount: request.shape(0).reduce(1, *) * 12) { call in
+      guard let scratch = call.scratch else { return }
+      PoolingKernels.maximumGradient(
+        shape, dy: call[0], x: call[1], dx: call.result(), pool, scratch: scratch)
+    }
+  }
+}
+
+private func poolingShape(_ op: MaxPool, x: [Int], y: [Int]) -> PoolingShape? {
+  guard x.count == 4, y.count == 4, !x.contains(0), !y.contains(0), op.window.kernelShape.count == 2 else { return nil }
+  let axes = op.window.resolved(
+    input: Array(x[2...]), kernel: op.window.kernelShape, ceilMode: op.ceilMode)
+  guard axes.map(\.output) == Array(y[2...]) else { return nil }
+  return PoolingShape(
+    x: x, y: y, kernel: op.window.kernelShape, strides: axes.map(\.stride),
+    dilations: axes.map(\.dilation), pads: axes.map(\.padBegin) + axes.map(\.padEnd))
+}

@@ -1,0 +1,88 @@
+import QATCore
+import QATIR
+import QATKernels
+
+extension Gemm: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32, alpha == 1, beta == 1 || !request.isPresent(2) else { return nil }
+    let a = request.shape(0), y = request.resultShape()
+    let m = y[0], n = y[1], k = transA ? a[0] : a[1]
+    let bias = request.isPresent(2)
+    guard m * n * k > 0, !bias || request.shape(2) == [n] else { return nil }
+    let pool = request.pool, transA = transA, transB = transB
+    return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
+      guard let scratch = call.scratch else { return }
+      FloatProduct.run(
+        m: m, n: n, k: k, a: call[0], transposeA: transA, b: call[1], transposeB: transB,
+        c: call.result(), columnBias: bias ? call[2] : nil, pool, scratch: scratch)
+    }
+  }
+}
+
+extension MatMul: Executable {
+  /// Products whose batch dimensions agree, or whose second operand has none.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let a = request.shape(0), b = request.shape(1)
+    guard request.element(0) == .f32, a.count >= 2, b.count >= 2,
+      let k = a.last, let n = b.last, b[b.count - 2] == k, !request.resultShape().contains(0), k > 0
+    else { return nil }
+    let pool = request.pool
+    let rows = a[a.count - 2], batch = a.dropLast(2).reduce(1, *)
+    let m: Int, count: Int, steps: (a: Int, b: Int)
+    if b.count == 2 {
+      (m, count, steps) = (batch * rows, 1, (0, 0))
+    } else if Array(a.dropLast(2)) == Array(b.dropLast(2)) {
+      (m, count, steps) = (rows, batch, (rows * k, k * n))
+    } else {
+      return nil
+    }
+    return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
+      guard let scratch = call.scratch else { return }
+      FloatProduct.run(
+        m: m, n: n, k: k, a: call[0], transposeA: false, b: call[1], transposeB: false,
+        c: call.result(), batch: count, steps: steps, pool, scratch: scratch)
+    }
+  }
+}
+
+extension QGemm: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard !transA, let b = request.constant(3), request.isPresent(7), b.shape.count == 2 else { return nil }
+    let y = request.resultShape(), n = y[1], k = request.shape(0)[1]
+    guard !request.isPresent(6) || request.constant(6)?.shape == [n] || request.constant(6)?.shape == [1, n],
+      let rule = ProductRule(request, scales: (1, 4, 7), zeros: (2, 5, 8), channels: n, alpha: alpha)
+    else { return nil }
+    return integerProduct(
+      request, m: y[0], n: n, k: k, b: b, transposed: transB,
+      bias: request.constant(6)?.elements(as: Int32.self), rule)
+  }
+}
+
+extension QLinearMatMul: Executable {
+  /// Products with a constant matrix.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let a = request.shape(0), y = request.resultShape()
+    guard let b = request.constant(3), b.shape.count == 2, a.count >= 2, let k = a.last, let n = y.last,
+      let rule = ProductRule(request, scales: (1, 4, 6), zeros: (2, 5, 7), channels: n)
+    else { return nil }
+    return integerProduct(
+      request, m: a.dropLast().reduce(1, *), n: n, k: k, b: b, transposed: false, bias: nil, rule)
+  }
+}
+
+/// A product of codes [m, k] with a constant matrix, requantized.
+private func integerProduct(
+  _ request: KernelRequest, m: Int, n: Int, k: Int, b: AnyTensor, transposed: Bool, bias: [Int32]?,
+  _ rule: ProductRule
+) -> Kernel? {
+  guard m > 0, n > 0, k > 0 else { return nil }
+  let product = IntegerProduct(k: k, n: n, b: b, transposed: transposed, zeros: rule.weightZeros)
+  let pool = request.pool
+  return Kernel(scratchByteCount: m * n * 4) { call in
+    guard let scratch = call.scratch else { return }
+    product.sums(m: m, a: call[0], aZero: rule.inputZero, bias: bias, to: scratch, pool)
+    IntegerProduct.requantize(
+      rows: m, columns: n, sums: scratch, multipliers: rule.multipliers, zero: rule.resultZero,
+      range: rule.range, to: call.result())
+  }
+}
