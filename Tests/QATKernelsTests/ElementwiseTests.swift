@@ -68,11 +68,18 @@ extension KernelTests {
     @Test("pairs combine, with one operand for all where asked")
     func combine() {
       let a: [Float] = [1, -2, .nan, 4, 0.5], b: [Float] = [3, 5, 1, .nan, 0.25]
-      for (op, function): (qat_binary, (Float, Float) -> Float) in [
-        (QAT_ADD, { $0 + $1 }), (QAT_SUBTRACT, { $0 - $1 }), (QAT_MULTIPLY, { $0 * $1 }),
-        (QAT_DIVIDE, { $0 / $1 }), (QAT_MINIMUM, { $0.isNaN || $1.isNaN ? .nan : min($0, $1) }),
-        (QAT_MAXIMUM, { $0.isNaN || $1.isNaN ? .nan : max($0, $1) }),
-      ] {
+      typealias Case = (op: qat_binary, function: (Float, Float) -> Float)
+      let sum: Case = (QAT_ADD, { (a: Float, b: Float) -> Float in a + b })
+      let difference: Case = (QAT_SUBTRACT, { (a: Float, b: Float) -> Float in a - b })
+      let product: Case = (QAT_MULTIPLY, { (a: Float, b: Float) -> Float in a * b })
+      let quotient: Case = (QAT_DIVIDE, { (a: Float, b: Float) -> Float in a / b })
+      let least: Case = (
+        QAT_MINIMUM, { (a: Float, b: Float) -> Float in a.isNaN || b.isNaN ? Float.nan : min(a, b) }
+      )
+      let greatest: Case = (
+        QAT_MAXIMUM, { (a: Float, b: Float) -> Float in a.isNaN || b.isNaN ? Float.nan : max(a, b) }
+      )
+      for (op, function) in [sum, difference, product, quotient, least, greatest] {
         for (stepA, stepB): (Int32, Int32) in [(1, 1), (0, 1), (1, 0), (0, 0)] {
           var y = [Float](repeating: 0, count: 5)
           qat_binary_f32(op, 5, a, stepA, b, stepB, &y)
@@ -89,11 +96,15 @@ extension KernelTests {
       var random = Random(4)
       for inner in [1, 3] {
         let x = random.floats(2 * axis * inner)
-        for (op, function): (qat_reduction, ([Double]) -> Double) in [
-          (QAT_SUM, { $0.reduce(0, +) }), (QAT_SUM_SQUARES, { $0.reduce(0) { $0 + $1 * $1 } }),
-          (QAT_MEAN, { $0.reduce(0, +) / Double($0.count) }), (QAT_MIN, { $0.min() ?? .infinity }),
-          (QAT_MAX, { $0.max() ?? -.infinity }),
-        ] where axis > 0 || op != QAT_MEAN {
+        typealias Case = (op: qat_reduction, function: ([Double]) -> Double)
+        let sum: Case = (QAT_SUM, { (x: [Double]) -> Double in x.reduce(0, +) })
+        let squares: Case = (
+          QAT_SUM_SQUARES, { (x: [Double]) -> Double in x.reduce(0.0) { (sum: Double, y: Double) in sum + y * y } }
+        )
+        let mean: Case = (QAT_MEAN, { (x: [Double]) -> Double in x.reduce(0, +) / Double(x.count) })
+        let least: Case = (QAT_MIN, { (x: [Double]) -> Double in x.min() ?? Double.infinity })
+        let greatest: Case = (QAT_MAX, { (x: [Double]) -> Double in x.max() ?? -Double.infinity })
+        for (op, function) in [sum, squares, mean, least, greatest] where axis > 0 || op != QAT_MEAN {
           let y = withEachCPU { _ in
             var y = [Float](repeating: 0, count: 2 * inner)
             qat_reduce_f32(op, 2, Int64(axis), Int64(inner), x, &y)
@@ -101,7 +112,8 @@ extension KernelTests {
           }
           for other in y { #expect(other.bits == y[0].bits) }
           for i in 0..<2 * inner {
-            let column = (0..<axis).map { Double(x[(i / inner * axis + $0) * inner + i % inner]) }
+            let first = i / inner * axis * inner + i % inner
+            let column: [Double] = (0..<axis).map { (row: Int) -> Double in Double(x[first + row * inner]) }
             let exact = function(column)
             #expect(Double(y[0][i]) == exact || abs(Double(y[0][i]) - exact) < 1e-5 * (1 + abs(exact)))
           }

@@ -33,14 +33,14 @@ extension OpRegistry {
   static let trainingOps: [any Operation.Type] = [
     Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationGradient.self,
     BatchNormalizationInferenceGradient.self, BinaryCrossEntropy.self, ChannelSum.self,
-    ConcatGradient.self, ConvInputGradient.self, ConvTransposeInputGradient.self,
-    ConvTransposeWeightGradient.self, ConvWeightGradient.self, ExpandLike.self,
-    FakeQuantize.self, FakeQuantizeBias.self, FakeQuantizeGradient.self, GatherGradient.self,
-    GlobalAveragePoolGradient.self, GlobalMaxPoolGradient.self, GlobalNorm.self,
-    LayerNormalizationGradient.self, LogSoftmaxGradient.self, MaxPoolGradient.self,
-    MeanAbsoluteError.self, MeanSquaredError.self, MinMax.self, Observe.self, PadGradient.self,
-    ReduceLike.self, ReluGradient.self, ReshapeLike.self, SGD.self, ScaleFromRange.self,
-    SliceGradient.self, SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self,
-    SoftmaxGradient.self, SteppedDropout.self,
+    ClipGradient.self, ConcatGradient.self, ConvInputGradient.self,
+    ConvTransposeInputGradient.self, ConvTransposeWeightGradient.self, ConvWeightGradient.self,
+    ExpandLike.self, FakeQuantize.self, FakeQuantizeBias.self, FakeQuantizeGradient.self,
+    GatherGradient.self, GlobalAveragePoolGradient.self, GlobalMaxPoolGradient.self,
+    GlobalNorm.self, LayerNormalizationGradient.self, LogSoftmaxGradient.self,
+    MaxPoolGradient.self, MeanAbsoluteError.self, MeanSquaredError.self, MinMax.self,
+    Observe.self, PadGradient.self, ReduceLike.self, ReluGradient.self, ReshapeLike.self,
+    SGD.self, ScaleFromRange.self, SliceGradient.self, SoftmaxCrossEntropy.self,
+    SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self, SteppedDropout.self,
   ]
 }
