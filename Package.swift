@@ -76,6 +76,10 @@ let package = Package(
     .testTarget(name: "QATCoreTests", dependencies: ["QATCore"], swiftSettings: strict),
     .testTarget(name: "QATDataTests", dependencies: ["QATData"], swiftSettings: strict),
     .testTarget(name: "QATIRTests", dependencies: ["QATIR"], swiftSettings: strict),
+    // Calls C with pointers throughout, so that `unsafe` on every line would say nothing.
+    .testTarget(
+      name: "QATKernelsTests", dependencies: ["CQATKernels", "QATCore", "QATKernels"],
+      swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(
       name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),

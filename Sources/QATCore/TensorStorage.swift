@@ -42,9 +42,9 @@
 extension TensorStorage {
   /// A copy of bytes.
   public convenience init(bytes: [UInt8]) {
-    self.init(byteCount: bytes.count) { target in
-      // SAFETY: `target` is as long as `bytes`.
-      bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
+    // SAFETY: `target` is as long as `bytes`.
+    unsafe self.init(byteCount: bytes.count) { target in
+      unsafe bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
     }
   }
 }

@@ -1,0 +1,115 @@
+import CQATKernels
+import Testing
+
+extension KernelTests {
+  @Suite("Float products")
+  struct FloatGEMMTests {
+    struct Problem {
+      var m: Int, n: Int, k: Int
+      var transposeA = false, transposeB = false
+      var a: [Float], b: [Float], c: [Float], rowBias: [Float], columnBias: [Float]
+      var alpha: Float = 1.5, beta: Float = 0.5
+
+      init(_ m: Int, _ n: Int, _ k: Int, seed: UInt64) {
+        (self.m, self.n, self.k) = (m, n, k)
+        var random = Random(seed)
+        a = random.floats(m * k)
+        b = random.floats(k * n)
+        c = random.floats(m * n)
+        rowBias = random.floats(m)
+        columnBias = random.floats(n)
+      }
+
+      func run(threads: Int = 1, packed: Bool = false) -> [Float] {
+        let pool = Pool(threads), scratch = Aligned(4 * qat_sgemm_scratch() * threads)
+        let packedA = Aligned(4 * qat_sgemm_packed_a_size(Int64(m), Int64(k)))
+        let packedB = Aligned(4 * qat_sgemm_packed_b_size(Int64(k), Int64(n)))
+        let strideA = Int64(transposeA ? m : k), strideB = Int64(transposeB ? k : n)
+        if packed {
+          qat_sgemm_pack_a(Int64(m), Int64(k), a, strideA, transposeA, packedA.floats)
+          qat_sgemm_pack_b(Int64(k), Int64(n), b, strideB, transposeB, packedB.floats)
+        }
+        var result = c
+        a.withUnsafeBufferPointer { a in
+          b.withUnsafeBufferPointer { b in
+            result.withUnsafeMutableBufferPointer { c in
+              rowBias.withUnsafeBufferPointer { rowBias in
+                columnBias.withUnsafeBufferPointer { columnBias in
+                  var arguments = qat_sgemm_arguments()
+                  (arguments.m, arguments.n, arguments.k) = (Int64(m), Int64(n), Int64(k))
+                  arguments.a = packed ? nil : a.baseAddress
+                  arguments.a_stride = strideA
+                  arguments.a_transposed = transposeA
+                  arguments.b = packed ? nil : b.baseAddress
+                  arguments.b_stride = strideB
+                  arguments.b_transposed = transposeB
+                  arguments.c = c.baseAddress
+                  arguments.c_stride = Int64(n)
+                  (arguments.alpha, arguments.beta) = (alpha, beta)
+                  arguments.row_bias = rowBias.baseAddress
+                  arguments.column_bias = columnBias.baseAddress
+                  if packed {
+                    arguments.a_packed = UnsafePointer(packedA.floats)
+                    arguments.b_packed = UnsafePointer(packedB.floats)
+                    (arguments.a_packed_rows, arguments.b_packed_columns) = (Int64(m), Int64(n))
+                  }
+                  qat_sgemm_batch(&arguments, 1, 0, 0, 0, pool.pool, scratch.floats)
+                }
+              }
+            }
+          }
+        }
+        return result
+      }
+
+      var reference: [Double] {
+        (0..<m * n).map { index in
+          let i = index / n, j = index % n
+          let sum = (0..<k).reduce(0.0) { sum, l in
+            sum + Double(transposeA ? a[l * m + i] : a[i * k + l])
+              * Double(transposeB ? b[j * k + l] : b[l * n + j])
+          }
+          return Double(alpha) * sum + Double(beta) * Double(c[index]) + Double(rowBias[i])
+            + Double(columnBias[j])
+        }
+      }
+    }
+
+    static let sizes = [
+      (1, 1, 1), (5, 7, 3), (14, 32, 256), (15, 33, 257), (170, 530, 7), (3, 600, 520), (200, 40, 100),
+      (2, 2, 0),
+    ]
+
+    /// k products of values below 1 lose less than k times half a unit of the largest partial sum.
+    @Test("agree with a sum in Double and have the same bits everywhere", arguments: 0..<sizes.count)
+    func matchDouble(_ index: Int) {
+      let (m, n, k) = Self.sizes[index]
+      var problem = Problem(m, n, k, seed: UInt64(index))
+      for (transposeA, transposeB) in [(false, false), (false, true), (true, false), (true, true)] {
+        (problem.transposeA, problem.transposeB) = (transposeA, transposeB)
+        let result = withEachCPU { _ in (problem.run(), problem.run(packed: true)) }
+        for other in result {
+          #expect(other.0.bits == result[0].0.bits)
+          if k > 0 { #expect(other.1.bits == result[0].0.bits) }
+        }
+        #expect(distance(result[0].0, problem.reference) < Double(k + 4) * 6e-8)
+      }
+    }
+
+    @Test("do not depend on threads, nor a row on the others")
+    func dependOnTheirRowAlone() {
+      let problem = Problem(181, 700, 300, seed: 9)
+      let serial = problem.run()
+      #expect(problem.run(threads: 3).bits == serial.bits)
+      for row in [0, 13, 84, 180] {
+        var one = Problem(1, 700, 300, seed: 9)
+        one.a = Array(problem.a[row * 300..<(row + 1) * 300])
+        one.b = problem.b
+        one.c = Array(problem.c[row * 700..<(row + 1) * 700])
+        one.rowBias = [problem.rowBias[row]]
+        one.columnBias = problem.columnBias
+        #expect(one.run().bits == Array(serial[row * 700..<(row + 1) * 700]).bits)
+      }
+    }
+  }
+}
