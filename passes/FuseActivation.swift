@@ -26,7 +26,8 @@ public struct FuseActivation: Pass {
         let bounds = graph.clampingBounds(of: producer), let x = graph[producer].operands[0],
         bounds.low <= range.low, bounds.high >= range.high
       else { continue }
-      let origins = graph[producer].origins.isEmpty ? [graph[producer].name] : graph[producer].origins
+      let origins =
+        graph[producer].origins.isEmpty ? [graph[producer].name] : graph[producer].origins
       graph.setOperand(0, of: id, to: x)
       graph.remove(producer)
       graph.setOrigins(of: id, to: graph[id].origins + origins)

@@ -15,7 +15,9 @@ public struct GraphEditor: Sendable {
 
   /// The operation of a captured node.
   public func op<Op: Operation>(_ capture: Capture<Op>, _ match: Match) -> Op {
-    guard let op = graph[match[capture]].op as? Op else { preconditionFailure("captured by its type") }
+    guard let op = graph[match[capture]].op as? Op else {
+      preconditionFailure("captured by its type")
+    }
     return op
   }
 
@@ -109,19 +111,27 @@ public struct GraphEditor: Sendable {
   /// - Returns: the nodes that went.
   @discardableResult
   private mutating func removeIfUnused(_ value: ValueID) -> [RemovedNode] {
-    guard graph.contains(value), graph.users(of: value).isEmpty, !graph.isOutput(value) else { return [] }
+    guard graph.contains(value), graph.users(of: value).isEmpty, !graph.isOutput(value) else {
+      return []
+    }
     guard let node = graph.producer(of: value) else {
       if graph[value].constant != nil { builder.graph.remove(value) }
       return []
     }
     let results = graph[node].results.compactMap { $0 }
-    guard results.allSatisfy({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) else { return [] }
-    var gone = [RemovedNode(name: graph[node].name, kind: kind(of: node), origins: origins(of: node))]
+    guard results.allSatisfy({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) else {
+      return []
+    }
+    var gone = [
+      RemovedNode(name: graph[node].name, kind: kind(of: node), origins: origins(of: node))
+    ]
     let operands = graph[node].operands.compactMap { $0 }
     builder.graph.remove(node)
     for operand in operands {
       let more = removeIfUnused(operand)
-      if let producer = graph.contains(operand) ? graph.producer(of: operand) : nil { touched.append(producer) }
+      if let producer = graph.contains(operand) ? graph.producer(of: operand) : nil {
+        touched.append(producer)
+      }
       gone += more
     }
     return gone

@@ -60,7 +60,9 @@ extension Graph {
 /// Scales along the input channels of the weight.
 struct WrongAxis: Fault {
   func spoil(_ graph: inout Graph) throws(Diagnostic) {
-    graph.replaceOperand(1, of: Reshape.self) { $0.elementCount == 4 ? AnyTensor(shape: [4], [Int64(1), -1, 1, 1]) : nil }
+    graph.replaceOperand(1, of: Reshape.self) {
+      $0.elementCount == 4 ? AnyTensor(shape: [4], [Int64(1), -1, 1, 1]) : nil
+    }
   }
 }
 
@@ -83,8 +85,12 @@ struct SwappedMeanAndBias: Fault {
 /// Statistics as they were before training.
 struct StaleStatistics: Fault {
   func prepare(_ graph: inout Graph) throws(Diagnostic) {
-    graph.replaceOperand(3, of: BatchNormalization.self) { AnyTensor(shape: $0.shape, $0.elements(as: Float.self)!.map { _ in Float(0) }) }
-    graph.replaceOperand(4, of: BatchNormalization.self) { AnyTensor(shape: $0.shape, $0.elements(as: Float.self)!.map { _ in Float(1) }) }
+    graph.replaceOperand(3, of: BatchNormalization.self) {
+      AnyTensor(shape: $0.shape, $0.elements(as: Float.self)!.map { _ in Float(0) })
+    }
+    graph.replaceOperand(4, of: BatchNormalization.self) {
+      AnyTensor(shape: $0.shape, $0.elements(as: Float.self)!.map { _ in Float(1) })
+    }
   }
 }
 
@@ -94,7 +100,8 @@ struct StaleStatistics: Fault {
 struct RemovesEveryRelu: Fault {
   func prepare(_ graph: inout Graph) throws(Diagnostic) {
     for id in graph.nodes where graph[id].op is FakeQuantize {
-      guard let input = graph[id].operands[0], let (relu, _) = graph.operation(Relu.self, of: input) else { continue }
+      guard let input = graph[id].operands[0], let (relu, _) = graph.operation(Relu.self, of: input)
+      else { continue }
       graph.setOperand(0, of: id, to: graph[relu].operands[0])
       graph.remove(relu)
     }
@@ -103,7 +110,9 @@ struct RemovesEveryRelu: Fault {
 
 struct IgnoresAttributes: Fault {
   func prepare(_ graph: inout Graph) throws(Diagnostic) {
-    for id in graph.nodes where graph[id].op is LeakyRelu { graph.setOperation(of: id, to: LeakyRelu()) }
+    for id in graph.nodes where graph[id].op is LeakyRelu {
+      graph.setOperation(of: id, to: LeakyRelu())
+    }
   }
 }
 
@@ -114,7 +123,9 @@ struct SwapsDifferences: Fault {
 // MARK: - Lowering
 
 struct SwapsScalesOfSums: Fault {
-  func spoil(_ graph: inout Graph) throws(Diagnostic) { graph.swapOperands(of: QLinearAdd.self, 1, 4) }
+  func spoil(_ graph: inout Graph) throws(Diagnostic) {
+    graph.swapOperands(of: QLinearAdd.self, 1, 4)
+  }
 }
 
 struct DropsZeroPoint: Fault {
@@ -137,15 +148,18 @@ struct RoundsDown: Fault {
   func prepare(_ graph: inout Graph) throws(Diagnostic) {
     for id in graph.nodes {
       guard let quantizer = graph[id].op as? FakeQuantize, let axis = quantizer.axis,
-        let w = graph[id].operands[0].flatMap({ graph[$0].constant }), let weights = w.elements(as: Float.self),
-        let s = graph[id].operands[1].flatMap({ graph[$0].constant }), let scales = s.elements(as: Float.self)
+        let w = graph[id].operands[0].flatMap({ graph[$0].constant }),
+        let weights = w.elements(as: Float.self),
+        let s = graph[id].operands[1].flatMap({ graph[$0].constant }),
+        let scales = s.elements(as: Float.self)
       else { continue }
       let stride = w.shape.dropFirst(axis + 1).reduce(1, *)
       let floored = weights.enumerated().map { index, x -> Float in
         let scale = scales[index / stride % w.shape[axis]]
         return (x / scale).rounded(.down) * scale
       }
-      let constant = graph.addConstant(graph.freeValueName("floored"), AnyTensor(shape: w.shape, floored))
+      let constant = graph.addConstant(
+        graph.freeValueName("floored"), AnyTensor(shape: w.shape, floored))
       graph.setOperand(0, of: id, to: constant)
     }
   }

@@ -23,7 +23,9 @@ public struct CheckValues: PassInstrument {
     try checkSignature(before, after)
     for (number, sample) in samples.enumerated() {
       let inputs = sample.filter { name, _ in before.inputs.contains { before[$0].name == name } }
-      guard inputs.count == before.inputs.count, after.inputs.count == before.inputs.count else { return }
+      guard inputs.count == before.inputs.count, after.inputs.count == before.inputs.count else {
+        return
+      }
       let old = try ReferenceEvaluator(before).evaluate(inputs)
       let new: ReferenceEvaluator.Outcome
       do throws(Diagnostic) { new = try ReferenceEvaluator(after).evaluate(inputs) } catch {
@@ -45,9 +47,11 @@ public struct CheckValues: PassInstrument {
 
   /// Whether outputs and assignments are the same, bit for bit.
   private func isSame(
-    _ old: ReferenceEvaluator.Outcome, _ new: ReferenceEvaluator.Outcome, _ before: Graph, _ after: Graph
+    _ old: ReferenceEvaluator.Outcome, _ new: ReferenceEvaluator.Outcome, _ before: Graph,
+    _ after: Graph
   ) -> Bool {
-    let outputs = Set((before.outputs.map { before[$0].name } + after.outputs.map { after[$0].name }))
+    let outputs = Set(
+      (before.outputs.map { before[$0].name } + after.outputs.map { after[$0].name }))
     func same(_ a: AnyTensor?, _ b: AnyTensor?) -> Bool {
       guard let a, let b else { return a == nil && b == nil }
       return a == b
@@ -104,7 +108,9 @@ public struct Agreement: Sendable {
 
   /// How they differ, in words; `nil` where the promise holds.
   public func difference(_ a: AnyTensor, _ b: AnyTensor) -> String? {
-    guard a.element == b.element, a.shape == b.shape else { return "was \(a.type) and is \(b.type)" }
+    guard a.element == b.element, a.shape == b.shape else {
+      return "was \(a.type) and is \(b.type)"
+    }
     guard let x = a.doubles, let y = b.doubles else { return a == b ? nil : "differs" }
     switch effect {
     case .exact, .analysis: return worst(x, y, allowed: 0)
