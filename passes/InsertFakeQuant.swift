@@ -285,33 +285,21 @@ private struct Inserter {
     builder.graph.setOperand(bias.operand, of: bias.node, to: quantized)
   }
 
-  /// Moves the bias of a batch-norm by what rounding the folded bias to int32 will move it:
-  ///
-  ///     k = gamma / sqrt(variance + epsilon);  b = (c - mean) * k + beta, c the product's own bias
-  ///     beta' = beta + (round(b / s) * s - b),  s = s_x * s_w * |k|
+  /// Moves the bias of a batch-norm by what rounding the folded bias to int32 will move it.
   mutating func quantizeFoldedBias(_ norm: Placement.Norm) {
     let product = builder.graph[norm.product].operands, operands = builder.graph[norm.norm].operands
-    guard let op = builder.graph[norm.norm].op as? BatchNormalization,
-      let gamma = operands[1], let beta = operands[2], let mean = operands[3], let variance = operands[4],
+    guard let op = builder.graph[norm.norm].op as? BatchNormalization, let beta = operands[2],
       let x = product[norm.input], let w = product[norm.weight], let inputScale = scales[x],
       let weightScale = scales[w]
     else { return }
     let name = builder.graph[beta].name
     builder.insertionPoint = norm.norm
     builder.namePrefix = name + "."
-    let root = (Term(variance) + op.epsilon).squareRoot()
-    let k = (Term(gamma) / root).emit(in: &builder)
-    var centre = Term.op(Neg(), [Term(mean)])
-    if product.count > 2, let c = product[2] { centre = Term(c) - Term(mean) }
-    let bias = (centre * Term(k) + Term(beta)).emit(in: &builder)
-    let scale = (Term(weightScale) * .op(Abs(), [Term(k)])).emit(in: &builder)
-    // Where k is 0 the lowered scale is the largest one of the tensor.
-    let largest = Term.op(
-      Max(), [.op(ReduceMax(keepDimensions: false), [Term(scale)]), Term { $0.scalar(1e-20, like: scale) }])
-    let isZero = Term.op(Equal(), [Term(scale), Term { $0.scalar(0, like: scale) }])
-    let safe = Term.op(Where(), [isZero, largest, Term(scale)]).emit(in: &builder)
-    let rounded = builder.emit(FakeQuantizeBias(), [bias, inputScale, safe], name: name + ".folded")
-    let moved = (Term(beta) + (Term(rounded) - Term(bias))).emit(in: &builder)
+    let own = product.count > 2 ? product[2] : nil
+    let delta = builder.emit(
+      FoldedBiasRounding(epsilon: op.epsilon), operands[1...4] + [inputScale, weightScale, own],
+      name: name + ".rounding")
+    let moved = builder.emit(Add(), [beta, delta], name: name + ".rounded")
     builder.graph.setOperand(2, of: norm.norm, to: moved)
   }
 

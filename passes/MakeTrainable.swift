@@ -28,7 +28,7 @@ public struct MakeTrainable: Pass {
           tensor.element.isFloatingPoint, tensor.elementCount > 1 || !tensor.shape.isEmpty
         else { continue }
         // Exporters let layers share one tensor where their contents happen to be equal.
-        let isShared = graph.users(of: value).contains { $0 != id } || graph.isOutput(value)
+        let isShared = graph.users(of: value).count > 1 || graph.isOutput(value)
         if isShared {
           let name = graph.freeValueName("\(node.name).\(graph[value].name)")
           graph.setOperand(index, of: id, to: graph.addVariable(name, tensor))

@@ -35,7 +35,8 @@ extension KernelTests {
         if op == QAT_GELU {
           #expect(zip(y[0], values).allSatisfy { abs(Double($0) - function(Double($1))) <= 3e-7 * max(1, abs(Double($1))) })
         } else {
-          #expect(worst < 4e-7, "\(op): \(worst)")
+          // exp is within 2 units in the last place (2.4e-7); what divides by it adds as much again.
+          #expect(worst < 5e-7, "\(op): \(worst)")
         }
       }
       #expect(apply(QAT_EXP, [200, -200, .infinity, -.infinity]) == [.infinity, 0, .infinity, 0])

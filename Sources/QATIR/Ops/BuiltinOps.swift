@@ -36,11 +36,12 @@ extension OpRegistry {
     ClipGradient.self, ConcatGradient.self, ConvInputGradient.self,
     ConvTransposeInputGradient.self, ConvTransposeWeightGradient.self, ConvWeightGradient.self,
     ExpandLike.self, FakeQuantize.self, FakeQuantizeBias.self, FakeQuantizeGradient.self,
-    GatherGradient.self, GlobalAveragePoolGradient.self, GlobalMaxPoolGradient.self,
-    GlobalNorm.self, LayerNormalizationGradient.self, LogSoftmaxGradient.self,
-    MaxPoolGradient.self, MeanAbsoluteError.self, MeanSquaredError.self, MinMax.self,
-    Observe.self, PadGradient.self, ReduceLike.self, ReluGradient.self, ReshapeLike.self,
-    SGD.self, ScaleFromRange.self, SliceGradient.self, SoftmaxCrossEntropy.self,
-    SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self, SteppedDropout.self,
+    FoldedBiasRounding.self, GatherGradient.self, GlobalAveragePoolGradient.self,
+    GlobalMaxPoolGradient.self, GlobalNorm.self, LayerNormalizationGradient.self,
+    LogSoftmaxGradient.self, MaxPoolGradient.self, MeanAbsoluteError.self,
+    MeanSquaredError.self, MinMax.self, Observe.self, PadGradient.self, ReduceLike.self,
+    ReluGradient.self, ReshapeLike.self, SGD.self, ScaleFromRange.self, SliceGradient.self,
+    SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self,
+    SteppedDropout.self,
   ]
 }
