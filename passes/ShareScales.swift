@@ -30,7 +30,11 @@ public struct ShareScales: Pass {
       var shared = quantizer
       shared.grid = other.grid
       graph.setOperation(of: id, to: shared)
-      for index in [1, 2] { graph.setOperand(index, of: id, to: graph[source].operands[index]) }
+      for index in [1, 2] {
+        // Biases behind the second quantizer are on its scale: they follow.
+        guard let old = graph[id].operands[index], let new = graph[source].operands[index] else { continue }
+        try graph.replaceAllUses(of: old, with: new)
+      }
     }
     try EliminateDeadNodes().run(on: &graph, &context)
   }
