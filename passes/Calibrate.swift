@@ -81,6 +81,12 @@ extension Graph {
       } else if var quantizer = self[id].op as? FakeQuantize {
         quantizer.bypass = training
         result.setOperation(of: id, to: quantizer)
+      } else if var bias = self[id].op as? FakeQuantizeBias {
+        bias.bypass = training
+        result.setOperation(of: id, to: bias)
+      } else if var bias = self[id].op as? FoldedBiasRounding {
+        bias.bypass = training
+        result.setOperation(of: id, to: bias)
       }
     }
     return result

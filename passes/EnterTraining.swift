@@ -51,6 +51,9 @@ public struct EnterTraining: Pass {
       case var op as FakeQuantize:
         op.bypass = !quantize
         graph.setOperation(of: id, to: op)
+      case var op as FoldedBiasRounding:
+        op.bypass = !quantize
+        graph.setOperation(of: id, to: op)
       case var op as FakeQuantizeBias:
         op.bypass = !quantize
         graph.setOperation(of: id, to: op)

@@ -71,7 +71,7 @@ struct Progress {
       let accuracy = record.validation?.accuracy.map { ", accuracy \(fixed(100 * $0, 2)) %" } ?? ""
       Terminal.error(
         (Terminal.isInteractive ? "\r" : "")
-          + "epoch \(record.epoch + 1)/\(state.epochs): loss \(fixed(record.loss, 4))\(accuracy)          ")
+          + "epoch \(record.epoch)/\(state.epochs): loss \(fixed(record.loss, 4))\(accuracy)          ")
     } else if Terminal.isInteractive && state.step % 10 == 0 {
       Terminal.show(
         "\rstep \(state.step)/\(state.steps), loss \(fixed(Double(state.loss), 4)), "

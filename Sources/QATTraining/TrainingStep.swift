@@ -130,6 +130,9 @@ public final class TrainingStep {
       if var op = result[id].op as? FakeQuantize {
         op.bypass = true
         result.setOperation(of: id, to: op)
+      } else if var op = result[id].op as? FoldedBiasRounding {
+        op.bypass = true
+        result.setOperation(of: id, to: op)
       } else if let op = result[id].op as? FakeQuantizeBias, !op.bypass {
         result.setOperation(of: id, to: FakeQuantizeBias(bypass: true))
       }

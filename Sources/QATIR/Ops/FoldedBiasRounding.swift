@@ -10,7 +10,7 @@ import QATCore
 ///
 /// - Operands: the batch-norm's `scale`, `bias`, `mean`, `variance` f32[C]; `x_scale` f32[];
 ///   `w_scale` f32[C]; the product's own bias `c` f32[C], optional.
-/// - Result: f32[C]. - Attributes: the batch-norm's `epsilon`. - Gradient: none.
+/// - Result: f32[C]. - Attributes: the batch-norm's `epsilon`; `bypass`. - Gradient: none.
 public struct FoldedBiasRounding: Operation, StopsGradient {
   public static let name: OpName = "qat.FoldedBiasRounding"
   public static let operands: [OperandSpec] = [
@@ -18,9 +18,13 @@ public struct FoldedBiasRounding: Operation, StopsGradient {
     .float("w_scale"), .float("c", .optional),
   ]
   public static let results: [ResultSpec] = ["delta"]
-  public static let attributes: [Attribute<Self>] = [.init("epsilon", \.epsilon)]
+  public static let attributes: [Attribute<Self>] = [
+    .init("epsilon", \.epsilon), .init("bypass", \.bypass),
+  ]
 
   public var epsilon: Float = 1e-5
+  /// True: `delta` is 0 (quantizers do not round yet).
+  public var bypass = false
 
   public init() {}
   public init(epsilon: Float) { self.epsilon = epsilon }

@@ -13,6 +13,7 @@ extension FoldedBiasRounding: FloatEvaluable {
     let steps = zip(wScale, k).map { $0 * abs($1) }
     let largest = steps.max().flatMap { $0 > 0 ? $0 : nil } ?? 1
     let delta = k.indices.map { c -> T in
+      if bypass { return 0 }
       let b = ((own?[c] ?? 0) - mean[c]) * k[c] + beta[c]
       let step = xScale * (steps[c] > 0 ? steps[c] : largest)
       return (b / step).rounded(.toNearestOrEven) * step - b
