@@ -92,7 +92,7 @@ public enum FloatConvolution {
 }
 
 /// Convolutions of codes with weights that are packed once.
-public final class IntegerConvolution {
+@safe public final class IntegerConvolution {
   private let shape: ConvolutionShape
   private let weightIsSigned: Bool
   private let weightZeros: [Int32]?

@@ -40,7 +40,7 @@ public enum FloatProduct {
 }
 
 /// Products of codes with a matrix B that is packed once.
-public final class IntegerProduct {
+@safe public final class IntegerProduct {
   public let k: Int, n: Int
   private let packed: Arena
   private let isSigned: Bool

@@ -3,7 +3,7 @@ import QATCore
 /// The bytes of a tensor that a kernel reads: contiguous, row-major.
 ///
 /// Valid only while what it was made from lives; plans own the memory that their views look at.
-public struct TensorView {
+@safe public struct TensorView {
   // SAFETY: points to at least `byteCount` bytes; every initializer checks that.
   @usableFromInline let base: UnsafeRawPointer
   public let element: ElementType
@@ -42,7 +42,7 @@ public struct TensorView {
 }
 
 /// The bytes of a tensor that a kernel writes: contiguous, row-major.
-public struct MutableTensorView {
+@safe public struct MutableTensorView {
   // SAFETY: points to at least `byteCount` bytes that nothing else writes during a step.
   let base: UnsafeMutableRawPointer
   public let element: ElementType

@@ -25,7 +25,8 @@ extension KernelTests {
         (QAT_HARD_SWISH, { $0 * min(max($0 / 6 + 0.5, 0), 1) }),
       ]
       for (op, function) in functions {
-        let values = Self.x.filter { abs($0) <= 88 }
+        // Beyond, exp(-x) has fewer bits than a float should have.
+        let values = Self.x.filter { abs($0) <= 87 }
         let y = withEachCPU { _ in apply(op, values) }
         for other in y { #expect(other.bits == y[0].bits, "\(op)") }
         let worst = zip(y[0], values).map { y, x in
