@@ -10,6 +10,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "QAT", targets: ["QAT", "QATOpt"]),
+    .library(name: "QATONNX", targets: ["QATONNX"]),  // the model files alone
     .executable(name: "qat-opt", targets: ["qat-opt"]),
   ],
   dependencies: [
@@ -44,7 +45,9 @@ let package = Package(
     .target(name: "QATConfig", dependencies: ["QATCore", "Yams"], swiftSettings: strict),
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
-      resources: ["ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator"].map {
+      resources: [
+        "ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator", "qat-prepare", "qat-finish",
+      ].map {
         .embedInCode("pipelines/\($0).pipeline")
       },
       swiftSettings: strict),
@@ -78,6 +81,9 @@ let package = Package(
       name: "QATKernelsTests", dependencies: ["CQATKernels", "QATCore", "QATKernels"],
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
+    .testTarget(
+      name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
+    .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
   ]
 )

@@ -51,9 +51,11 @@ public struct ApplyLayerConfig: Pass {
 }
 
 extension Graph {
-  /// Whether a configuration can say something about a node.
+  /// Whether a configuration can say something about a node. Arithmetic on parameters alone (a folded
+  /// batch-norm that is not evaluated yet) is part of the layer that reads it, and no layer itself.
   fileprivate func isLayer(_ id: NodeID) -> Bool {
-    self[id].results.first.map { $0.map { self[$0].type.element.isFloatingPoint } ?? false } ?? false
+    guard let first = self[id].results.first, let result = first else { return false }
+    return self[result].type.element.isFloatingPoint && !isParameter(result)
       && (quantizationRole(of: id) != nil || self[id].op is any HasParameters)
   }
 

@@ -172,7 +172,8 @@ private func transposed(_ node: Node, _ op: Transpose, _ graph: Graph) -> Replac
   guard let x = node.operands[0], let rank = graph[x].type.shape?.rank else { return nil }
   let perm = op.permutation(rank: rank)
   if perm == Array(0..<rank) { return .value(x) }
-  guard let (inner, first) = graph.operation(Transpose.self, of: x), let source = graph[inner].operands[0]
+  guard let (inner, first) = graph.operation(Transpose.self, of: x),
+    let source = graph[inner].operands[0]
   else { return nil }
   let before = first.permutation(rank: rank)
   return .term(.op(Transpose(perm: perm.map { before[$0] }), [Term(source)]))
@@ -188,9 +189,13 @@ private func reshapedBack(_ node: Node, _: some Operation, _ graph: Graph) -> Re
     {
       return .value(x)
     }
-    guard let producer = graph.producer(of: x), graph[producer].results.first == x else { return nil }
+    guard let producer = graph.producer(of: x), graph[producer].results.first == x else {
+      return nil
+    }
     current = graph[producer]
-    guard current.op is Reshape || current.op is Flatten || current.op is Squeeze || current.op is Unsqueeze
+    guard
+      current.op is Reshape || current.op is Flatten || current.op is Squeeze
+        || current.op is Unsqueeze
     else { return nil }
   }
   return nil
@@ -209,7 +214,8 @@ private func reshapedTwice(_ node: Node, _ op: Reshape, _ graph: Graph) -> Repla
 private func spatialMean(_ node: Node, _ op: ReduceMean, _ graph: Graph) -> Replacement? {
   guard let x = node.operands[0], graph[x].type.shape?.rank == 4,
     graph[x].type.element.isFloatingPoint, node.operands.count > 1, let operand = node.operands[1],
-    let axes = graph[operand].constant?.integers, axes.map({ $0 < 0 ? $0 + 4 : $0 }).sorted() == [2, 3]
+    let axes = graph[operand].constant?.integers,
+    axes.map({ $0 < 0 ? $0 + 4 : $0 }).sorted() == [2, 3]
   else { return nil }
   let pooled: Term = .op(GlobalAveragePool(), [Term(x)])
   return .term(op.keepDimensions ? pooled : .op(Flatten(axis: 1), [pooled]))
@@ -222,7 +228,8 @@ private func productPlusBias(_ node: Node, _: Add, _ graph: Graph) -> Replacemen
       let (matMul, _) = graph.operation(MatMul.self, of: product), graph.isUsedOnce(product),
       let x = graph[matMul].operands[0], let w = graph[matMul].operands[1],
       graph[x].type.element.isFloatingPoint, graph[x].type.shape?.rank == 2,
-      !graph.isParameter(x), graph.isParameter(w), let matrix = graph[w].type.shape, matrix.rank == 2,
+      !graph.isParameter(x), graph.isParameter(w), let matrix = graph[w].type.shape,
+      matrix.rank == 2,
       graph[bias].parameter != nil, let vector = graph[bias].type.shape, vector.rank == 1,
       vector[0].isSame(as: matrix[1])
     else { continue }

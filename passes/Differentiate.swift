@@ -43,7 +43,7 @@ public struct Differentiate: Pass {
     for id in order {
       let node = graph[id]
       guard node.operands.contains(where: { $0.map(active.contains) ?? false }) else { continue }
-      if node.op is Observe || node.op is MinMax || node.op is ScaleFromRange { continue }
+      if node.op is any StopsGradient { continue }
       for case .some(let result) in node.results where graph[result].type.element.isFloatingPoint {
         active.insert(result)
       }

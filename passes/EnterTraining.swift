@@ -12,7 +12,8 @@ import QATRewrite
 ///
 /// A batch-norm whose statistics are constants (a frozen layer) stays in evaluation form, and so do
 /// all of them with `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
-/// their observers go on: that is training before the quantization delay has passed.
+/// their observers go on: that is training before the quantization delay has passed. A Dropout drops
+/// other elements in every step, which a variable counts.
 public struct EnterTraining: Pass {
   public enum BatchNorm: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
 
@@ -35,6 +36,7 @@ public struct EnterTraining: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     var updates: [(variable: ValueID, value: ValueID)] = []
+    var dropouts: [NodeID] = []
     for id in graph.nodes {
       switch graph[id].op {
       case let op as BatchNormalization where batchnorm == .training && !op.trainingMode:
@@ -49,10 +51,14 @@ public struct EnterTraining: Pass {
       case var op as FakeQuantize:
         op.bypass = !quantize
         graph.setOperation(of: id, to: op)
-      case is Dropout: trainDropout(id, in: &graph)
+      case var op as FakeQuantizeBias:
+        op.bypass = !quantize
+        graph.setOperation(of: id, to: op)
+      case is Dropout: dropouts.append(id)
       default: break
       }
     }
+    updates += try trainDropouts(dropouts, in: &graph)
     var builder = GraphBuilder(graph)
     for update in updates where graph[update.variable].variable != nil {
       builder.emitEffect(
@@ -81,11 +87,27 @@ public struct EnterTraining: Pass {
     return [(mean, results[1]), (variance, results[2])]
   }
 
-  private func trainDropout(_ id: NodeID, in graph: inout Graph) {
-    var operands = graph[id].operands
-    while operands.count < 3 { operands.append(nil) }
-    operands[2] = graph.addConstant(
-      graph.freeValueName(graph[id].name + ".training_mode"), AnyTensor(true))
-    graph.setOperands(of: id, to: operands)
+  /// Dropouts whose masks change with a counter of steps; without a seed, each gets one of its own.
+  private func trainDropouts(
+    _ ids: [NodeID], in graph: inout Graph
+  ) throws(Diagnostic) -> [(variable: ValueID, value: ValueID)] {
+    if ids.isEmpty { return [] }
+    let step = graph.addVariable("dropout.step", AnyTensor(Int64(0)))
+    for (index, id) in ids.enumerated() {
+      let node = graph[id]
+      let element = graph[node.result].type.element
+      let half = element == .f64 ? AnyTensor(0.5) : AnyTensor(Float(0.5))
+      let ratio = node.operands.dropFirst().first ?? nil
+      let new = try graph.addNode(
+        SteppedDropout(seed: (node.op as? Dropout)?.seed ?? index),
+        [node.operands[0], ratio ?? graph.addConstant(graph.freeValueName(node.name + ".ratio"), half), step],
+        name: node.name + ".training", origins: node.origins, metadata: node.metadata, before: id)
+      try graph.replaceAllUses(of: node.result, with: graph[new].result)
+      let mask = node.results.dropFirst().first ?? nil
+      if mask.map({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) ?? true { graph.remove(id) }
+    }
+    let one = graph.addConstant(graph.freeValueName("dropout.one"), AnyTensor(Int64(1)))
+    let next = try graph.addNode(Add(), [step, one], name: "dropout.step.next")
+    return [(step, graph[next].result)]
   }
 }

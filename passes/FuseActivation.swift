@@ -26,7 +26,8 @@ public struct FuseActivation: Pass {
         let bounds = graph.clampingBounds(of: producer), let x = graph[producer].operands[0],
         bounds.low <= range.low, bounds.high >= range.high
       else { continue }
-      let origins = graph[producer].origins.isEmpty ? [graph[producer].name] : graph[producer].origins
+      let origins =
+        graph[producer].origins.isEmpty ? [graph[producer].name] : graph[producer].origins
       graph.setOperand(0, of: id, to: x)
       graph.remove(producer)
       graph.setOrigins(of: id, to: graph[id].origins + origins)
@@ -41,10 +42,12 @@ extension Graph {
     switch node.op {
     case let op as FakeQuantize where op.axis == nil: grid = op.grid
     case is QuantizeLinear:
-      guard let container = node.operands.count > 2 ? node.operands[2].map({ self[$0].type.element }) : .u8
-      else { return nil }
       // A Clip of the codes narrows the grid further; the wider one asks for more, which is safe.
-      grid = container == .u8 ? .uint8 : .int8
+      switch node.operands.count > 2 ? node.operands[2].map({ self[$0].type.element }) : nil {
+      case .u8: grid = .uint8
+      case .i8: grid = .int8
+      default: return nil
+      }
     default: return nil
     }
     guard node.operands.count == 3, let scaleID = node.operands[1], let zeroID = node.operands[2],

@@ -38,6 +38,7 @@ public struct InsertFakeQuant: Pass {
     for value in plan.activations { try inserter.quantizeActivation(value) }
     for weight in plan.weights { inserter.quantizeWeight(weight) }
     for bias in plan.biases { inserter.quantizeBias(bias) }
+    for norm in plan.norms { inserter.quantizeFoldedBias(norm) }
     if let failure = inserter.builder.failure { throw failure }
     graph = inserter.builder.graph
     // Every quantizer must stand before its readers, also where a reader stood in front of it.
@@ -67,11 +68,17 @@ private struct Placement {
     let node: NodeID
     let input: Int, weight: Int, operand: Int
   }
+  /// A batch-norm behind a product: folding makes its bias one of the product.
+  struct Norm {
+    let product: NodeID, norm: NodeID
+    let input: Int, weight: Int
+  }
 
   private let graph: Graph
   private var marks: [ValueID: Activation] = [:]
   private(set) var weights: [Weight] = []
   private(set) var biases: [Bias] = []
+  private(set) var norms: [Norm] = []
 
   init(_ graph: Graph) { self.graph = graph }
 
@@ -120,7 +127,14 @@ private struct Placement {
     guard hasWeight, let weights = settings.weights, graph[w].type.element.isFloatingPoint else { return }
     self.weights.append(
       Weight(node: id, operand: weight, axis: weights.isPerChannel ? axis : nil, settings: weights))
-    if let bias, settings.activations != nil, settings.quantizeBias, bias < operands.count,
+    guard settings.activations != nil, settings.quantizeBias else { return }
+    if let norm = soleReader(of: graph[id].result, is: BatchNormalization.self),
+      weights.isPerChannel, weights.isSymmetric, weights.grid.isNarrow,
+      graph[norm].operands.allSatisfy({ $0 == graph[id].result || $0.map { graph.isParameter($0) } ?? false })
+    {
+      norms.append(Norm(product: id, norm: norm, input: input, weight: weight))
+    }
+    if let bias, bias < operands.count,
       let b = operands[bias], graph.isParameter(b), graph[b].type.shape?.rank == 1,
       soleReader(of: graph[id].result, is: BatchNormalization.self) == nil
     {
@@ -269,6 +283,24 @@ private struct Inserter {
     let quantized = builder.emit(
       FakeQuantizeBias(), [b, inputScale, weightScale], name: name + ".quantized")
     builder.graph.setOperand(bias.operand, of: bias.node, to: quantized)
+  }
+
+  /// Moves the bias of a batch-norm by what rounding the folded bias to int32 will move it.
+  mutating func quantizeFoldedBias(_ norm: Placement.Norm) {
+    let product = builder.graph[norm.product].operands, operands = builder.graph[norm.norm].operands
+    guard let op = builder.graph[norm.norm].op as? BatchNormalization, let beta = operands[2],
+      let x = product[norm.input], let w = product[norm.weight], let inputScale = scales[x],
+      let weightScale = scales[w]
+    else { return }
+    let name = builder.graph[beta].name
+    builder.insertionPoint = norm.norm
+    builder.namePrefix = name + "."
+    let own = product.count > 2 ? product[2] : nil
+    let delta = builder.emit(
+      FoldedBiasRounding(epsilon: op.epsilon), operands[1...4] + [inputScale, weightScale, own],
+      name: name + ".rounding")
+    let moved = builder.emit(Add(), [beta, delta], name: name + ".rounded")
+    builder.graph.setOperand(2, of: norm.norm, to: moved)
   }
 
   /// The place right behind the node that computes a value; the front for inputs and parameters.

@@ -9,7 +9,7 @@ import QATRewrite
 ///     variable %w: f32[8,3,3,3]
 ///
 /// Parameters are the float constants that operations take as weights, biases, scales or running
-/// statistics. Those of a layer with `trainable: false` stay constants.
+/// statistics; a tensor that several layers share becomes a variable of each. Those of a layer with `trainable: false` stay constants.
 public struct MakeTrainable: Pass {
   public static let name: PassName = "make-trainable"
   public static let summary = "make weights and statistics variables"
@@ -27,7 +27,14 @@ public struct MakeTrainable: Pass {
         guard let value = node.operands[index], let tensor = graph[value].constant,
           tensor.element.isFloatingPoint, tensor.elementCount > 1 || !tensor.shape.isEmpty
         else { continue }
-        graph.define(value, as: .variable(tensor))
+        // Exporters let layers share one tensor where their contents happen to be equal.
+        let isShared = graph.users(of: value).count > 1 || graph.isOutput(value)
+        if isShared {
+          let name = graph.freeValueName("\(node.name).\(graph[value].name)")
+          graph.setOperand(index, of: id, to: graph.addVariable(name, tensor))
+        } else {
+          graph.define(value, as: .variable(tensor))
+        }
       }
     }
   }

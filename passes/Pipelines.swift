@@ -9,6 +9,8 @@ extension PassRegistry {
       ("lower-qoperator", PackageResources.lower_qoperator_pipeline),
       ("ptq-qdq", PackageResources.ptq_qdq_pipeline),
       ("ptq-qoperator", PackageResources.ptq_qoperator_pipeline),
+      ("qat-prepare", PackageResources.qat_prepare_pipeline),
+      ("qat-finish", PackageResources.qat_finish_pipeline),
     ] {
       registry.register(pipeline: name, String(decoding: text, as: UTF8.self))
     }

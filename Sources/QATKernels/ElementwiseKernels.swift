@@ -1,5 +1,5 @@
 internal import CQATKernels
-public import QATCore
+import QATCore
 
 /// Loops over float tensors of one shape.
 public enum FloatLoops {
@@ -32,6 +32,24 @@ public enum FloatLoops {
       }
     // SAFETY: sizes were checked.
     unsafe qat_unary_f32(code, Int64(y.count), x.pointer(Float.self), 0, 0, y.pointer(Float.self))
+  }
+
+  /// y = min(max(x, low), high).
+  public static func clip(_ x: TensorView, low: Float, high: Float, _ y: MutableTensorView) {
+    precondition(x.count == y.count)
+    // SAFETY: sizes were checked.
+    unsafe qat_unary_f32(QAT_CLIP, Int64(y.count), x.pointer(Float.self), low, high, y.pointer(Float.self))
+  }
+
+  /// dx = dy where low <= x <= high, else 0.
+  public static func clipGradient(
+    dy: TensorView, x: TensorView, low: Float, high: Float, dx: MutableTensorView
+  ) {
+    precondition(dy.count == dx.count && x.count == dx.count)
+    // SAFETY: sizes were checked.
+    unsafe qat_unary_gradient_f32(
+      QAT_CLIP, Int64(dx.count), x.pointer(Float.self), x.pointer(Float.self),
+      dy.pointer(Float.self), low, high, dx.pointer(Float.self))
   }
 
   /// dx = dy where y > 0, else 0.

@@ -82,8 +82,8 @@ import QATCore
 extension AnyTensor {
   /// A copy of what a view looks at.
   public init(copying view: TensorView) {
-    let storage = TensorStorage(byteCount: view.byteCount) { target in
-      // SAFETY: `target` has `byteCount` bytes, and so has the view.
+    // SAFETY: `target` has `byteCount` bytes, and so has the view.
+    let storage = unsafe TensorStorage(byteCount: view.byteCount) { target in
       if let start = target.baseAddress { unsafe start.copyMemory(from: view.base, byteCount: view.byteCount) }
     }
     self.init(view.element, shape: view.shape, storage: storage)

@@ -18,3 +18,10 @@ func makeFolder(_ path: String) throws(Diagnostic) {
   }
 }
 
+
+/// The size of a file in bytes.
+func fileSize(_ path: String) throws(Diagnostic) -> Int {
+  var status = stat()
+  guard unsafe stat(path, &status) == 0 else { throw Diagnostic(.io, "can't be read", at: path) }
+  return Int(status.st_size)
+}

@@ -37,7 +37,7 @@ struct RootCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       OptCommand.self, QuantizeCommand.self, RunCommand.self, EvaluateCommand.self,
-      CompareCommand.self, InspectCommand.self,
+      CompareCommand.self, InspectCommand.self, TrainCommand.self, DemoCommand.self,
     ],
     defaultSubcommand: OptCommand.self)
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
 import QAT
 
-/// `qat-opt quantize MODEL --data DATA -o OUT`: post-training quantization in one call.
+/// `qat-opt quantize MODEL --data DATA [--epochs N] -o OUT`: the float model to integers in one call, by
+/// post-training quantization or by quantization-aware training.
 struct QuantizeCommand: DiagnosedCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable { case qdq, qoperator }
 
@@ -15,11 +16,12 @@ struct QuantizeCommand: DiagnosedCommand {
   var format = Format.qdq
   @Option(help: "Where the model is to run.") var target = "ort-cpu"
   @OptionGroup var quantization: QuantizationOptions
+  @OptionGroup var training: TrainOptions
   @OptionGroup var instruments: InstrumentOptions
 
   func validate() throws {
     if quantization.data == nil { throw ValidationError("give --data") }
-    if epochs != 0 { throw ValidationError("--epochs must be 0") }
+    if epochs < 0 { throw ValidationError("--epochs must be 0 or more") }
     if target != "ort-cpu" { throw ValidationError("unknown target '\(target)'; known: ort-cpu") }
   }
 
@@ -30,8 +32,18 @@ struct QuantizeCommand: DiagnosedCommand {
     try quantization.prepare(&context, for: graph)
     let running = try instruments.instruments(for: graph, quantization)
     defer { running.report() }
-    let pipeline = try Pipeline(format == .qdq ? "ptq-qdq" : "ptq-qoperator", registry: tools.passes)
-    try pipeline.run(on: &graph, &context, instruments: running.all)
+    let lowering = format == .qdq ? "lower-qdq" : "lower-qoperator"
+    if epochs == 0 {
+      let pipeline = try Pipeline("ptq,\(lowering)", registry: tools.passes)
+      try pipeline.run(on: &graph, &context, instruments: running.all)
+    } else {
+      let data = try load(quantization.data ?? "", for: graph)
+      try Pipeline("qat-prepare", registry: tools.passes).run(on: &graph, &context, instruments: running.all)
+      let delay = context[QuantizationConfig.self]?.quantizationDelay ?? 0
+      graph = try training.train(graph, on: data, epochs: epochs, delay: delay).graph
+      try Pipeline("qat-finish,\(lowering)", registry: tools.passes)
+        .run(on: &graph, &context, instruments: running.all)
+    }
     for remark in context.remarks { Terminal.error(remark.description) }
     try graph.verify(evaluation: true)
     try GraphFiles.write(graph, to: output)

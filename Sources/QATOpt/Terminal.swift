@@ -15,6 +15,9 @@ enum Terminal {
   /// Text without a line end.
   static func write(_ text: String) { send(text, to: 1) }
 
+  /// Progress: text without a line end, on standard error.
+  static func show(_ text: String) { send(text, to: 2) }
+
   /// Whether standard error is a terminal that shows progress in one line.
   static var isInteractive: Bool { isatty(2) == 1 }
 

@@ -15,15 +15,18 @@ public struct GraphEditor: Sendable {
 
   /// The operation of a captured node.
   public func op<Op: Operation>(_ capture: Capture<Op>, _ match: Match) -> Op {
-    guard let op = graph[match[capture]].op as? Op else { preconditionFailure("captured by its type") }
+    guard let op = graph[match[capture]].op as? Op else {
+      preconditionFailure("captured by its type")
+    }
     return op
   }
 
   /// Replaces a node by an operation on terms; its first result goes on under its old name.
   ///
   /// Nodes that nobody reads any more are removed. The new node's origins are those of every node
-  /// that went; its name is that of the product with a weight among them, so that a layer keeps its
-  /// name whatever is folded into it, or else that of the node it replaces.
+  /// that went; its name is that of the product with a weight among them, or of another operation that
+  /// quantization knows, so that a layer keeps its name whatever it is folded or lowered to; else that
+  /// of the node it replaces.
   public mutating func replace(_ node: NodeID, with op: any Operation, _ operands: [Term?]) {
     begin(at: node)
     let name = graph[graph[node].result].name
@@ -92,7 +95,8 @@ public struct GraphEditor: Sendable {
       if graph[result].name != name, graph.value(named: name) == nil {
         builder.graph.rename(result, to: name)
       }
-      let newName = dying.first(where: \.isProduct)?.name ?? oldName
+      let layer = dying.first { $0.kind == .product } ?? dying.first { $0.kind == .layer }
+      let newName = layer?.name ?? oldName
       if graph.node(named: newName) == nil { builder.graph.rename(producer, to: newName) }
       let isItself = origins == [graph[producer].name]
       builder.graph.setOrigins(of: producer, to: isItself ? [] : origins)
@@ -107,35 +111,45 @@ public struct GraphEditor: Sendable {
   /// - Returns: the nodes that went.
   @discardableResult
   private mutating func removeIfUnused(_ value: ValueID) -> [RemovedNode] {
-    guard graph.contains(value), graph.users(of: value).isEmpty, !graph.isOutput(value) else { return [] }
+    guard graph.contains(value), graph.users(of: value).isEmpty, !graph.isOutput(value) else {
+      return []
+    }
     guard let node = graph.producer(of: value) else {
       if graph[value].constant != nil { builder.graph.remove(value) }
       return []
     }
     let results = graph[node].results.compactMap { $0 }
-    guard results.allSatisfy({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) else { return [] }
-    var gone = [RemovedNode(name: graph[node].name, isProduct: isProduct(node), origins: origins(of: node))]
+    guard results.allSatisfy({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) else {
+      return []
+    }
+    var gone = [
+      RemovedNode(name: graph[node].name, kind: kind(of: node), origins: origins(of: node))
+    ]
     let operands = graph[node].operands.compactMap { $0 }
     builder.graph.remove(node)
     for operand in operands {
       let more = removeIfUnused(operand)
-      if let producer = graph.contains(operand) ? graph.producer(of: operand) : nil { touched.append(producer) }
+      if let producer = graph.contains(operand) ? graph.producer(of: operand) : nil {
+        touched.append(producer)
+      }
       gone += more
     }
     return gone
   }
 
-  /// Whether a node multiplies activations with a weight: what users think of as a layer.
-  private func isProduct(_ node: NodeID) -> Bool {
-    guard case .weighted(let input, _, _, _) = graph.quantizationRole(of: node),
-      let x = graph[node].operands[input]
-    else { return false }
-    return !graph.isParameter(x)
+  /// What users think of as a layer: what quantization knows, and is no arithmetic on parameters.
+  private func kind(of node: NodeID) -> RemovedNode.Kind {
+    guard let role = graph.quantizationRole(of: node), let first = graph[node].operands.first,
+      let x = first, !graph.isParameter(x)
+    else { return .other }
+    if case .weighted = role { return .product }
+    return .layer
   }
 
   private struct RemovedNode {
+    enum Kind { case product, layer, other }
     let name: String
-    let isProduct: Bool
+    let kind: Kind
     let origins: [String]
   }
 

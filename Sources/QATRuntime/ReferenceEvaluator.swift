@@ -25,13 +25,23 @@ public struct ReferenceEvaluator: Sendable {
   /// - Parameters:
   ///   - inputs: a tensor for each input of the graph, by its name.
   ///   - variables: contents to read instead of those the graph holds; the types must agree.
+  ///   - known: values, by name, that nodes read in place of what was computed, where the type is the
+  ///     same. The outcome holds what was computed: each node's own share in a difference.
   /// - Throws: `invalid-data` for an input that is missing, not known or of another type;
   ///   `unsupported`, naming operation and protocol, for a node that can't be evaluated; what the
   ///   operation itself throws.
   public func evaluate(
-    _ inputs: [String: AnyTensor], variables: [String: AnyTensor] = [:]
+    _ inputs: [String: AnyTensor], variables: [String: AnyTensor] = [:],
+    readingInstead known: [String: AnyTensor] = [:]
   ) throws(Diagnostic) -> Outcome {
-    var tensors = try boundValues(inputs, variables)
+    let bound = try boundValues(inputs, variables)
+    var tensors = bound
+    var computed = bound
+    func read(_ id: ValueID, _ tensor: AnyTensor) -> AnyTensor {
+      guard let other = known[graph[id].name], other.type == tensor.type else { return tensor }
+      return other
+    }
+    if !known.isEmpty { for (id, tensor) in bound { tensors[id] = read(id, tensor) } }
     var updates: [String: AnyTensor] = [:]
     for id in graph.nodes {
       let node = graph[id]
@@ -47,13 +57,15 @@ public struct ReferenceEvaluator: Sendable {
       do throws(Diagnostic) {
         let results = try Self.evaluate(node.op, operands, resultCount: node.results.count)
         for (result, tensor) in zip(node.results, results) {
-          if let result { tensors[result] = tensor }
+          guard let result else { continue }
+          computed[result] = tensor
+          tensors[result] = read(result, tensor)
         }
       } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }
     }
     var values: [String: AnyTensor] = [:]
-    for (id, tensor) in tensors { values[graph[id].name] = tensor }
-    return Outcome(values: values, outputs: graph.outputs.map { tensors[$0]! }, variables: updates)
+    for (id, tensor) in computed { values[graph[id].name] = tensor }
+    return Outcome(values: values, outputs: graph.outputs.map { computed[$0]! }, variables: updates)
   }
 
   /// Evaluates one operation on tensors.

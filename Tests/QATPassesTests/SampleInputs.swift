@@ -31,8 +31,10 @@ func sampleInputs(for graph: Graph, count: Int = 2, seed: UInt64 = 7) -> [[Strin
       let elements = (0..<sizes.reduce(1, *)).map { _ in numbers.float() }
       switch type.element {
       case .f32: batch[graph[id].name] = AnyTensor(shape: sizes, elements)
-      case .i64: batch[graph[id].name] = AnyTensor(shape: sizes, elements.map { Int64($0 > 0 ? 1 : 0) })
-      case .u8: batch[graph[id].name] = AnyTensor(shape: sizes, elements.map { UInt8(($0 + 2) * 50) })
+      case .i64:
+        batch[graph[id].name] = AnyTensor(shape: sizes, elements.map { Int64($0 > 0 ? 1 : 0) })
+      case .u8:
+        batch[graph[id].name] = AnyTensor(shape: sizes, elements.map { UInt8(($0 + 2) * 50) })
       case .i8: batch[graph[id].name] = AnyTensor(shape: sizes, elements.map { Int8($0 * 50) })
       case .bool: batch[graph[id].name] = AnyTensor(shape: sizes, elements.map { $0 > 0 })
       default: break

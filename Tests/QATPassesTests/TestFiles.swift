@@ -11,7 +11,8 @@ func stems(in folder: String, extension ending: String) throws -> [String] {
   try FileManager.default.contentsOfDirectory(
     at: repositoryFolder(folder), includingPropertiesForKeys: nil
   )
-  .filter { $0.pathExtension == ending }.map { $0.deletingPathExtension().lastPathComponent }.sorted()
+  .filter { $0.pathExtension == ending }.map { $0.deletingPathExtension().lastPathComponent }
+  .sorted()
 }
 
 func contents(_ path: String) throws -> String {

@@ -205,6 +205,7 @@ extension Softmax: HasIntegerForm {
       zero == (result.element == .i8 ? -128 : 0)
     else { throw Island("an integer Softmax needs the scale 1/256 and the lowest code as zero point") }
     var op = QLinearSoftmax()
+    op.opset = 13
     op.axis = axis
     return try unary(op, operands, result)
   }

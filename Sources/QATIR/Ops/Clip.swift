@@ -37,6 +37,10 @@ extension Clip: Differentiable {
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
     let x = call.operand(0), dy = call.seed
+    if !call.needs(1) && !call.needs(2) {
+      let bounds = (1...2).map { $0 < call.operands.count ? call.operands[$0] : nil }
+      return [builder.emit(ClipGradient(), [dy, x] + bounds), nil, nil]
+    }
     var gradients: [ValueID?] = [dy, nil, nil]
     for index in [1, 2] where index < call.operands.count {
       guard let bound = call.operands[index], let inside = gradients[0] else { continue }

@@ -99,5 +99,4 @@ extension Gather: HasParameters {
 }
 
 extension FakeQuantize: MarksGrid {}
-extension FakeQuantizeBias: MarksGrid {}
 extension DequantizeLinear: MarksGrid {}

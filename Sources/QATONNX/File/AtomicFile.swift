@@ -26,26 +26,26 @@ public enum AtomicFile {
     // A device or a pipe is written to as it is; a rename would replace it.
     var status = stat()
     if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+      let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw failed(path) }
       defer { close(descriptor) }
       try send(message, to: descriptor, path)
       return
     }
     let temporary = "\(path).\(getpid()).tmp"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw failed(path) }
     do throws(Diagnostic) {
       try send(message, to: descriptor, path)
       guard fsync(descriptor) == 0 else { throw failed(path) }
     } catch {
       close(descriptor)
-      unlink(temporary)
+      _ = unsafe unlink(temporary)
       throw error
     }
-    guard close(descriptor) == 0, rename(temporary, path) == 0 else {
+    guard close(descriptor) == 0, unsafe rename(temporary, path) == 0 else {
       let error = failed(path)
-      unlink(temporary)
+      _ = unsafe unlink(temporary)
       throw error
     }
   }
@@ -55,9 +55,13 @@ public enum AtomicFile {
       switch piece {
       case .bytes(let bytes):
         let storage = TensorStorage(bytes: bytes)
-        try storage.withBytes { buffer throws(Diagnostic) in try unsafe send(buffer, to: descriptor, path) }
+        try unsafe storage.withBytes { buffer throws(Diagnostic) in
+          try unsafe send(buffer, to: descriptor, path)
+        }
       case .storage(let storage):
-        try storage.withBytes { buffer throws(Diagnostic) in try unsafe send(buffer, to: descriptor, path) }
+        try unsafe storage.withBytes { buffer throws(Diagnostic) in
+          try unsafe send(buffer, to: descriptor, path)
+        }
       }
     }
   }

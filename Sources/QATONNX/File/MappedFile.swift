@@ -9,14 +9,14 @@ import QATCore
 #endif
 
 /// A file's bytes, mapped into memory: nothing is read until it is looked at.
-final class MappedFile: TensorStorage, @unchecked Sendable {
+@safe final class MappedFile: TensorStorage, @unchecked Sendable {
   // SAFETY: the mapping is private and read-only, and lives until `deinit`.
   private let mapping: UnsafeMutableRawPointer?
   private let length: Int
 
   /// - Throws: `io` for a file that can't be opened or is no regular file.
   init(path: String) throws(Diagnostic) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw ioError("can't be read", path) }
     defer { close(descriptor) }
     var status = stat()
@@ -25,7 +25,7 @@ final class MappedFile: TensorStorage, @unchecked Sendable {
     }
     length = Int(status.st_size)
     guard length > 0 else {
-      mapping = nil
+      unsafe mapping = nil
       unsafe super.init(viewing: UnsafeRawBufferPointer(start: nil, count: 0))
       return
     }

@@ -45,15 +45,16 @@ extension ModelReader {
     guard let element = ElementType(rawValue: code), element != .string else {
       throw Diagnostic(.unsupported, "a tensor of data_type \(code)", at: "byte \(place) (\(message.path))")
     }
+    // An empty tensor's other sizes are multiplied too, for strides; they must not overflow either.
     var count = 1
     for size in dims {
-      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      let (product, overflow) = count.multipliedReportingOverflow(by: max(size, 1))
       guard size >= 0, !overflow, product < 1 << 48 else {
         throw message.malformed("dimensions \(dims)", at: place)
       }
       count = product
     }
-    let expected = element.byteCount(count)
+    let expected = element.byteCount(dims.contains(0) ? 0 : count)
     if isExternal {
       return (name, try externalTensor(external, element, dims, expected, message))
     }
@@ -74,9 +75,11 @@ extension ModelReader {
   private func view(_ storage: TensorStorage, _ range: Range<Int>, _ element: ElementType) -> TensorStorage {
     let width = max(element.bitWidth / 8, 1)
     // SAFETY: only the address is looked at.
-    let address = unsafe storage.withBytes { bytes in unsafe Int(bitPattern: bytes.baseAddress) + range.lowerBound }
+    let start = unsafe storage.withBytes { bytes in Int(bitPattern: bytes.baseAddress) }
+    let address = start + range.lowerBound
     if range.count > 64 && address % width == 0 { return SliceStorage(storage, range) }
-    return TensorStorage(bytes: unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) })
+    let copy = unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) }
+    return TensorStorage(bytes: copy)
   }
 
   /// Integers of the typed fields as the bytes of their element type.

@@ -80,6 +80,14 @@ extension Clip {
 
 extension Clip: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    if request.element(0) == .f32 {
+      let low = request.constant(1)?.elements(as: Float.self)?.first
+      let high = request.constant(2)?.elements(as: Float.self)?.first
+      guard low != nil || !request.isPresent(1), high != nil || !request.isPresent(2) else { return nil }
+      return Kernel { call in
+        FloatLoops.clip(call[0], low: low ?? -.infinity, high: high ?? .infinity, call.result())
+      }
+    }
     guard [.u8, .i8].contains(request.element(0)), let range = codeRange(request) else { return nil }
     return Kernel { call in QuantizationKernels.clip(call[0], range: range, y: call.result()) }
   }

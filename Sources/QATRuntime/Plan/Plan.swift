@@ -27,6 +27,8 @@ final class Plan {
   private let arena: Arena
   private var places: [ValueID: Place] = [:]
   private let inputBuffers: [VariableBuffer]
+  /// One for all kernels: they run one after the other. Views do not own memory, so plans do.
+  private var scratchBuffer = VariableBuffer(.u8, shape: [0])
   private let pool: ThreadPool
 
   /// - Parameters:
@@ -57,7 +59,7 @@ final class Plan {
       scratch = max(scratch, kernel?.scratchByteCount ?? 0)
       kernels.append((id, kernel))
     }
-    let scratchBuffer = VariableBuffer(.u8, shape: [scratch])
+    scratchBuffer = VariableBuffer(.u8, shape: [scratch])
     for (id, kernel) in kernels {
       steps.append(try step(id, kernel, memory, scratchBuffer))
     }

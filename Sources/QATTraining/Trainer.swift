@@ -1,0 +1,97 @@
+import QATCore
+import QATData
+import QATIR
+import QATRuntime
+
+/// Trains a graph for some epochs: shuffled batches, a schedule, validation, checkpoints.
+///
+///     var trainer = Trainer()
+///     trainer.epochs = 3
+///     let step = try TrainingStep(graph)
+///     let history = try trainer.train(step, on: data, validation: test) { print($0.loss) }
+///     let trained = step.evaluationGraph
+///
+/// Results depend on the graph, the data and the settings alone: a run that was interrupted and
+/// resumed from its checkpoint ends bit for bit where an uninterrupted one does.
+public struct Trainer: Sendable {
+  public var epochs = 1
+  /// Samples a batch; the last one of an epoch may have fewer.
+  public var batchSize = 32
+  /// Decides the order of the samples and the augmentations.
+  public var seed: UInt64 = 0
+  /// The highest learning rate.
+  public var learningRate: Float = 0.01
+  public var schedule = LearningRateSchedule.Kind.constant
+  /// Steps in which the learning rate rises to its highest.
+  public var warmupSteps = 0
+  /// Steps in float before fake-quantizers round; their observers go on from the first step.
+  public var quantizationDelay = 0
+  /// The step, from 0, from which on batch-norms keep their running statistics and use them; `nil`
+  /// for never.
+  public var batchNormFreezeStep: Int?
+  /// Where checkpoints go; `nil` for nowhere.
+  public var checkpoint: String?
+  /// Steps between checkpoints; 0 for one behind each epoch. One is written when the run ends, too.
+  public var checkpointEvery = 0
+  /// Steps after which this run ends, finished or not; `nil` for no limit.
+  public var stepLimit: Int?
+  /// Samples a batch of validation.
+  public var validationBatchSize = 256
+  /// Random changes of the training images.
+  public var augmentations: [any Augmentation] = []
+
+  public init() {}
+
+  /// Trains; the result is in the step's variables.
+  ///
+  /// - Parameters:
+  ///   - validation: evaluated after each epoch.
+  ///   - resume: goes on from there. Model, data, augmentations and options must be those of the run
+  ///     that wrote it.
+  ///   - progress: called after each step; what it throws ends the run, behind a checkpoint where
+  ///     there is a place for one.
+  /// - Throws: `invalid-option` for settings that make no sense, or others than those of the run to be
+  ///   resumed; `invalid-data` where the loss is no longer finite.
+  @discardableResult
+  public func train(
+    _ step: TrainingStep, on data: any DataSet, validation: (any DataSet)? = nil,
+    resume: Checkpoint? = nil,
+    progress: (TrainingProgress) throws(Diagnostic) -> Void = { _ in }
+  ) throws(Diagnostic) -> TrainingHistory {
+    try check(data)
+    let bound = try data.bound(to: step.graph.modelFields)
+    if let validation { _ = try validation.bound(to: step.graph.modelFields) }
+    var run = TrainingRun(self, step, bound, validation)
+    try run.makeReady()
+    if let resume { try run.restore(resume) }
+    return try run.finish(progress)
+  }
+
+  private func check(_ data: any DataSet) throws(Diagnostic) {
+    let least: [(String, Int, Int)] = [
+      ("epochs", epochs, 1), ("samples a batch", batchSize, 1), ("warm-up steps", warmupSteps, 0),
+      ("steps of quantization delay", quantizationDelay, 0), ("steps between checkpoints", checkpointEvery, 0),
+      ("steps at most", stepLimit ?? 1, 1), ("as the step that freezes batch-norms", batchNormFreezeStep ?? 0, 0),
+      ("samples a validation batch", validationBatchSize, 1),
+    ]
+    for (what, number, least) in least where number < least {
+      throw Diagnostic(.invalidOption, "\(number) \(what)", hint: "at least \(least)")
+    }
+    guard epochs < 1 << 30 else { throw Diagnostic(.invalidOption, "\(epochs) epochs", hint: "give fewer") }
+    guard learningRate.isFinite, learningRate >= 0 else {
+      throw Diagnostic(.invalidOption, "a learning rate of \(learningRate)", hint: "0.01 is a start")
+    }
+    guard data.count > 0 else {
+      throw Diagnostic(.invalidData, "there is nothing to train on", hint: "look at the data and its limit")
+    }
+  }
+
+  /// The settings that decide results, as text.
+  func text(_ step: TrainingStep, samples: Int) -> String {
+    "samples=\(samples) epochs=\(epochs) batch=\(batchSize) seed=\(seed) learning-rate=\(learningRate) "
+      + "schedule=\(schedule) warmup=\(warmupSteps) quantize=\(step.options.quantizes) "
+      + "quantization-delay=\(quantizationDelay) freeze-batchnorm="
+      + (step.options.freezesBatchNorm ? "0" : batchNormFreezeStep.map(String.init) ?? "never")
+      + " \(step.options.text)"
+  }
+}

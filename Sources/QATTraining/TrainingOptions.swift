@@ -1,0 +1,29 @@
+import QATCore
+import QATPasses
+
+/// What a training step is made of.
+public struct TrainingOptions: Sendable {
+  /// The loss; see `AttachLoss`.
+  public var loss = AttachLoss.Kind.crossEntropy
+  /// The output that the loss looks at; the first where empty.
+  public var output = ""
+  /// The optimizer and its settings; the learning rate is given with every step.
+  public var optimizer = ApplyOptimizer()
+  /// The largest norm of all gradients together; 0 for none.
+  public var clipNorm: Float = 0
+  /// The largest magnitude of an element of a gradient; 0 for none.
+  public var clipValue: Float = 0
+  /// Whether batch-norms use their running statistics instead of the batch's, and keep them.
+  public var freezesBatchNorm = false
+  /// Whether fake-quantizers round. While they do not, their observers go on.
+  public var quantizes = true
+  /// 0 for one on each core that the process may use. Results do not depend on it.
+  public var threads = 0
+
+  public init() {}
+
+  /// The settings that decide results, as text.
+  var text: String {
+    "loss=\(loss.rawValue) output=\(output) optimizer=\(optimizer.text) clip-norm=\(clipNorm) clip-value=\(clipValue)"
+  }
+}

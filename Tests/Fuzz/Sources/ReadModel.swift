@@ -1,0 +1,15 @@
+import QATCore
+import QATIR
+import QATONNX
+
+/// Reads any bytes as an ONNX model and makes a graph of it: an error is fine, a trap is a finding.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func readModel(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+  do {
+    let graph = try Importer.graph(of: ModelFile(TensorStorage(bytes: bytes)))
+    // What was imported can be exported, or refused.
+    _ = try Exporter.file(of: graph)
+  } catch {}
+  return 0
+}

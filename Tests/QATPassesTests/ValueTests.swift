@@ -1,0 +1,51 @@
+import QATCore
+import QATIR
+import QATPasses
+import QATRewrite
+import Testing
+
+@Suite("Values")
+struct ValueTests {
+  @Test(
+    "are kept by every pass as it promises", arguments: PassRegistry.builtin.all.map { $0.name },
+    try Sample.names())
+  func keepValues(_ pass: String, _ sample: String) throws {
+    let pipeline = try Pipeline(pass, registry: .builtin)
+    for (form, before) in try Sample.all.get()[sample] ?? [:] {
+      var graph = before
+      var context = PassContext.forTests(before)
+      let check = CheckValues(samples: sampleInputs(for: before))
+      do throws(Diagnostic) {
+        try pipeline.run(on: &graph, &context, instruments: [check])
+      } catch {
+        // What a pass does not apply to it may refuse; a broken promise is another matter.
+        #expect(error.code != .brokenPromise, "\(sample) after '\(form)': \(error)")
+        continue
+      }
+      do throws(Diagnostic) { try graph.verify() } catch {
+        Issue.record("\(sample) after '\(form)': \(error)")
+      }
+      #expect(try Graph(text: graph.text()).text() == graph.text(), "\(sample) after '\(form)'")
+    }
+  }
+
+  @Test(
+    "are kept through whole pipelines", arguments: try Sample.names(),
+    [
+      "ptq-qdq", "ptq-qoperator", "make-trainable,ptq-qoperator",
+      "apply-layer-config,insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,"
+        + "lower-qoperator",
+      "apply-layer-config{preset=default},insert-fake-quant,share-scales,calibrate,freeze,canonicalize,"
+        + "fold-constants,lower-qoperator",
+      "canonicalize,fold-constants,fold-batchnorm,apply-layer-config{preset=mobile-optimized},"
+        + "insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,lower-qoperator",
+      "make-trainable,attach-loss{kind=mse},enter-training,differentiate,clip-gradients,apply-optimizer",
+    ])
+  func keepValues(_ sample: String, through pipeline: String) throws {
+    var graph = try Sample.graph(sample)
+    var context = PassContext.forTests(graph)
+    let check = CheckValues(samples: sampleInputs(for: graph, count: 3))
+    try Pipeline(pipeline, registry: .withPipelines)
+      .run(on: &graph, &context, instruments: [VerifyEach(), check])
+  }
+}
