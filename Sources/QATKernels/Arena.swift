@@ -1,7 +1,7 @@
 import QATCore
 
 /// One block of memory, aligned to 64 bytes, for the intermediate values of a plan.
-public final class Arena {
+@safe public final class Arena {
   // SAFETY: allocated in `init`, freed in `deinit`; views are bounds-checked against `byteCount`.
   private let base: UnsafeMutableRawPointer
   public let byteCount: Int

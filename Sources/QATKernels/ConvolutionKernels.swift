@@ -92,7 +92,7 @@ public enum FloatConvolution {
 }
 
 /// Convolutions of codes with weights that are packed once.
-public final class IntegerConvolution {
+@safe public final class IntegerConvolution {
   private let shape: ConvolutionShape
   private let weightIsSigned: Bool
   private let weightZeros: [Int32]?
@@ -159,7 +159,7 @@ public final class IntegerConvolution {
     unsafe withOptional(bias) { bias in
       unsafe withOptional(weightZeros) { zeros in
         unsafe multipliers.withUnsafeBufferPointer { m in
-          var arguments = qat_conv_s8_arguments()
+          var arguments = unsafe qat_conv_s8_arguments()
           unsafe arguments.x = x.base
           unsafe arguments.x_signed = x.element == .i8
           unsafe arguments.x_zero = xZero
@@ -183,6 +183,6 @@ public final class IntegerConvolution {
 
 /// Lends an array that may be absent.
 func withOptional<Element>(_ array: [Element]?, _ body: (UnsafePointer<Element>?) -> Void) {
-  guard let array else { return unsafe body(nil) }
+  guard let array else { return body(nil) }
   unsafe array.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
 }

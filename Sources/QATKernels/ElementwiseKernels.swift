@@ -1,5 +1,5 @@
 internal import CQATKernels
-public import QATCore
+import QATCore
 
 /// Loops over float tensors of one shape.
 public enum FloatLoops {

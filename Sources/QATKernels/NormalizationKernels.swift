@@ -1,5 +1,5 @@
 internal import CQATKernels
-public import QATCore
+import QATCore
 
 /// Batch normalisation of x [batch][channels][inner].
 public enum BatchNormKernels {

@@ -1,5 +1,5 @@
 internal import CQATKernels
-public import QATCore
+import QATCore
 
 /// The sizes of a two-dimensional pooling: planes are the channels of all images.
 public struct PoolingShape: Sendable {

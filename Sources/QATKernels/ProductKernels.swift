@@ -17,7 +17,7 @@ public enum FloatProduct {
   ) {
     precondition(c.count >= batch * m * n && a.count >= (batch - 1) * steps.a + m * k)
     precondition(b.count >= (batch - 1) * steps.b + k * n && (columnBias?.count ?? n) == n)
-    var arguments = qat_sgemm_arguments()
+    var arguments = unsafe qat_sgemm_arguments()
     unsafe arguments.m = Int64(m)
     unsafe arguments.n = Int64(n)
     unsafe arguments.k = Int64(k)
@@ -40,7 +40,7 @@ public enum FloatProduct {
 }
 
 /// Products of codes with a matrix B that is packed once.
-public final class IntegerProduct {
+@safe public final class IntegerProduct {
   public let k: Int, n: Int
   private let packed: Arena
   private let isSigned: Bool
@@ -71,7 +71,7 @@ public final class IntegerProduct {
     // SAFETY: sizes were checked; the arrays live for the call.
     unsafe withOptional(bias) { bias in
       unsafe withOptional(zeros) { zeros in
-        var arguments = qat_igemm_arguments()
+        var arguments = unsafe qat_igemm_arguments()
         unsafe arguments.m = Int64(m)
         unsafe arguments.n = Int64(n)
         unsafe arguments.k = Int64(k)
@@ -99,7 +99,7 @@ public final class IntegerProduct {
     precondition(multipliers.count == 1 || multipliers.count == columns)
     // SAFETY: sizes were checked; the array lives for the call.
     unsafe multipliers.withUnsafeBufferPointer { m in
-      var arguments = qat_requantize_arguments()
+      var arguments = unsafe qat_requantize_arguments()
       unsafe arguments.rows = Int64(rows)
       unsafe arguments.columns = Int64(columns)
       unsafe arguments.acc = UnsafePointer(sums.base.assumingMemoryBound(to: Int32.self))

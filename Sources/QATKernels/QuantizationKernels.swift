@@ -1,5 +1,5 @@
 internal import CQATKernels
-public import QATCore
+import QATCore
 
 /// Tensors seen as [outer][channels][inner], with a scale and a zero point a channel.
 public struct CodeLayout: Sendable, Equatable {

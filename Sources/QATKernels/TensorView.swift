@@ -3,7 +3,7 @@ import QATCore
 /// The bytes of a tensor that a kernel reads: contiguous, row-major.
 ///
 /// Valid only while what it was made from lives; plans own the memory that their views look at.
-public struct TensorView {
+@safe public struct TensorView {
   // SAFETY: points to at least `byteCount` bytes; every initializer checks that.
   @usableFromInline let base: UnsafeRawPointer
   public let element: ElementType
@@ -42,7 +42,7 @@ public struct TensorView {
 }
 
 /// The bytes of a tensor that a kernel writes: contiguous, row-major.
-public struct MutableTensorView {
+@safe public struct MutableTensorView {
   // SAFETY: points to at least `byteCount` bytes that nothing else writes during a step.
   let base: UnsafeMutableRawPointer
   public let element: ElementType
@@ -82,8 +82,8 @@ public struct MutableTensorView {
 extension AnyTensor {
   /// A copy of what a view looks at.
   public init(copying view: TensorView) {
-    let storage = TensorStorage(byteCount: view.byteCount) { target in
-      // SAFETY: `target` has `byteCount` bytes, and so has the view.
+    // SAFETY: `target` has `byteCount` bytes, and so has the view.
+    let storage = unsafe TensorStorage(byteCount: view.byteCount) { target in
       if let start = target.baseAddress { unsafe start.copyMemory(from: view.base, byteCount: view.byteCount) }
     }
     self.init(view.element, shape: view.shape, storage: storage)

@@ -4,7 +4,7 @@ internal import CQATKernels
 ///
 /// What each chunk of work is depends on shapes alone, so results do not depend on the thread count.
 /// `@unchecked Sendable`: a pool that is in use runs a second caller's work on that caller's thread.
-public final class ThreadPool: @unchecked Sendable {
+@safe public final class ThreadPool: @unchecked Sendable {
   // SAFETY: made in `init`, destroyed in `deinit`; `nil` is a valid pool of one thread.
   let pool: OpaquePointer?
   public let threads: Int

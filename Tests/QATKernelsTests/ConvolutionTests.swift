@@ -5,13 +5,15 @@ extension KernelTests {
   @Suite("Convolutions")
   struct ConvolutionTests {
     static func shape(
-      _ batch: Int, c: Int, _ height: Int, _ width: Int, m: Int, k: (Int, Int), stride: (Int, Int) = (1, 1),
+      _ batch: Int, c: Int, _ height: Int, _ width: Int, m: Int, k: (Int, Int),
+      stride: (Int, Int) = (1, 1),
       dilation: (Int, Int) = (1, 1), pads: (Int, Int, Int, Int) = (0, 0, 0, 0), groups: Int = 1
     ) -> qat_conv_shape {
       let oh = (height + pads.0 + pads.2 - dilation.0 * (k.0 - 1) - 1) / stride.0 + 1
       let ow = (width + pads.1 + pads.3 - dilation.1 * (k.1 - 1) - 1) / stride.1 + 1
       return qat_conv_shape(
-        batch: Int64(batch), in_channels: Int64(c), in_height: Int64(height), in_width: Int64(width),
+        batch: Int64(batch), in_channels: Int64(c), in_height: Int64(height),
+        in_width: Int64(width),
         out_channels: Int64(m), out_height: Int64(oh), out_width: Int64(ow),
         kernel_height: Int64(k.0), kernel_width: Int64(k.1), groups: Int64(groups),
         stride_y: Int64(stride.0), stride_x: Int64(stride.1), dilation_y: Int64(dilation.0),
@@ -22,9 +24,13 @@ extension KernelTests {
       shape(2, c: 3, 9, 7, m: 5, k: (3, 3), pads: (1, 1, 1, 1)),
       shape(1, c: 4, 8, 8, m: 6, k: (1, 1)),
       shape(3, c: 4, 8, 9, m: 7, k: (1, 1), stride: (2, 2)),
-      shape(2, c: 6, 11, 10, m: 4, k: (3, 2), stride: (2, 3), dilation: (2, 1), pads: (2, 0, 1, 1), groups: 2),
+      shape(
+        2, c: 6, 11, 10, m: 4, k: (3, 2), stride: (2, 3), dilation: (2, 1), pads: (2, 0, 1, 1),
+        groups: 2),
       shape(2, c: 5, 9, 20, m: 10, k: (3, 3), pads: (1, 1, 1, 1), groups: 5),
-      shape(1, c: 3, 12, 13, m: 3, k: (5, 3), stride: (2, 2), dilation: (1, 2), pads: (4, 3, 4, 3), groups: 3),
+      shape(
+        1, c: 3, 12, 13, m: 3, k: (5, 3), stride: (2, 2), dilation: (1, 2), pads: (4, 3, 4, 3),
+        groups: 3),
       shape(1, c: 2, 3, 3, m: 2, k: (3, 3), pads: (2, 2, 2, 2)),
       shape(2, c: 70, 6, 6, m: 90, k: (3, 3), pads: (1, 1, 1, 1)),
       shape(1, c: 2, 60, 60, m: 3, k: (5, 5), pads: (2, 2, 2, 2)),
@@ -33,14 +39,21 @@ extension KernelTests {
       shape(1, c: 1, 2, 2, m: 1, k: (2, 2), stride: (3, 3), pads: (1, 1, 3, 3)),
     ]
 
-    @Test("and their gradients agree with sums in Double, whatever CPU and threads", arguments: 0..<shapes.count)
+    @Test(
+      "and their gradients agree with sums in Double, whatever CPU and threads",
+      arguments: 0..<shapes.count)
     func matchDouble(_ index: Int) {
       let s = Self.shapes[index]
       var random = Random(UInt64(index))
-      let x = random.floats(s.inputCount), w = random.floats(s.weightCount)
-      let bias = random.floats(Int(s.out_channels)), dy = random.floats(s.outputCount)
-      var y = bias.isEmpty ? [] : (0..<s.outputCount).map { Double(bias[$0 / s.outPlane % Int(s.out_channels)]) }
-      var dx = [Double](repeating: 0, count: x.count), dw = [Double](repeating: 0, count: w.count)
+      let x = random.floats(s.inputCount)
+      let w = random.floats(s.weightCount)
+      let bias = random.floats(Int(s.out_channels))
+      let dy = random.floats(s.outputCount)
+      var y =
+        bias.isEmpty
+        ? [] : (0..<s.outputCount).map { Double(bias[$0 / s.outPlane % Int(s.out_channels)]) }
+      var dx = [Double](repeating: 0, count: x.count)
+      var dw = [Double](repeating: 0, count: w.count)
       s.forEachProduct { xi, wi, yi in
         y[yi] += Double(x[xi]) * Double(w[wi])
         dx[xi] += Double(dy[yi]) * Double(w[wi])
@@ -73,7 +86,8 @@ extension KernelTests {
     func dependOnTheirImage() {
       var s = Self.shape(5, c: 8, 14, 14, m: 16, k: (3, 3), pads: (1, 1, 1, 1))
       var random = Random(1)
-      let x = random.floats(s.inputCount), w = random.floats(s.weightCount)
+      let x = random.floats(s.inputCount)
+      let w = random.floats(s.weightCount)
       let scratch = Aligned(qat_conv_f32_scratch(&s, 1))
       var all = [Float](repeating: 0, count: s.outputCount)
       qat_conv_f32(&s, x, w, nil, &all, nil, scratch.start)
@@ -87,11 +101,15 @@ extension KernelTests {
       }
     }
 
-    @Test("on codes are exact, for each kernel, sign, layout and form of the result", arguments: 0..<shapes.count)
+    @Test(
+      "on codes are exact, for each kernel, sign, layout and form of the result",
+      arguments: 0..<shapes.count)
     func matchIntegers(_ index: Int) {
-      let s = Self.shapes[index], channels = Int(s.out_channels)
+      let s = Self.shapes[index]
+      let channels = Int(s.out_channels)
       var random = Random(UInt64(index))
-      let x = random.bytes(s.inputCount), w = random.bytes(s.weightCount)
+      let x = random.bytes(s.inputCount)
+      let w = random.bytes(s.weightCount)
       let zeros = (0..<channels).map { _ in Int32(random.integer(in: -128...127)) }
       let bias = (0..<channels).map { _ in Int32(random.integer(in: -5000...5000)) }
       let m = (0..<channels).map { _ in Float(random.integer(in: 1...99)) / 65536 }
@@ -134,7 +152,9 @@ extension KernelTests {
         let weightScratch = Aligned(w.count)
         qat_conv_s8_pack(kernel, &s, w, wSigned, packed.start, weightScratch.start)
         let scratch = Aligned(qat_conv_s8_scratch(&s, channelsLast, Int32(threads)))
-        let inPlane = Int(s.in_height * s.in_width), c = Int(s.in_channels), channels = Int(s.out_channels)
+        let inPlane = Int(s.in_height * s.in_width)
+        let c = Int(s.in_channels)
+        let channels = Int(s.out_channels)
         let images = channelsLast ? turned(x, c, inPlane) : x
         var y = [Element](repeating: 0, count: s.outputCount)
         images.withUnsafeBytes { x in
@@ -159,7 +179,8 @@ extension KernelTests {
       /// Each image [rows][columns] to [columns][rows].
       private func turned<Element>(_ x: [Element], _ rows: Int, _ columns: Int) -> [Element] {
         x.indices.map { i in
-          let image = i / (rows * columns), at = i % (rows * columns)
+          let image = i / (rows * columns)
+          let at = i % (rows * columns)
           return x[image * rows * columns + at % rows * columns + at / rows]
         }
       }
@@ -176,7 +197,8 @@ extension qat_conv_shape {
 
   /// Calls `body` with the elements of x, w and y of each product of the convolution.
   func forEachProduct(_ body: (_ x: Int, _ w: Int, _ y: Int) -> Void) {
-    let perGroup = in_channels / groups, results = out_channels / groups
+    let perGroup = in_channels / groups
+    let results = out_channels / groups
     for n in 0..<batch {
       for m in 0..<out_channels {
         for oy in 0..<out_height {

@@ -5,7 +5,8 @@ import Testing
 extension KernelTests {
   @Suite("Element-wise float")
   struct ElementwiseTests {
-    static let x: [Float] = (-2200...2200).map { Float($0) / 20 } + [0, -0.0, 1e-30, -1e-6, 88.7, -87.4]
+    static let x: [Float] =
+      (-2200...2200).map { Float($0) / 20 } + [0, -0.0, 1e-30, -1e-6, 88.7, -87.4]
 
     private func apply(_ op: qat_unary, _ x: [Float], _ p: Float = 0, _ q: Float = 0) -> [Float] {
       var y = [Float](repeating: 0, count: x.count)
@@ -13,7 +14,7 @@ extension KernelTests {
       return y
     }
 
-    /// 2 units in the last place are 2.4e-7.
+    /// 3 units in the last place are 3.6e-7.
     @Test("functions agree with the C library in Double and are the same on each CPU")
     func matchDouble() {
       let functions: [(qat_unary, (Double) -> Double)] = [
@@ -24,19 +25,21 @@ extension KernelTests {
         (QAT_HARD_SWISH, { $0 * min(max($0 / 6 + 0.5, 0), 1) }),
       ]
       for (op, function) in functions {
-        let values = Self.x.filter { abs($0) <= 88 }
+        // Beyond, exp(-x) has fewer bits than a float should have.
+        let values = Self.x.filter { abs($0) <= 87 }
         let y = withEachCPU { _ in apply(op, values) }
         for other in y { #expect(other.bits == y[0].bits, "\(op)") }
         let worst = zip(y[0], values).map { y, x in
           let exact = function(Double(x))
           return abs(Double(y) - exact) / max(abs(exact), 1e-20)
         }.max()!
-        // What is a difference (GELU's and SiLU's tails, tanh's middle) loses more, of little.
-        if op == QAT_GELU {
-          #expect(zip(y[0], values).allSatisfy { abs(Double($0) - function(Double($1))) <= 3e-7 * max(1, abs(Double($1))) })
+        // Near their zeros these two are differences, which lose all but absolute accuracy.
+        if op == QAT_GELU || op == QAT_HARD_SWISH {
+          for (y, x) in zip(y[0], values) {
+            #expect(abs(Double(y) - function(Double(x))) <= 3e-7 * max(1, abs(Double(x))))
+          }
         } else {
-          // exp is within 2 units in the last place (2.4e-7); what divides by it adds as much again.
-          #expect(worst < 5e-7, "\(op): \(worst)")
+          #expect(worst < 4e-7, "\(op): \(worst)")
         }
       }
       #expect(apply(QAT_EXP, [200, -200, .infinity, -.infinity]) == [.infinity, 0, .infinity, 0])
@@ -49,38 +52,42 @@ extension KernelTests {
       let x: [Float] = [-4.3, -2.1, -0.7, -0.2, 0.3, 0.9, 1.7, 4.4]
       let ops: [(qat_unary, Float, Float)] = [
         (QAT_RELU, 0, 0), (QAT_LEAKY_RELU, 0.1, 0), (QAT_CLIP, -1, 1), (QAT_SIGMOID, 0, 0),
-        (QAT_TANH, 0, 0), (QAT_EXP, 0, 0), (QAT_GELU, 0, 0), (QAT_GELU_TANH, 0, 0), (QAT_SILU, 0, 0),
-        (QAT_HARD_SIGMOID, 0.2, 0.5), (QAT_HARD_SWISH, 0, 0), (QAT_ELU, 0.7, 0), (QAT_SOFTPLUS, 0, 0),
+        (QAT_TANH, 0, 0), (QAT_EXP, 0, 0), (QAT_GELU, 0, 0), (QAT_GELU_TANH, 0, 0),
+        (QAT_SILU, 0, 0),
+        (QAT_HARD_SIGMOID, 0.2, 0.5), (QAT_HARD_SWISH, 0, 0), (QAT_ELU, 0.7, 0),
+        (QAT_SOFTPLUS, 0, 0),
         (QAT_SIN, 0, 0), (QAT_COS, 0, 0), (QAT_ERF, 0, 0), (QAT_ABS, 0, 0), (QAT_RECIPROCAL, 0, 0),
       ]
       for (op, p, q) in ops {
-        let y = apply(op, x, p, q), h: Float = 1.0 / 128
-        let ahead = apply(op, x.map { $0 + h }, p, q), behind = apply(op, x.map { $0 - h }, p, q)
+        let y = apply(op, x, p, q)
+        let h: Float = 1.0 / 128
+        let ahead = apply(op, x.map { $0 + h }, p, q)
+        let behind = apply(op, x.map { $0 - h }, p, q)
         var dx = [Float](repeating: 0, count: x.count)
         qat_unary_gradient_f32(op, Int64(x.count), x, y, x.map { _ in 1 }, p, q, &dx)
         for i in x.indices {
           // The step leaves h^2 / 6 of the third derivative, which 1/x at 0.2 makes large.
           let slope = (ahead[i] - behind[i]) / (2 * h)
-          #expect(abs(dx[i] - slope) < 1e-3 * max(1, abs(slope)) * (op == QAT_RECIPROCAL ? 3 : 1), "\(op) at \(x[i])")
+          #expect(
+            abs(dx[i] - slope) < 1e-3 * max(1, abs(slope)) * (op == QAT_RECIPROCAL ? 3 : 1),
+            "\(op) at \(x[i])")
         }
       }
     }
 
     @Test("pairs combine, with one operand for all where asked")
     func combine() {
-      let a: [Float] = [1, -2, .nan, 4, 0.5], b: [Float] = [3, 5, 1, .nan, 0.25]
-      typealias Case = (op: qat_binary, function: (Float, Float) -> Float)
-      let sum: Case = (QAT_ADD, { (a: Float, b: Float) -> Float in a + b })
-      let difference: Case = (QAT_SUBTRACT, { (a: Float, b: Float) -> Float in a - b })
-      let product: Case = (QAT_MULTIPLY, { (a: Float, b: Float) -> Float in a * b })
-      let quotient: Case = (QAT_DIVIDE, { (a: Float, b: Float) -> Float in a / b })
-      let least: Case = (
-        QAT_MINIMUM, { (a: Float, b: Float) -> Float in a.isNaN || b.isNaN ? Float.nan : min(a, b) }
-      )
-      let greatest: Case = (
-        QAT_MAXIMUM, { (a: Float, b: Float) -> Float in a.isNaN || b.isNaN ? Float.nan : max(a, b) }
-      )
-      for (op, function) in [sum, difference, product, quotient, least, greatest] {
+      let a: [Float] = [1, -2, .nan, 4, 0.5]
+      let b: [Float] = [3, 5, 1, .nan, 0.25]
+      typealias Function = (Float, Float) -> Float
+      let least: Function = { p, q in p.isNaN || q.isNaN ? .nan : min(p, q) }
+      let most: Function = { p, q in p.isNaN || q.isNaN ? .nan : max(p, q) }
+      let functions: [(qat_binary, Function)] = [
+        (QAT_ADD, { p, q in p + q }), (QAT_SUBTRACT, { p, q in p - q }),
+        (QAT_MULTIPLY, { p, q in p * q }), (QAT_DIVIDE, { p, q in p / q }), (QAT_MINIMUM, least),
+        (QAT_MAXIMUM, most),
+      ]
+      for (op, function) in functions {
         for (stepA, stepB): (Int32, Int32) in [(1, 1), (0, 1), (1, 0), (0, 0)] {
           var y = [Float](repeating: 0, count: 5)
           qat_binary_f32(op, 5, a, stepA, b, stepB, &y)
@@ -92,20 +99,22 @@ extension KernelTests {
       }
     }
 
-    @Test("reductions agree with Double and do not depend on the CPU", arguments: [0, 1, 15, 17, 4097, 20000])
+    @Test(
+      "reductions agree with Double and do not depend on the CPU",
+      arguments: [0, 1, 15, 17, 4097, 20000])
     func reduce(_ axis: Int) {
       var random = Random(4)
       for inner in [1, 3] {
         let x = random.floats(2 * axis * inner)
-        typealias Case = (op: qat_reduction, function: ([Double]) -> Double)
-        let sum: Case = (QAT_SUM, { (x: [Double]) -> Double in x.reduce(0, +) })
-        let squares: Case = (
-          QAT_SUM_SQUARES, { (x: [Double]) -> Double in x.reduce(0.0) { (sum: Double, y: Double) in sum + y * y } }
-        )
-        let mean: Case = (QAT_MEAN, { (x: [Double]) -> Double in x.reduce(0, +) / Double(x.count) })
-        let least: Case = (QAT_MIN, { (x: [Double]) -> Double in x.min() ?? Double.infinity })
-        let greatest: Case = (QAT_MAX, { (x: [Double]) -> Double in x.max() ?? -Double.infinity })
-        for (op, function) in [sum, squares, mean, least, greatest] where axis > 0 || op != QAT_MEAN {
+        typealias Function = ([Double]) -> Double
+        let sum: Function = { column in column.reduce(0, +) }
+        let mean: Function = { column in column.reduce(0, +) / Double(column.count) }
+        let squares: Function = { column in column.reduce(0) { total, v in total + v * v } }
+        let functions: [(qat_reduction, Function)] = [
+          (QAT_SUM, sum), (QAT_SUM_SQUARES, squares), (QAT_MEAN, mean),
+          (QAT_MIN, { $0.min() ?? .infinity }), (QAT_MAX, { $0.max() ?? -.infinity }),
+        ]
+        for (op, function) in functions where axis > 0 || op != QAT_MEAN {
           let y = withEachCPU { _ in
             var y = [Float](repeating: 0, count: 2 * inner)
             qat_reduce_f32(op, 2, Int64(axis), Int64(inner), x, &y)
@@ -113,10 +122,12 @@ extension KernelTests {
           }
           for other in y { #expect(other.bits == y[0].bits) }
           for i in 0..<2 * inner {
-            let first = i / inner * axis * inner + i % inner
-            let column: [Double] = (0..<axis).map { (row: Int) -> Double in Double(x[first + row * inner]) }
+            let start = i / inner * axis * inner + i % inner
+            let column = (0..<axis).map { Double(x[start + $0 * inner]) }
             let exact = function(column)
-            #expect(Double(y[0][i]) == exact || abs(Double(y[0][i]) - exact) < 1e-5 * (1 + abs(exact)))
+            let value = Double(y[0][i])
+            // 20000 values of about 1/2: a block adds 256 to a lane, and 5 blocks follow.
+            #expect(value == exact || abs(value - exact) < 1e-5 * (1 + abs(exact)))
           }
         }
       }
@@ -124,7 +135,8 @@ extension KernelTests {
 
     @Test("the range tells of what is not finite")
     func range() {
-      var lowest: Float = 0, highest: Float = 0
+      var lowest: Float = 0
+      var highest: Float = 0
       let x = (0..<100).map { Float($0 % 37) - 10 }
       #expect(qat_range_f32(100, x, &lowest, &highest))
       #expect(lowest == -10 && highest == 26)
@@ -139,11 +151,13 @@ extension KernelTests {
 
     @Test("copies reorder axes for each size of element")
     func copy() {
-      let shape = [3, 5, 37], order = [2, 0, 1]
+      let shape = [3, 5, 37]
+      let order = [2, 0, 1]
       func check<Element: FixedWidthInteger>(_: Element.Type) {
         let x = (0..<555).map { Element(truncatingIfNeeded: $0) }
         var y = [Element](repeating: 0, count: 555)
-        let strides = [185, 37, 1], target = order.map { shape[$0] }
+        let strides = [185, 37, 1]
+        let target = order.map { shape[$0] }
         qat_copy_strided(
           3, target.map(Int64.init), Int32(MemoryLayout<Element>.size), x,
           order.map { Int64(strides[$0]) }, &y, [15, 5, 1])

@@ -21,10 +21,12 @@ extension KernelTests {
       }
 
       func run(threads: Int = 1, packed: Bool = false) -> [Float] {
-        let pool = Pool(threads), scratch = Aligned(4 * qat_sgemm_scratch() * threads)
+        let pool = Pool(threads)
+        let scratch = Aligned(4 * qat_sgemm_scratch() * threads)
         let packedA = Aligned(4 * qat_sgemm_packed_a_size(Int64(m), Int64(k)))
         let packedB = Aligned(4 * qat_sgemm_packed_b_size(Int64(k), Int64(n)))
-        let strideA = Int64(transposeA ? m : k), strideB = Int64(transposeB ? k : n)
+        let strideA = Int64(transposeA ? m : k)
+        let strideB = Int64(transposeB ? k : n)
         if packed {
           qat_sgemm_pack_a(Int64(m), Int64(k), a, strideA, transposeA, packedA.floats)
           qat_sgemm_pack_b(Int64(k), Int64(n), b, strideB, transposeB, packedB.floats)
@@ -64,7 +66,8 @@ extension KernelTests {
 
       var reference: [Double] {
         (0..<m * n).map { index in
-          let i = index / n, j = index % n
+          let i = index / n
+          let j = index % n
           let sum = (0..<k).reduce(0.0) { sum, l in
             sum + Double(transposeA ? a[l * m + i] : a[i * k + l])
               * Double(transposeB ? b[j * k + l] : b[l * n + j])
@@ -76,12 +79,14 @@ extension KernelTests {
     }
 
     static let sizes = [
-      (1, 1, 1), (5, 7, 3), (14, 32, 256), (15, 33, 257), (170, 530, 7), (3, 600, 520), (200, 40, 100),
+      (1, 1, 1), (5, 7, 3), (14, 32, 256), (15, 33, 257), (170, 530, 7), (3, 600, 520),
+      (200, 40, 100),
       (2, 2, 0),
     ]
 
     /// k products of values below 1 lose less than k times half a unit of the largest partial sum.
-    @Test("agree with a sum in Double and have the same bits everywhere", arguments: 0..<sizes.count)
+    @Test(
+      "agree with a sum in Double and have the same bits everywhere", arguments: 0..<sizes.count)
     func matchDouble(_ index: Int) {
       let (m, n, k) = Self.sizes[index]
       var problem = Problem(m, n, k, seed: UInt64(index))

@@ -9,14 +9,16 @@ extension KernelTests {
       (3, 16, 515), (0, 5, 5), (4, 6, 0),
     ]
 
-    @Test("are those of a plain loop, for each kernel, sign and zero point", arguments: 0..<sizes.count)
+    @Test(
+      "are those of a plain loop, for each kernel, sign and zero point", arguments: 0..<sizes.count)
     func matchLoop(_ index: Int) {
       let (m, n, k) = Self.sizes[index]
       var random = Random(UInt64(index))
       for aSigned in [false, true] {
         for bSigned in [false, true] {
           for hasZeros in [false, true] {
-            let a = random.bytes(m * k), b = random.bytes(k * n)
+            let a = random.bytes(m * k)
+            let b = random.bytes(k * n)
             let aZero = hasZeros ? Int32(random.integer(in: -128...255)) : 0
             let zeros = (0..<n).map { _ in Int32(random.integer(in: -128...255)) }
             let bias = (0..<n).map { _ in Int32(truncatingIfNeeded: random.next()) }
@@ -39,7 +41,9 @@ extension KernelTests {
     func splitEvenly() {
       let (m, n, k) = (301, 300, 310)
       var random = Random(3)
-      let a = random.bytes(m * k), b = random.bytes(n * k), kernel = qat_igemm_best()!
+      let a = random.bytes(m * k)
+      let b = random.bytes(n * k)
+      let kernel = qat_igemm_best()!
       let packed = Aligned(qat_igemm_packed_size(kernel, Int64(k), Int64(n)))
       // Stored transposed: [n, k].
       qat_igemm_pack(kernel, Int64(k), Int64(n), b, 1, Int64(k), true, packed.start)
@@ -63,7 +67,11 @@ extension KernelTests {
                 m: Int64(m), n: Int64(n), k: Int64(k), a: a.baseAddress, a_stride: Int64(k),
                 a_signed: aSigned, a_zero: aZero, b: packed.start, b_signed: bSigned, b_zero: zeros,
                 bias: bias, c: c.baseAddress, c_stride: Int64(n + 1))
-              if let pool { qat_igemm_parallel(kernel, &arguments, pool.pool) } else { qat_igemm(kernel, &arguments) }
+              if let pool {
+                qat_igemm_parallel(kernel, &arguments, pool.pool)
+              } else {
+                qat_igemm(kernel, &arguments)
+              }
             }
           }
         }
@@ -84,7 +92,9 @@ extension KernelTests {
         for j in 0..<n {
           var sum = bias[j]
           for l in 0..<k {
-            sum &+= (value(a[i * k + l], aSigned) - aZero) * (value(b[l * n + j], bSigned) - (zeros?[j] ?? 0))
+            sum &+=
+              (value(a[i * k + l], aSigned) - aZero)
+              * (value(b[l * n + j], bSigned) - (zeros?[j] ?? 0))
           }
           sums[i * n + j] = sum
         }

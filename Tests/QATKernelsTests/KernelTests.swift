@@ -1,7 +1,7 @@
 import CQATKernels
 import Testing
 
-/// All tests of kernels. One after the other: some narrow the CPU features, which are the process's.
+/// All tests of kernels, one after the other: some narrow the CPU features of the process.
 @Suite("Kernels", .serialized)
 enum KernelTests {}
 
@@ -25,7 +25,9 @@ struct Random {
   /// Multiples of 1/4096 inside -1...1.
   mutating func float() -> Float { Float(integer(in: -4096...4096)) / 4096 }
   mutating func floats(_ count: Int) -> [Float] { (0..<count).map { _ in float() } }
-  mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
+  mutating func bytes(_ count: Int) -> [UInt8] {
+    (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
+  }
 }
 
 /// Runs `body` once for each set of features that this CPU has, the plain C first.

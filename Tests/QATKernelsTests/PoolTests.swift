@@ -29,7 +29,8 @@ extension KernelTests {
     func runOnce(_ threads: Int) {
       let pool = Pool(threads)
       for job in 0..<500 {
-        let chunks = job % 23, counts = Counts(chunks, pool.pool)
+        let chunks = job % 23
+        let counts = Counts(chunks, pool.pool)
         counts.run(chunks)
         #expect(counts.all == Array(repeating: 1, count: chunks))
       }
@@ -48,7 +49,8 @@ extension KernelTests {
 
     @Test("runs a loop inside a chunk on that chunk's thread")
     func nest() {
-      let pool = Pool(3), inner = Counts(5, pool.pool)
+      let pool = Pool(3)
+      let inner = Counts(5, pool.pool)
       qat_pool_run(
         pool.pool, 6,
         { context, _, _ in Unmanaged<Counts>.fromOpaque(context!).takeUnretainedValue().run(5) },

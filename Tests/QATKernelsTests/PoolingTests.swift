@@ -28,25 +28,34 @@ extension KernelTests {
     func matchLoop(_ index: Int) {
       var s = Self.shapes[index]
       var random = Random(UInt64(index))
-      let count = Int(s.planes * s.in_height * s.in_width), outCount = Int(s.planes * s.out_height * s.out_width)
+      let count = Int(s.planes * s.in_height * s.in_width)
+      let outCount = Int(s.planes * s.out_height * s.out_width)
       let x = (0..<count).map { _ in Float(random.integer(in: -9...9)) }
-      let codes = x.map { UInt8($0 + 100) }, signed = x.map { Int8($0 * 9) }
+      let codes = x.map { UInt8($0 + 100) }
+      let signed = x.map { Int8($0 * 9) }
       let windows = s.windows
       let pool = Pool(2)
 
-      let places = windows.map { window in window.inside.max { x[$0] < x[$1] || x[$0] == x[$1] && $0 > $1 } }
+      let places = windows.map { window in
+        window.inside.max { x[$0] < x[$1] || x[$0] == x[$1] && $0 > $1 }
+      }
       let largest = places.map { $0.map { x[$0] } ?? -.infinity }
       var indices = [Int64](repeating: 0, count: outCount)
       for withIndices in [false, true] {
         let y = sameOnEachCPU {
           var y = [Float](repeating: 0, count: outCount)
-          if withIndices { qat_maxpool_f32(&s, x, &y, &indices, pool.pool) } else { qat_maxpool_f32(&s, x, &y, nil, pool.pool) }
+          if withIndices {
+            qat_maxpool_f32(&s, x, &y, &indices, pool.pool)
+          } else {
+            qat_maxpool_f32(&s, x, &y, nil, pool.pool)
+          }
           return y
         }
         #expect(y == largest)
       }
       #expect(indices == places.map { Int64($0 ?? -1) })
-      var ones = [UInt8](repeating: 0, count: outCount), minus = [Int8](repeating: 0, count: outCount)
+      var ones = [UInt8](repeating: 0, count: outCount)
+      var minus = [Int8](repeating: 0, count: outCount)
       qat_maxpool_s8(&s, codes, false, &ones, pool.pool)
       qat_maxpool_s8(&s, signed, true, &minus, pool.pool)
       #expect(ones == places.map { $0.map { codes[$0] } ?? 0 })
@@ -54,30 +63,37 @@ extension KernelTests {
 
       for countsPadding in [false, true] {
         let means = windows.map { window in
-          window.inside.reduce(Float(0)) { $0 + x[$1] } / Float(countsPadding ? window.padded : window.inside.count)
+          window.inside.reduce(Float(0)) { $0 + x[$1] }
+            / Float(countsPadding ? window.padded : window.inside.count)
         }
         var y = [Float](repeating: 0, count: outCount)
         qat_averagepool_f32(&s, x, countsPadding, &y, pool.pool)
         #expect(y == means)
         let dy = (0..<outCount).map { Float($0 + 1) }
-        var dx = [Float](repeating: 9, count: count), expected = [Double](repeating: 0, count: count)
+        var dx = [Float](repeating: 9, count: count)
+        var expected = [Double](repeating: 0, count: count)
         for (i, window) in windows.enumerated() {
           for at in window.inside {
-            expected[at] += Double(dy[i]) / Double(countsPadding ? window.padded : window.inside.count)
+            expected[at] +=
+              Double(dy[i]) / Double(countsPadding ? window.padded : window.inside.count)
           }
         }
         qat_averagepool_f32_gradient(&s, dy, countsPadding, &dx, pool.pool)
         #expect(distance(dx, expected) < 1e-6)
         var q = [UInt8](repeating: 0, count: outCount)
-        qat_qlinear_averagepool(&s, codes, false, 0.5, 100, 0.25, 7, countsPadding, 0, 255, &q, pool.pool)
-        #expect(q == windows.map { window in
-          let sum = window.inside.reduce(Float(0)) { $0 + Float(Int(codes[$1]) - 100) * 0.5 }
-          let v = sum / Float(countsPadding ? window.padded : window.inside.count) / 0.25 + 7
-          return UInt8(min(max(v.rounded(.toNearestOrEven), 0), 255))
-        })
+        qat_qlinear_averagepool(
+          &s, codes, false, 0.5, 100, 0.25, 7, countsPadding, 0, 255, &q, pool.pool)
+        #expect(
+          q
+            == windows.map { window in
+              let sum = window.inside.reduce(Float(0)) { $0 + Float(Int(codes[$1]) - 100) * 0.5 }
+              let v = sum / Float(countsPadding ? window.padded : window.inside.count) / 0.25 + 7
+              return UInt8(min(max(v.rounded(.toNearestOrEven), 0), 255))
+            })
       }
       let dy = (0..<outCount).map { Float($0 + 1) }
-      var dx = [Float](repeating: 9, count: count), expected = [Float](repeating: 0, count: count)
+      var dx = [Float](repeating: 9, count: count)
+      var expected = [Float](repeating: 0, count: count)
       for (i, place) in places.enumerated() { if let place { expected[place] += dy[i] } }
       qat_maxpool_f32_gradient(&s, dy, indices, &dx, pool.pool)
       #expect(dx == expected)
@@ -86,7 +102,8 @@ extension KernelTests {
     @Test("over whole planes of codes is exact")
     func averagePlanes() {
       var random = Random(2)
-      let x = random.bytes(7 * 49), ratio = Float(0.1) / (Float(0.07) * 49)
+      let x = random.bytes(7 * 49)
+      let ratio = Float(0.1) / (Float(0.07) * 49)
       for isSigned in [false, true] {
         let y = sameOnEachCPU {
           var y = [UInt8](repeating: 0, count: 7)
@@ -110,7 +127,8 @@ extension KernelTests {
     @Test("passes a NaN on")
     func passNaN() {
       var s = Self.shapes[0]
-      var x = [Float](repeating: 1, count: 3 * 64), y = [Float](repeating: 0, count: 48)
+      var x = [Float](repeating: 1, count: 3 * 64)
+      var y = [Float](repeating: 0, count: 48)
       x[9] = .nan
       qat_maxpool_f32(&s, x, &y, nil, nil)
       #expect(y[0].isNaN && y.dropFirst().allSatisfy { $0 == 1 })
@@ -122,16 +140,19 @@ extension KernelTests {
 }
 
 extension qat_pool_shape {
-  /// For each output its pixels inside the image, in row order, and how many lie inside the padded one.
+  /// For each output its pixels inside the image, in row order, and the number of those inside the
+  /// padded one.
   var windows: [(inside: [Int], padded: Int)] {
     var windows: [(inside: [Int], padded: Int)] = []
     for plane in 0..<planes {
       for oy in 0..<out_height {
         for ox in 0..<out_width {
-          var inside: [Int] = [], padded = 0
+          var inside: [Int] = []
+          var padded = 0
           for i in 0..<kernel_height {
             for j in 0..<kernel_width {
-              let y = oy * stride_y - pad_top + i * dilation_y, x = ox * stride_x - pad_left + j * dilation_x
+              let y = oy * stride_y - pad_top + i * dilation_y
+              let x = ox * stride_x - pad_left + j * dilation_x
               if y < in_height + pad_bottom && x < in_width + pad_right { padded += 1 }
               if y >= 0 && y < in_height && x >= 0 && x < in_width {
                 inside.append(Int((plane * in_height + y) * in_width + x))

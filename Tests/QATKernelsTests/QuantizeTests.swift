@@ -8,17 +8,22 @@ extension KernelTests {
     /// Ties, borders, values far outside, and what is not a number.
     static let reals: [Float] =
       (-600...600).map { Float($0) / 4 }
-      + [.nan, .infinity, -.infinity, 1e30, -1e30, 0, -0.0, .leastNonzeroMagnitude, 127.49999, 3.4e38]
+      + [
+        .nan, .infinity, -.infinity, 1e30, -1e30, 0, -0.0, .leastNonzeroMagnitude, 127.49999,
+        3.4e38,
+      ]
 
     @Test("are quantized, dequantized and masked as the contract says")
     func matchContract() {
-      let x = Self.reals, count = Int64(x.count)
+      let x = Self.reals
+      let count = Int64(x.count)
       for (zero, grid) in [
         (Int32(0), IntegerGrid.int8), (3, .int8), (-7, .int8), (128, .uint8), (1, .uint8),
         (0, IntegerGrid.uint8),
       ] {
         for scale: Float in [1, 0.5, 0.3, 2] {
-          let lo = Int32(grid.min), hi = Int32(grid.max)
+          let lo = Int32(grid.min)
+          let hi = Int32(grid.max)
           let parameters = QuantizationParameters(scale: scale, zeroPoint: Int(zero), grid: grid)
           let expected = x.map { parameters.quantize($0) }
           let type = grid.min < 0 ? QAT_S8 : QAT_U8
@@ -63,22 +68,26 @@ extension KernelTests {
 
     @Test("have a scale a channel")
     func useAxis() {
-      let scale: [Float] = [1, 0.5, 0.25], zero: [Int32] = [0, 10, -10]
+      let scale: [Float] = [1, 0.5, 0.25]
+      let zero: [Int32] = [0, 10, -10]
       let x = (0..<2 * 3 * 5).map { Float($0) - 14.5 }
       let q = sameOnEachCPU {
         var q = [Int16](repeating: 0, count: 30)
         qat_quantize(2, 3, 5, x, scale, zero, -32768, 32767, QAT_S16, &q)
         return q
       }
-      #expect(q == x.indices.map { i in
-        let c = i / 5 % 3
-        return Int16((x[i] / scale[c]).rounded(.toNearestOrEven)) + Int16(zero[c])
-      })
+      #expect(
+        q
+          == x.indices.map { i in
+            let c = i / 5 % 3
+            return Int16((x[i] / scale[c]).rounded(.toNearestOrEven)) + Int16(zero[c])
+          })
     }
 
     @Test("come from sums by one rounding a step, in rows, along rows and transposed")
     func requantize() {
-      let rows = 37, columns = 83
+      let rows = 37
+      let columns = 83
       var random = Random(5)
       let corners: [Int32] = [.min, .max, 0, 1, -1, 1 << 24 + 1, 2, 3, 5, -5]
       let sums = (0..<rows * columns).map { _ in
@@ -88,7 +97,9 @@ extension KernelTests {
       for alongRows in [false, true] {
         let channels = alongRows ? rows : columns
         let bias = (0..<channels).map { _ in Int32(random.integer(in: -100...100)) }
-        for m in [(0..<channels).map { _ in Float(random.integer(in: 1...64)) / 128 }, [0.5], [1e30]] {
+        for m in [
+          (0..<channels).map { _ in Float(random.integer(in: 1...64)) / 128 }, [0.5], [1e30],
+        ] {
           for (zero, lo, hi): (Int32, Int32, Int32) in [(3, 0, 255), (0, 0, 15), (255, 0, 255)] {
             for transposed in alongRows ? [false] : [false, true] {
               let codes = sameOnEachCPU {
@@ -99,11 +110,14 @@ extension KernelTests {
               var wrong = 0
               for i in 0..<rows {
                 for j in 0..<columns {
-                  let c = alongRows ? i : j, scale = m.count == 1 ? m[0] : m[c]
+                  let c = alongRows ? i : j
+                  let scale = m.count == 1 ? m[0] : m[c]
                   let value = Float(sums[i * columns + j] &+ bias[c]) * scale
                   let code = Double(value.rounded(.toNearestOrEven)) + Double(zero)
                   let expected = Int(min(max(code, Double(lo)), Double(hi)))
-                  if Int(codes[transposed ? j * rows + i : i * columns + j]) != expected { wrong += 1 }
+                  if Int(codes[transposed ? j * rows + i : i * columns + j]) != expected {
+                    wrong += 1
+                  }
                 }
               }
               #expect(wrong == 0)
@@ -127,7 +141,11 @@ extension KernelTests {
                 stride: Int64(columns), bias: bias.baseAddress, m: m.baseAddress,
                 m_scalar: m.count == 1, along_rows: alongRows, zero: zero, lo: lo, hi: hi,
                 q: q.baseAddress, q_stride: Int64(transposed ? rows : columns))
-              if transposed { qat_requantize_transposed(&arguments) } else { qat_requantize(&arguments) }
+              if transposed {
+                qat_requantize_transposed(&arguments)
+              } else {
+                qat_requantize(&arguments)
+              }
             }
           }
         }
@@ -136,30 +154,38 @@ extension KernelTests {
 
     @Test("add and multiply by the stated rules, for all pairs")
     func combinePairs() {
-      let pairs = (0..<65536), a = pairs.map { UInt8($0 >> 8) }, b = pairs.map { UInt8($0 & 255) }
+      let pairs = (0..<65536)
+      let a = pairs.map { UInt8($0 >> 8) }
+      let b = pairs.map { UInt8($0 & 255) }
       let steps: [(Float, Float, Float)] = [(0.5, 0.5, 1), (0.1, 0.3, 0.2), (1, 1, 1)]
       for (sa, sb, sc) in steps {
         for (za, zb, zc): (Int32, Int32, Int32) in [(0, 0, 0), (128, 3, 7), (255, 1, 101)] {
-          let ra = sa / sc, rb = sb / sc, rm = (sa * sb) / sc
+          let ra = sa / sc
+          let rb = sb / sc
+          let rm = (sa * sb) / sc
           let sums = sameOnEachCPU {
             var c = [UInt8](repeating: 0, count: 65536)
             qat_qlinear_add(65536, a, 1, b, 1, false, ra, za, rb, zb, zc, 0, 255, &c)
             return c
           }
           let fixed = Float(zc) - (rb * Float(zb)).addingProduct(ra, Float(za))
-          #expect(sums == pairs.map { i in
-            let v = fixed.addingProduct(Float(b[i]), rb).addingProduct(Float(a[i]), ra)
-            return UInt8(min(max(v.rounded(.toNearestOrEven), 0), 255))
-          })
+          #expect(
+            sums
+              == pairs.map { i in
+                let v = fixed.addingProduct(Float(b[i]), rb).addingProduct(Float(a[i]), ra)
+                return UInt8(min(max(v.rounded(.toNearestOrEven), 0), 255))
+              })
           let products = sameOnEachCPU {
             var c = [UInt8](repeating: 0, count: 65536)
             qat_qlinear_mul(65536, a, 1, b, 1, false, za, zb, rm, zc, 0, 255, &c)
             return c
           }
-          #expect(products == pairs.map { i in
-            let v = Float((Int32(a[i]) - za) * (Int32(b[i]) - zb)) * rm + Float(zc)
-            return UInt8(min(max(v.rounded(.toNearestOrEven), 0), 255))
-          })
+          #expect(
+            products
+              == pairs.map { i in
+                let v = Float((Int32(a[i]) - za) * (Int32(b[i]) - zb)) * rm + Float(zc)
+                return UInt8(min(max(v.rounded(.toNearestOrEven), 0), 255))
+              })
         }
       }
       // One operand for all, signed.

@@ -29,7 +29,9 @@ static size_t packed_group(const qat_conv_shape *s) {
   return (size_t)qat_round_up((int64_t)forward, 16);
 }
 
-static size_t scratch_step(const qat_conv_shape *s) { return columns_size(s) + qat_sgemm_scratch(); }
+static size_t scratch_step(const qat_conv_shape *s) {
+  return columns_size(s) + qat_sgemm_scratch();
+}
 
 size_t qat_conv_f32_scratch(const qat_conv_shape *s, int threads) {
   if (is_depthwise(s)) return 64;

@@ -23,7 +23,8 @@ void qat_conv_s8_pack(const qat_igemm_kernel *kernel, const qat_conv_shape *s, c
   for (int64_t o = 0; o < s->out_channels; o++)  // OIHW -> OHWI
     for (int64_t c = 0; c < channels; c++)
       for (int64_t t = 0; t < taps(s); t++)
-        ((uint8_t *)scratch)[o * k + t * channels + c] = ((const uint8_t *)w)[o * k + c * taps(s) + t];
+        ((uint8_t *)scratch)[o * k + t * channels + c] =
+            ((const uint8_t *)w)[o * k + c * taps(s) + t];
   for (int64_t group = 0; group < s->groups; group++)
     qat_igemm_pack(kernel, k, m, (const uint8_t *)scratch + group * m * k, 1, k, w_signed,
                    (uint8_t *)packed + packed_group(kernel, s) * (size_t)group);

@@ -9,7 +9,8 @@
     else for (int64_t i = 0; i < count; i++) target[i * out] = source[i * in];           \
   } while (0)
 
-static void copy_run(int64_t count, int bytes, const void *from, int64_t in, void *to, int64_t out) {
+static void copy_run(int64_t count, int bytes, const void *from, int64_t in, void *to,
+                     int64_t out) {
   switch (bytes) {
     case 1: COPY(uint8_t); break;
     case 2: COPY(uint16_t); break;

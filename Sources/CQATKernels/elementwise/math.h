@@ -29,11 +29,12 @@ QAT_INLINE float qat_exp(float x) {
 
 QAT_INLINE float qat_sigmoid(float x) { return 1.0f / (1.0f + qat_exp(-x)); }
 
-// Odd polynomial near 0 (the series of tanh to degree 13 on |x| < 0.55), 1 - 2 / (exp(2x) + 1)
+// Odd polynomial near 0 (the series of tanh to degree 15 on |x| < 0.55), 1 - 2 / (exp(2x) + 1)
 // beyond.
 QAT_INLINE float qat_tanh(float x) {
   const float a = fabsf(x), s = x * x;
-  float p = 21844.0f / 6081075.0f;
+  float p = -929569.0f / 638512875.0f;
+  p = p * s + 21844.0f / 6081075.0f;
   p = p * s + -1382.0f / 155925.0f;
   p = p * s + 62.0f / 2835.0f;
   p = p * s + -17.0f / 315.0f;

@@ -101,9 +101,11 @@ QAT_INLINE void qat_reduce_rows_body(qat_reduction op, int64_t axis, int64_t inn
       for (int64_t a = 0; a < axis; a++) {
         const float *row = from + a * inner;
         if (op == QAT_MIN)
-          for (int64_t i = 0; i < width; i++) to[i] = row[i] != row[i] || row[i] < to[i] ? row[i] : to[i];
+          for (int64_t i = 0; i < width; i++)
+            to[i] = row[i] != row[i] || row[i] < to[i] ? row[i] : to[i];
         else
-          for (int64_t i = 0; i < width; i++) to[i] = row[i] != row[i] || row[i] > to[i] ? row[i] : to[i];
+          for (int64_t i = 0; i < width; i++)
+            to[i] = row[i] != row[i] || row[i] > to[i] ? row[i] : to[i];
       }
       continue;
     }

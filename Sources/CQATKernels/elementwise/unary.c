@@ -64,6 +64,10 @@ QAT_INLINE float silu_slope(float v) {
   return s * (1.0f + v * (1.0f - s));
 }
 
+QAT_INLINE float gelu_slope(float v) {
+  return 0.5f * (1.0f + erff(v * HALF_ROOT)) + v * (DENSITY * qat_exp(-0.5f * v * v));
+}
+
 QAT_INLINE float gelu_tanh_slope(float v) {
   const float t = qat_tanh(GELU_SCALE * (v + 0.044715f * v * v * v));
   return 0.5f * (1.0f + t)
@@ -87,7 +91,7 @@ QAT_INLINE void qat_unary_gradient_f32_body(qat_unary op, int64_t count, const f
     case QAT_SIGMOID: GRADIENT(g * (r * (1.0f - r)))
     case QAT_TANH: GRADIENT(g * (1.0f - r * r))
     case QAT_ERF: GRADIENT(g * (1.12837917f * qat_exp(-v * v)))
-    case QAT_GELU: GRADIENT(g * (0.5f * (1.0f + erff(v * HALF_ROOT)) + v * (DENSITY * qat_exp(-0.5f * v * v))))
+    case QAT_GELU: GRADIENT(g * gelu_slope(v))
     case QAT_GELU_TANH: GRADIENT(g * gelu_tanh_slope(v))
     case QAT_SILU: GRADIENT(g * silu_slope(v))
     case QAT_HARD_SIGMOID: GRADIENT(r > 0 && r < 1 ? p * g : 0)

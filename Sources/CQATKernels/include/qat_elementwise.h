@@ -19,9 +19,9 @@ typedef enum {
   QAT_SILU, QAT_HARD_SIGMOID, QAT_HARD_SWISH, QAT_ELU, QAT_SOFTPLUS, QAT_SIN, QAT_COS,
 } qat_unary;
 // y = op(x). Parameters: LEAKY_RELU slope p; CLIP p...q (NaN passes); HARD_SIGMOID
-// clamp(p x + q, 0, 1); ELU p. ROUND: half to even. EXP, SIGMOID, TANH, SILU and the GELUs use the
-// project's own exp (within 2 units in the last place), the same bits everywhere; LOG, ERF, GELU,
-// SOFTPLUS, SIN, COS use the C library.
+// clamp(p x + q, 0, 1); ELU p. ROUND: half to even. EXP, SIGMOID, TANH, SILU, GELU_TANH and ELU use
+// the project's own exp and tanh (within 3 units in the last place), the same bits everywhere; LOG,
+// ERF, GELU, SOFTPLUS, SIN, COS and POWER use the C library.
 void qat_unary_f32(qat_unary op, int64_t count, const float *x, float p, float q, float *y);
 // dx = dy * op'(x), y = op(x) as computed forward. For RELU, LEAKY_RELU, CLIP (0 outside, 1 on the
 // borders), SIGMOID, TANH, EXP, GELU, SILU, HARD_SIGMOID, HARD_SWISH, ELU, SQRT.

@@ -40,8 +40,8 @@ void qat_softmax_f32_gradient(int64_t rows, int64_t count, const float *y, const
 void qat_log_softmax_f32_gradient(int64_t rows, int64_t count, const float *y, const float *dy,
                                   float *dx);
 
-// losses[i] = -log_probabilities[i][labels[i]]; 0 where the label is `ignored` (pass a value outside
-// 0 ..< classes for none).
+// losses[i] = -log_probabilities[i][labels[i]]; 0 where the label is `ignored` (for none: a value
+// outside 0 ..< classes).
 // - Precondition: every other label in 0 ..< classes.
 void qat_nll_f32(int64_t rows, int64_t classes, const float *log_probabilities,
                  const int64_t *labels, int64_t ignored, float *losses);

@@ -58,7 +58,8 @@ void qat_apply_mask(int64_t count, const float *x, const uint8_t *mask, float *y
 
 // Element-wise on codes; a stride is 0 (one value for all) or 1. `is_signed`: all codes are s8,
 // else u8. Rules of ONNX Runtime's CPU provider.
-//   F = zc - fma(ra, za, rb * zb);  c = clamp(rint(fma(a, ra, fma(b, rb, F)))),  ra = sa/sc, rb = sb/sc
+//   ra = sa / sc, rb = sb / sc, F = zc - fma(ra, za, rb * zb)
+//   c = clamp(rint(fma(a, ra, fma(b, rb, F))))
 void qat_qlinear_add(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
                      bool is_signed, float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
                      int32_t c_zero, int32_t lo, int32_t hi, void *c);

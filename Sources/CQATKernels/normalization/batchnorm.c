@@ -90,8 +90,8 @@ static void gradient_chunk(void *context, int64_t channel, int worker) {
 static void apply_chunk(void *context, int64_t chunk, int worker) {
   (void)worker;
   const job *j = context;
-  for (int64_t p = chunk * CHANNELS; p < qat_min(j->batch * j->channels, (chunk + 1) * CHANNELS); p++)
-    qat_bn_apply(j, p);
+  const int64_t last = qat_min(j->batch * j->channels, (chunk + 1) * CHANNELS);
+  for (int64_t p = chunk * CHANNELS; p < last; p++) qat_bn_apply(j, p);
 }
 
 void qat_batchnorm_statistics(int64_t batch, int64_t channels, int64_t inner, const float *x,

@@ -163,7 +163,8 @@ enum { PLANES = 8 };
   const job *j = context;                                                           \
   const qat_pool_shape *s = j->s;                                                   \
   const int64_t in = s->in_height * s->in_width, out = s->out_height * s->out_width; \
-  for (int64_t p = chunk * PLANES; p < qat_min(s->planes, (chunk + 1) * PLANES); p++) { __VA_ARGS__ }
+  const int64_t last_ = qat_min(s->planes, (chunk + 1) * PLANES);                   \
+  for (int64_t p = chunk * PLANES; p < last_; p++) { __VA_ARGS__ }
 
 static void max_chunk(void *context, int64_t chunk, int worker) {
   FOR_PLANES(

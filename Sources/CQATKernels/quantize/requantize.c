@@ -2,7 +2,8 @@
 
 // acc -> code, as an integer in lo...hi; low and high are lo - zero and hi - zero. Clamping first
 // is the same (the limits are integers) and keeps the rounding and the conversion in range.
-QAT_INLINE int32_t code_of(int32_t acc, int32_t bias, float m, int32_t zero, float low, float high) {
+QAT_INLINE int32_t code_of(int32_t acc, int32_t bias, float m, int32_t zero, float low,
+                           float high) {
   const int32_t sum = (int32_t)((uint32_t)acc + (uint32_t)bias);
   return (int32_t)qat_round(qat_clamp((float)sum * m, low, high)) + zero;
 }
