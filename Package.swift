@@ -2,7 +2,9 @@
 import PackageDescription
 
 // One target a layer; the dependency lists are the architecture.
-let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .strictMemorySafety()]
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
+]
 let math: [LinkerSetting] = [.linkedLibrary("m", .when(platforms: [.linux]))]
 
 let package = Package(

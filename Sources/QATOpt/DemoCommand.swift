@@ -16,7 +16,7 @@ struct DemoCommand: DiagnosedCommand {
   }
 
   func execute() throws(Diagnostic) {
-    try makeFolder(output)
+    try FileSystem.makeFolder(output)
     let train = try load("digits?split=train", for: DemoModel.graph(seed: seed))
     let test = try load("digits?split=test", for: DemoModel.graph(seed: seed))
     Terminal.error("training in float on \(train.count) digits")
@@ -27,7 +27,7 @@ struct DemoCommand: DiagnosedCommand {
     let floatSpeed = try imagesPerSecond(float, test)
     var rows = [["", "PTQ", "QAT", "integers", "equal codes", "file", "images/s"]]
     rows.append([
-      "float", "", percent(floatAccuracy), "", "", "\(try fileSize(floatPath)) B", "\(floatSpeed)",
+      "float", "", percent(floatAccuracy), "", "", "\(try FileSystem.size(of: floatPath)) B", "\(floatSpeed)",
     ])
     for width in [Width(weights: 8, activations: 8), Width(weights: 4, activations: 4), Width(weights: 2, activations: 4)] {
       rows.append(try row(width, float, train, test))
@@ -68,7 +68,7 @@ struct DemoCommand: DiagnosedCommand {
     let deployed = try GraphFiles.read(path)
     return [
       width.name, percent(ptqAccuracy), percent(qatAccuracy), percent(try accuracy(deployed, test)),
-      try equality(qat, deployed, test), "\(try fileSize(path)) B", "\(try imagesPerSecond(deployed, test))",
+      try equality(qat, deployed, test), "\(try FileSystem.size(of: path)) B", "\(try imagesPerSecond(deployed, test))",
     ]
   }
 

@@ -58,7 +58,7 @@ struct RunCommand: DiagnosedCommand {
 
   private func writeOutputs(of graph: Graph, _ values: [String: AnyTensor]) throws(Diagnostic) {
     if let outputDir {
-      try makeFolder(outputDir)
+      try FileSystem.makeFolder(outputDir)
       for (index, id) in graph.outputs.enumerated() {
         guard let tensor = values[graph[id].name] else { continue }
         try TensorFile.write(tensor, name: graph[id].name, to: "\(outputDir)/output_\(index).pb")
@@ -76,7 +76,7 @@ struct RunCommand: DiagnosedCommand {
   }
 
   private func dump(_ values: [String: AnyTensor], to folder: String) throws(Diagnostic) {
-    try makeFolder(folder)
+    try FileSystem.makeFolder(folder)
     var entries: [String] = []
     for (index, name) in values.keys.sorted().enumerated() {
       guard let tensor = values[name], tensor.element.bitWidth >= 8 else { continue }

@@ -1,13 +1,5 @@
 import QAT
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// Results go to standard output, everything else to standard error.
 enum Terminal {
   static func print(_ text: String) { send(text + "\n", to: 1) }
@@ -19,23 +11,11 @@ enum Terminal {
   static func show(_ text: String) { send(text, to: 2) }
 
   /// Whether standard error is a terminal that shows progress in one line.
-  static var isInteractive: Bool { isatty(2) == 1 }
+  static var isInteractive: Bool { FileSystem.isTerminal(2) }
 
   private static func send(_ text: String, to descriptor: Int32) {
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { buffer in
-        // SAFETY: writes the bytes of the slice.
-        unsafe systemWrite(descriptor, buffer.baseAddress, buffer.count)
-      }
-      if count <= 0 { return }
-      bytes = bytes.dropFirst(count)
-    }
+    FileSystem.write(text, toStream: descriptor)
   }
-}
-
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-  unsafe write(descriptor, bytes, count)
 }
 
 /// Lines of cells as a table with aligned columns, the first row above a rule.

@@ -87,6 +87,6 @@ public enum AtomicFile {
 }
 
 // SAFETY: passes its arguments on; inside `AtomicFile` the bare name means its own function.
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
   unsafe write(descriptor, bytes, count)
 }
