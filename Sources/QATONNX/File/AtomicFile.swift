@@ -25,25 +25,29 @@ public enum AtomicFile {
   static func write(_ message: WireMessage, to path: String) throws(Diagnostic) {
     // A device or a pipe is written to as it is; a rename would replace it.
     var status = stat()
-    if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+    let exists = unsafe stat(path, &status) == 0
+    if exists, status.st_mode & S_IFMT != S_IFREG {
       let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw failed(path) }
       defer { close(descriptor) }
       try send(message, to: descriptor, path)
       return
     }
-    let temporary = "\(path).\(getpid()).tmp"
-    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    // Through a link, so that it stays one; and under a name that no one can foresee and plant.
+    let target = exists ? resolved(path) : path
+    let temporary = "\(target).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).tmp"
+    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw failed(path) }
     do throws(Diagnostic) {
       try send(message, to: descriptor, path)
+      if exists { _ = fchmod(descriptor, status.st_mode & 0o7777) }
       guard fsync(descriptor) == 0 else { throw failed(path) }
     } catch {
       close(descriptor)
       _ = unsafe unlink(temporary)
       throw error
     }
-    guard close(descriptor) == 0, unsafe rename(temporary, path) == 0 else {
+    guard close(descriptor) == 0, unsafe rename(temporary, target) == 0 else {
       let error = failed(path)
       _ = unsafe unlink(temporary)
       throw error
@@ -77,6 +81,14 @@ public enum AtomicFile {
       guard count > 0 else { throw failed(path) }
       sent += count
     }
+  }
+
+  /// The path without links.
+  private static func resolved(_ path: String) -> String {
+    // SAFETY: `realpath` allocates the string that is read and freed here.
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
   }
 
   private static func failed(_ path: String) -> Diagnostic {

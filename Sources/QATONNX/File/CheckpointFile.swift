@@ -46,10 +46,9 @@ public struct CheckpointFile: Sendable, Equatable {
     var wire = WireReader(source)
     let tensors = ModelReader(source: source, folder: nil)
     var format: Int?
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 2, 3, 4, 7, 8, 9, 11, 12]) {
       switch field.number {
       case 1:
-        try wire.once(field, "format")
         format = try wire.integer(field, "format")
       case 2: toolVersion = try wire.text(field, "tool_version")
       case 3: model = try wire.bytes(field, "model")
@@ -99,7 +98,7 @@ public struct CheckpointFile: Sendable, Equatable {
   private mutating func readStream(_ message: WireReader) throws(Diagnostic) {
     var wire = message
     var name = "", bytes: [UInt8] = []
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1]) {
       if field.number == 1 { name = try wire.text(field, "name") }
       if field.number == 2 { try wire.appendFixed(field, "state", width: 8, to: &bytes) }
     }
@@ -111,7 +110,7 @@ public struct CheckpointFile: Sendable, Equatable {
   private mutating func readEntry(_ message: WireReader) throws(Diagnostic) {
     var wire = message
     var key = "", value = ""
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 2]) {
       if field.number == 1 { key = try wire.text(field, "key") }
       if field.number == 2 { value = try wire.text(field, "value") }
     }

@@ -16,7 +16,8 @@ import QATCore
 
   /// - Throws: `io` for a file that can't be opened or is no regular file.
   init(path: String) throws(Diagnostic) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK, opening a pipe would wait for someone who writes.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw ioError("can't be read", path) }
     defer { close(descriptor) }
     var status = stat()

@@ -31,7 +31,7 @@ struct ModelReader {
   func read(into model: inout ModelFile) throws(Diagnostic) {
     var wire = WireReader(source)
     var hasGraph = false
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 2, 3, 4, 5, 6, 7]) {
       switch field.number {
       case 1: model.irVersion = try wire.integer(field, "ir_version")
       case 2: model.producerName = try wire.text(field, "producer_name")
@@ -40,7 +40,6 @@ struct ModelReader {
       case 5: model.modelVersion = try wire.integer(field, "model_version")
       case 6: model.docString = try wire.text(field, "doc_string")
       case 7:
-        try wire.once(field, "graph")
         hasGraph = true
         model.graph = try graph(wire.message(field, "graph"))
       case 8: try opset(wire.message(field, "opset_import"), &model.opsets)
@@ -55,7 +54,7 @@ struct ModelReader {
   private func opset(_ message: WireReader, _ opsets: inout [String: Int]) throws(Diagnostic) {
     var wire = message
     var domain = "", version = 0
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 2]) {
       if field.number == 1 { domain = try wire.text(field, "domain") }
       if field.number == 2 { version = try wire.integer(field, "version") }
     }
@@ -65,7 +64,7 @@ struct ModelReader {
   private func entry(_ message: WireReader, _ entries: inout [String: String]) throws(Diagnostic) {
     var wire = message
     var key = "", value = ""
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 2]) {
       if field.number == 1 { key = try wire.text(field, "key") }
       if field.number == 2 { value = try wire.text(field, "value") }
     }
@@ -75,7 +74,7 @@ struct ModelReader {
   func graph(_ message: WireReader) throws(Diagnostic) -> GraphFile {
     var wire = message
     var result = GraphFile()
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [2, 10]) {
       switch field.number {
       case 1: result.nodes.append(try node(wire.message(field, "node[\(result.nodes.count)]")))
       case 2: result.name = try wire.text(field, "name")
@@ -100,7 +99,7 @@ struct ModelReader {
   private func node(_ message: WireReader) throws(Diagnostic) -> NodeFile {
     var wire = message
     var result = NodeFile()
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [3, 4, 6, 7, 8]) {
       switch field.number {
       case 1: result.inputs.append(try wire.text(field, "input"))
       case 2: result.outputs.append(try wire.text(field, "output"))
@@ -126,19 +125,19 @@ struct ModelReader {
     var int: Int?, float: Float?, bytes: [UInt8]?, tensor: AnyTensor?
     var ints: [Int] = [], floats: [UInt8] = [], strings: [[UInt8]] = []
     var isRaw = false
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 2, 3, 4, 5, 6, 13, 14, 20, 21, 22]) {
       switch field.number {
       case 1: name = try wire.text(field, "name")
       case 2: float = try wire.float(field, "f")
       case 3: int = try wire.integer(field, "i")
       case 4: bytes = try wire.bytes(field, "s")
       case 5:
-        try wire.once(field, "t")
         tensor = try self.tensor(wire.message(field, "t")).tensor
       case 6, 11:
         isRaw = true
+        let known = Set(node.captures)
         let graph = try self.graph(wire.message(field, "g"))
-        node.captures += graph.freeNames.filter { !node.captures.contains($0) }
+        node.captures += graph.freeNames.filter { !known.contains($0) }
       case 7: try wire.appendFixed(field, "floats", width: 4, to: &floats)
       case 8: try wire.appendIntegers(field, "ints", to: &ints)
       case 9: strings.append(try wire.bytes(field, "strings"))
@@ -170,8 +169,11 @@ struct ModelReader {
       } else { value = floats.isEmpty ? nil : .floats(decodeFloats(floats)) }
     default: value = nil
     }
-    let kept = try parent.bytes(outer, "attribute")
-    node.attributes.append((name, value ?? .raw(kept)))
+    if let value {
+      node.attributes.append((name, value))
+    } else {
+      node.attributes.append((name, .raw(try parent.bytes(outer, "attribute"))))
+    }
   }
 
   private func decodeFloats(_ bytes: [UInt8]) -> [Float] {
@@ -183,7 +185,7 @@ struct ModelReader {
   private func value(_ message: WireReader) throws(Diagnostic) -> ValueFile {
     var wire = message
     var result = ValueFile("", nil)
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 2, 3]) {
       if field.number == 1 { result.name = try wire.text(field, "name") }
       if field.number == 2 { result.type = try type(wire.message(field, "type")) }
     }
@@ -193,12 +195,12 @@ struct ModelReader {
   private func type(_ message: WireReader) throws(Diagnostic) -> TensorType? {
     var wire = message
     var result: TensorType?
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [1, 4, 5, 6, 7, 8, 9]) {
       guard field.number == 1 else { continue }
       var inner = try wire.message(field, "tensor_type")
       var element: ElementType?
       var shape: Shape?
-      while let field = try inner.next() {
+      while let field = try inner.next(once: [1, 2]) {
         if field.number == 1 { element = ElementType(rawValue: try inner.integer(field, "elem_type")) }
         if field.number == 2 { shape = try self.shape(inner.message(field, "shape")) }
       }
@@ -210,11 +212,11 @@ struct ModelReader {
   private func shape(_ message: WireReader) throws(Diagnostic) -> Shape {
     var wire = message
     var dimensions: [Dimension] = []
-    while let field = try wire.next() {
+    while let field = try wire.next(once: []) {
       guard field.number == 1 else { continue }
       var inner = try wire.message(field, "dim[\(dimensions.count)]")
       var dimension = Dimension.unknown
-      while let field = try inner.next() {
+      while let field = try inner.next(once: [1, 2, 3]) {
         if field.number == 1 {
           let size = try inner.integer(field, "dim_value")
           guard size < 1 << 48 else { throw inner.malformed("a dimension of \(size)", at: field.offset) }
@@ -232,15 +234,16 @@ extension GraphFile {
   /// Names that nodes use and nothing in the graph defines: what a subgraph takes from outside.
   var freeNames: [String] {
     var defined = Set(inputs.map(\.name) + initializers.map(\.name))
-    var free: [String] = []
+    var free: [String] = [], known: Set<String> = [""]
+    func use(_ name: String) {
+      if !defined.contains(name), known.insert(name).inserted { free.append(name) }
+    }
     for node in nodes {
-      for name in node.inputs + node.captures
-      where !name.isEmpty && !defined.contains(name) && !free.contains(name) { free.append(name) }
+      node.inputs.forEach(use)
+      node.captures.forEach(use)
       defined.formUnion(node.outputs)
     }
-    for output in outputs where !defined.contains(output.name) && !free.contains(output.name) {
-      free.append(output.name)
-    }
+    for output in outputs { use(output.name) }
     return free
   }
 }

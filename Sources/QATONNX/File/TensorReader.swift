@@ -15,8 +15,10 @@ extension ModelReader {
     var dims: [Int] = [], code = 0, name = ""
     var raw: Range<Int>?
     var integers: [Int] = [], fixed: [UInt8] = []
+    var holders: Set<Int> = []  // fields that hold elements: one, and the element type says which
     var external: [String: String] = [:], isExternal = false
-    while let field = try wire.next() {
+    while let field = try wire.next(once: [2, 3, 8, 9, 12, 14]) {
+      if [4, 5, 7, 9, 10, 11].contains(field.number), !field.isEmpty { holders.insert(field.number) }
       switch field.number {
       case 1: try wire.appendIntegers(field, "dims", to: &dims)
       case 2: code = try wire.integer(field, "data_type")
@@ -25,14 +27,13 @@ extension ModelReader {
       case 7: try wire.appendIntegers(field, "int64_data", to: &integers)
       case 8: name = try wire.text(field, "name")
       case 9:
-        try wire.once(field, "raw_data")
         raw = try wire.range(field, "raw_data")
       case 10: try wire.appendFixed(field, "double_data", width: 8, to: &fixed)
       case 11: try wire.appendIntegers(field, "uint64_data", to: &integers)
       case 13:
         var inner = try wire.message(field, "external_data")
         var key = "", value = ""
-        while let field = try inner.next() {
+        while let field = try inner.next(once: [1, 2]) {
           if field.number == 1 { key = try inner.text(field, "key") }
           if field.number == 2 { value = try inner.text(field, "value") }
         }
@@ -55,20 +56,34 @@ extension ModelReader {
       count = product
     }
     let expected = element.byteCount(dims.contains(0) ? 0 : count)
+    guard holders.isEmpty || !isExternal && (holders == [9] || holders == [typedField(of: element)]) else {
+      throw message.malformed("elements in a field that \(element.name) does not use, or in two", at: place)
+    }
     if isExternal {
       return (name, try externalTensor(external, element, dims, expected, message))
     }
-    if let raw {
+    if let raw, holders.isSubset(of: [9]) {
       guard raw.count == expected else {
         throw message.malformed("raw_data has \(raw.count) bytes, \(element.name)\(dims) needs \(expected)", at: raw.lowerBound)
       }
       return (name, AnyTensor(element, shape: dims, storage: view(source.storage, raw, element)))
     }
-    let bytes = fixed.isEmpty ? packed(integers, element) : fixed
+    let bytes = fixed.isEmpty ? try packed(integers, element, message) : fixed
     guard bytes.count == expected else {
       throw message.malformed("data for \(bytes.count) bytes, \(element.name)\(dims) needs \(expected)", at: place)
     }
     return (name, AnyTensor(element, shape: dims, storage: TensorStorage(bytes: bytes)))
+  }
+
+  /// The field that holds the elements of a type, where `raw_data` does not.
+  private func typedField(of element: ElementType) -> Int {
+    switch element {
+    case .f32: 4
+    case .f64: 10
+    case .i64: 7
+    case .u32, .u64: 11
+    default: 5
+    }
   }
 
   /// A view where the elements are aligned (and large enough to be worth it), else a copy.
@@ -77,18 +92,30 @@ extension ModelReader {
     // SAFETY: only the address is looked at.
     let start = unsafe storage.withBytes { bytes in Int(bitPattern: bytes.baseAddress) }
     let address = start + range.lowerBound
-    if range.count > 64 && address % width == 0 { return SliceStorage(storage, range) }
-    let copy = unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) }
+    if element != .bool, range.count > 64, address % width == 0 { return SliceStorage(storage, range) }
+    var copy = unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) }
+    // Only 0 and 1 are a `Bool` in memory; in a file every other byte means true too.
+    if element == .bool { copy = copy.map { $0 == 0 ? 0 : 1 } }
     return TensorStorage(bytes: copy)
   }
 
   /// Integers of the typed fields as the bytes of their element type.
-  private func packed(_ integers: [Int], _ element: ElementType) -> [UInt8] {
+  /// Patterns extended by zeros or by their sign are both in use; more bits than the type has are a
+  /// mistake of the file.
+  private func packed(
+    _ integers: [Int], _ element: ElementType, _ message: WireReader
+  ) throws(Diagnostic) -> [UInt8] {
+    if element == .bool { return integers.map { $0 == 0 ? 0 : 1 } }
     // Below 8 bits an entry of int32_data is a byte of packed elements already.
     let width = max(element.bitWidth / 8, 1)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(integers.count * width)
     for integer in integers {
+      // A number of int32_data has 32 bits however it is encoded.
+      let integer = typedField(of: element) == 5 ? Int(Int32(truncatingIfNeeded: integer)) : integer
+      guard width == 8 || (-(1 << (8 * width - 1))..<(1 << (8 * width))).contains(integer) else {
+        throw message.malformed("\(integer) is no \(element.name)", at: message.range.lowerBound)
+      }
       for shift in 0..<width { bytes.append(UInt8(truncatingIfNeeded: integer >> (8 * shift))) }
     }
     return bytes

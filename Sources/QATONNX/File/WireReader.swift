@@ -10,6 +10,9 @@ struct WireReader {
     let number: Int
     let payload: Payload
     let offset: Int
+
+    /// Whether it is a run of nothing.
+    var isEmpty: Bool { if case .bytes(let range) = payload { range.isEmpty } else { false } }
   }
 
   enum Payload {
@@ -37,7 +40,7 @@ struct WireReader {
   let path: String
   private let depth: Int
   private var position: Int
-  private var seen: Set<Int> = []
+  private var seen: FieldSet = []
 
   init(_ source: Source) {
     self.source = source
@@ -65,8 +68,29 @@ struct WireReader {
     return WireReader(source, range, path: inner, depth: depth + 1)
   }
 
-  /// The next field, or `nil` at the end of the message.
-  mutating func next() throws(Diagnostic) -> Field? {
+  /// Field numbers below 64.
+  struct FieldSet: ExpressibleByArrayLiteral {
+    private var bits: UInt64 = 0
+
+    init(arrayLiteral numbers: Int...) { for number in numbers { insert(number) } }
+
+    func contains(_ number: Int) -> Bool { number < 64 && bits >> UInt64(number) & 1 == 1 }
+    mutating func insert(_ number: Int) { bits |= 1 << UInt64(number) }
+  }
+
+  /// The next field, or `nil` at the end of the message. Those of `singular` may stand once: readers
+  /// differ on which of two counts, so a file that has two means different things to them.
+  mutating func next(once singular: FieldSet) throws(Diagnostic) -> Field? {
+    guard let field = try next() else { return nil }
+    guard singular.contains(field.number) else { return field }
+    guard !seen.contains(field.number) else {
+      throw malformed("field \(field.number) stands twice", at: field.offset)
+    }
+    seen.insert(field.number)
+    return field
+  }
+
+  private mutating func next() throws(Diagnostic) -> Field? {
     guard position < range.upperBound else { return nil }
     let offset = position
     let key = try varint()
@@ -86,13 +110,6 @@ struct WireReader {
       position += Int(length)
       return Field(number: number, payload: .bytes(start..<position), offset: offset)
     default: throw malformed("wire type \(key & 7)", at: offset)
-    }
-  }
-
-  /// Notes a field that may stand once; a second one is an error.
-  mutating func once(_ field: Field, _ name: String) throws(Diagnostic) {
-    guard seen.insert(field.number).inserted else {
-      throw malformed("field '\(name)' stands twice", at: field.offset)
     }
   }
 
