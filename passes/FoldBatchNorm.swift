@@ -133,13 +133,18 @@ private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
   func rewrite(_ match: Match, in graph: inout GraphEditor) {
     let op = graph.op(product, match), quantize = graph.op(quantizer, match)
     guard let x = match.value(x), let axis = quantize.axis else { return }
+    // Every zero point is written: runtimes fuse nothing else.
+    guard let scale = match.value(scale), let channels = graph.graph[scale].type.shape?.sizes else { return }
     let k = match[gamma] / (match[variance] + graph.op(norm, match).epsilon).squareRoot()
     let codes = quantizedCodes(
-      match[w], match[scale], zeroPoint: nil, grid: quantize.grid, axis: axis)
+      match[w], Term(scale), zeroPoint: nil, grid: quantize.grid, axis: axis)
     let sign: Term = .op(Cast(to: .i8), [.op(Sign(), [k])])
     let weight: Term = .op(
       DequantizeLinear(axis: axis),
-      [codes.scaled(by: sign, along: axis), positive(match[scale] * .op(Abs(), [k])), nil])
+      [
+        codes.scaled(by: sign, along: axis), positive(Term(scale) * .op(Abs(), [k])),
+        .constant(zeros(channels, quantize.grid.container), name: "zero_point"),
+      ])
     graph.replace(match[norm], with: op, [Term(x), weight, foldedBias(match, b, mean, beta, k)])
   }
 
