@@ -13,7 +13,7 @@ struct EvaluateCommand: DiagnosedCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func execute() throws(Diagnostic) {
-    let graph = try GraphFiles.read(model, registry: QatOpt.tools.ops)
+    let graph = try GraphFiles.read(model, registry: QatOpt.tools.ops).formingIntegerRegions()
     let set = try load(data, for: graph, split: .test)
     let metrics = try Evaluator(batchSize: batch, threads: threads).evaluate(graph, set)
     guard let accuracy = metrics.accuracy else {

@@ -22,7 +22,9 @@ struct RunCommand: DiagnosedCommand {
   }
 
   func execute() throws(Diagnostic) {
-    let graph = try GraphFiles.read(model, registry: QatOpt.tools.ops)
+    var graph = try GraphFiles.read(model, registry: QatOpt.tools.ops)
+    // Values inside integer regions have names of their own only in the graph as it is.
+    if !reference && dumpAll == nil { graph = try graph.formingIntegerRegions() }
     let inputs = try readInputs(of: graph)
     let values: [String: AnyTensor]
     if reference {
