@@ -15,17 +15,29 @@ import QATRewrite
 ///
 /// Left alone: a product with a second user, a batch-norm in training mode, a weight that is
 /// quantized per tensor or asymmetrically (its codes can't be kept).
+///
+/// With `layers=unkept` only those are folded whose codes could not be kept after training: layers that
+/// `apply-layer-config` notes as quantized, but not per channel, symmetric and narrow. They train folded.
 public struct FoldBatchNorm: Pass {
+  public enum Layers: String, CaseIterable, PassOptionValue, Sendable { case all, unkept }
+
   public static let name: PassName = "fold-batchnorm"
   public static let summary = "fold batch-norms into the products that feed them"
   public static let effect: Effect = .within(relativeTolerance: 1e-5)
+
+  public static let options: [PassOption<Self>] = [
+    .init("layers", \.layers, "which products take part")
+  ]
+
+  public var layers = Layers.all
 
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     try applyRules(
       [
-        FoldIntoProduct<Conv>(), FoldIntoProduct<ConvTranspose>(), FoldIntoProduct<Gemm>(),
+        FoldIntoProduct<Conv>(layers), FoldIntoProduct<ConvTranspose>(layers),
+        FoldIntoProduct<Gemm>(layers),
         FoldIntoQuantized<Conv>(), FoldIntoQuantized<Gemm>(),
       ], to: &graph)
   }
@@ -72,6 +84,10 @@ extension ConvTranspose: ScalesByChannel {
 }
 
 private struct FoldIntoProduct<Op: ScalesByChannel>: RewriteRule {
+  private let layers: FoldBatchNorm.Layers
+
+  init(_ layers: FoldBatchNorm.Layers) { self.layers = layers }
+
   private let product = Capture<Op>("product")
   private let norm = Capture<BatchNormalization>("norm") { !$0.trainingMode }
   private let x = ValueCapture("x")
@@ -83,8 +99,10 @@ private struct FoldIntoProduct<Op: ScalesByChannel>: RewriteRule {
     let weight = w.pattern.where { value, graph in
       graph[value].type.shape?.sizes != nil && !graph.isOnGrid(value)
     }
+    let layers = layers
     return norm(product(x, weight, b.optional).usedOnce, gamma, beta, mean, variance)
       .where { value, graph in
+        if layers == .unkept, !graph.losesCodes(behind: value) { return false }
         // A Gemm's scaling factors would have to be folded in as well; quantizing forbids them.
         guard let gemm = graph.operation(BatchNormalization.self, of: value)
           .flatMap({ graph.operation(Gemm.self, of: graph[$0.node].operands[0]) })
@@ -157,6 +175,17 @@ private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
       let safe = builder.emit(Where(), [builder.emit(Equal(), [largest, zero]), one, largest])
       return builder.emit(Where(), [builder.emit(Equal(), [s, zero]), safe, s])
     }
+  }
+}
+
+extension Graph {
+  /// Whether the product behind a batch-norm is quantized in a way that folding can't keep.
+  fileprivate func losesCodes(behind norm: ValueID) -> Bool {
+    guard let (node, _) = operation(BatchNormalization.self, of: norm), let x = self[node].operands[0],
+      let product = producer(of: x),
+      let weights = LayerSettings(metadata: self[product].metadata)?.weights
+    else { return false }
+    return !(weights.isPerChannel && weights.isSymmetric && weights.grid.isNarrow)
   }
 }
 

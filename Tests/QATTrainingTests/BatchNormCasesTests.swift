@@ -1,3 +1,4 @@
+import QATConfig
 import QATCore
 import QATData
 import QATIR
@@ -131,6 +132,23 @@ struct BatchNormCasesTests {
     let distances = zip(seen, deployed).map { abs($0 - $1) }
     #expect(distances.max() ?? 0 <= scale * 1.001)
     #expect(distances.count { $0 != 0 } <= 1)
+  }
+
+  @Test("folds before training where its codes could not be kept", arguments: ["default", "mobile-optimized"])
+  func foldsFirst(_ preset: String) throws {
+    var context = PassContext()
+    context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset)
+    context[CalibrationData.self] = CalibrationData([["x": inputs(8, seed: 1)]])
+    let registry = PassRegistry.withPipelines
+    var graph = try BatchNormCase(testDescription: preset).graph()
+    try Pipeline("qat-prepare", registry: registry).run(on: &graph, &context)
+    let step = try TrainingStep(graph)
+    let labels = AnyTensor(shape: [8], (0..<8).map { Int64($0 % 4) })
+    _ = try step.run(Batch(inputs: ["x": inputs(8, seed: 2)], labels: labels), learningRate: 0.01)
+    var integers = step.evaluationGraph
+    try Pipeline("qat-finish,lower-qoperator", registry: registry).run(on: &integers, &context)
+    let names = Set(integers.nodes.map { integers[$0].op.name.description })
+    #expect(names.contains("QLinearConv") && !names.contains("BatchNormalization"), "\(names)")
   }
 
   private func outputScale(_ graph: Graph) -> Double? {
