@@ -34,7 +34,7 @@ struct RootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "qat-opt",
     abstract: "Quantize neural networks, and train them to be quantized.",
-    version: "0.1.0",
+    version: SwiftQAT.version,
     subcommands: [
       OptCommand.self, QuantizeCommand.self, RunCommand.self, EvaluateCommand.self,
       CompareCommand.self, InspectCommand.self, TrainCommand.self, DemoCommand.self,

@@ -49,23 +49,3 @@ func load(
     return try DataSource(text).load(context).bound(to: fields)
   } catch { throw error.at("data '\(text)'") }
 }
-
-extension Graph {
-  /// The inputs as a data set needs to know them.
-  var modelFields: [ModelField] { inputs.map { ModelField(self[$0].name, self[$0].type) } }
-}
-
-extension CalibrationData {
-  /// Batches of a data set, in its order.
-  init(data: any DataSet, batchSize: Int, batches: Int) {
-    self.init {
-      let starts = Array(stride(from: 0, to: data.count, by: batchSize).prefix(batches == 0 ? .max : batches))
-      return AnySequence(
-        starts.lazy.map { start -> Result<[String: AnyTensor], Diagnostic> in
-          do throws(Diagnostic) {
-            return .success(try data.batch(Array(start..<min(start + batchSize, data.count))).inputs)
-          } catch { return .failure(error) }
-        })
-    }
-  }
-}

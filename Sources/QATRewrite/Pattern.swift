@@ -161,8 +161,6 @@ public struct Match: Sendable {
     return node
   }
 
-  public func node<Op: Operation>(_ capture: Capture<Op>) -> NodeID? { nodes[capture.name] }
-
   public subscript(capture: ParameterCapture) -> Term {
     guard let value = values[capture.name] else { preconditionFailure("\(capture.name) not in the pattern") }
     return Term(value)

@@ -4,7 +4,7 @@ import QATONNX
 /// Where a training stands: everything needed to go on as if it had not stopped.
 public struct Checkpoint: Sendable, Equatable {
   /// What `toolVersion` is in checkpoints that this version writes.
-  public static let currentToolVersion = "swift-qat 0.1.0"
+  public static let currentToolVersion = "swift-qat \(SwiftQAT.version)"
 
   public var toolVersion = Checkpoint.currentToolVersion
   /// Optimizer steps done; the schedule's position.

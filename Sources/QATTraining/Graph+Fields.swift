@@ -4,7 +4,7 @@ import QATIR
 
 extension Graph {
   /// The inputs, as a data set needs to know them.
-  var modelFields: [ModelField] { inputs.map { ModelField(self[$0].name, self[$0].type) } }
+  public var modelFields: [ModelField] { inputs.map { ModelField(self[$0].name, self[$0].type) } }
 
   /// The tensors of a batch under the names of the inputs: a nameless one feeds the only input.
   func bind(_ batch: Batch) -> [String: AnyTensor] {
