@@ -26,7 +26,9 @@ public struct ApplyLayerConfig: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     let config: QuantizationConfig
-    if let given = context[QuantizationConfig.self] { config = given } else {
+    if let given = context[QuantizationConfig.self] {
+      config = given
+    } else {
       config = try QuantizationConfig(presetNamed: preset)
     }
     let nodes = graph.nodes.filter { graph.isLayer($0) }

@@ -56,19 +56,22 @@ public struct ApplyOptimizer: Pass {
     }
     if let step {
       let next = builder.emit(
-        Add(), [step, builder.constant(AnyTensor(Int64(1)), name: "one")], name: "optimizer.step.next")
+        Add(), [step, builder.constant(AnyTensor(Int64(1)), name: "one")],
+        name: "optimizer.step.next")
       updates.append((step, next))
     }
     builder.insertionPoint = nil
     for (variable, value) in updates {
-      builder.emitEffect(Assign(), [variable, value], name: "assign." + builder.graph[variable].name)
+      builder.emitEffect(
+        Assign(), [variable, value], name: "assign." + builder.graph[variable].name)
     }
     if let failure = builder.failure { throw failure }
     graph = builder.graph
   }
 
   private func update(
-    _ variable: ValueID, _ gradient: ValueID, rate: ValueID, step: ValueID?, in builder: inout GraphBuilder
+    _ variable: ValueID, _ gradient: ValueID, rate: ValueID, step: ValueID?,
+    in builder: inout GraphBuilder
   ) -> [(ValueID, ValueID)] {
     let type = builder.type(of: variable), name = builder.graph[variable].name
     builder.namePrefix = name + "."

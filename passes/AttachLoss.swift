@@ -21,7 +21,8 @@ public struct AttachLoss: Pass {
   public static let summary = "add labels and a loss"
   public static let effect: Effect = .changesNumerics("the first output is the loss")
   public static let options: [PassOption<Self>] = [
-    .init("kind", \.kind, "the loss"), .init("output", \.output, "the output it looks at; the first"),
+    .init("kind", \.kind, "the loss"),
+    .init("output", \.output, "the output it looks at; the first"),
     .init("labels", \.labels, "name of the labels' input"),
   ]
 
@@ -36,7 +37,8 @@ public struct AttachLoss: Pass {
     let value = try prediction(in: graph)
     let type = graph[value].type
     guard graph.value(named: labels) == nil else {
-      throw Diagnostic(.invalidOption, "the name '\(labels)' is taken", hint: "choose another with labels=NAME")
+      throw Diagnostic(
+        .invalidOption, "the name '\(labels)' is taken", hint: "choose another with labels=NAME")
     }
     let input = graph.addInput(labels, labelType(for: type))
     var builder = GraphBuilder(graph)
@@ -62,7 +64,8 @@ public struct AttachLoss: Pass {
   /// The output the loss looks at, in front of the function that the loss contains.
   private func prediction(in graph: Graph) throws(Diagnostic) -> ValueID {
     let names = graph.outputs.map { graph[$0].name }
-    let found = output.isEmpty ? graph.outputs.first : graph.outputs.first { graph[$0].name == output }
+    let found =
+      output.isEmpty ? graph.outputs.first : graph.outputs.first { graph[$0].name == output }
     guard let value = found else {
       throw Diagnostic(
         .unknownName, "the model has no output '\(output)'", hint: nameHint(output, among: names))

@@ -3,11 +3,13 @@ import QATRewrite
 extension PassRegistry {
   /// Every pass of this folder, in the order `qat-opt --list-passes` prints them.
   public static let builtin = PassRegistry([
-    Canonicalize.self, FoldConstants.self, EliminateDeadNodes.self, EliminateCommonSubexpressions.self,
+    Canonicalize.self, FoldConstants.self, EliminateDeadNodes.self,
+    EliminateCommonSubexpressions.self,
     MakeTrainable.self, Freeze.self,
     FoldBatchNorm.self, FuseActivation.self,
     ApplyLayerConfig.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self, CheckTarget.self,
-    AttachLoss.self, EnterTraining.self, Differentiate.self, ClipGradients.self, ApplyOptimizer.self,
+    AttachLoss.self, EnterTraining.self, Differentiate.self, ClipGradients.self,
+    ApplyOptimizer.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
   ])
 }

@@ -8,7 +8,9 @@ import QATRuntime
 public struct CalibrationData: Sendable {
   public let batches: @Sendable () -> AnySequence<Result<[String: AnyTensor], Diagnostic>>
 
-  public init(_ batches: @escaping @Sendable () -> AnySequence<Result<[String: AnyTensor], Diagnostic>>) {
+  public init(
+    _ batches: @escaping @Sendable () -> AnySequence<Result<[String: AnyTensor], Diagnostic>>
+  ) {
     self.batches = batches
   }
 
@@ -45,7 +47,8 @@ public struct Calibrate: Pass {
     var observing = graph.withObservers(training: true, limit: 0)
     let updates = observers.flatMap { id in
       (0..<3).compactMap { index -> (variable: ValueID, result: ValueID)? in
-        guard let variable = graph[id].operands[index + 1], let result = graph[id].results[index] else { return nil }
+        guard let variable = graph[id].operands[index + 1], let result = graph[id].results[index]
+        else { return nil }
         return (variable, result)
       }
     }
@@ -63,7 +66,8 @@ public struct Calibrate: Pass {
       count += 1
     }
     guard count > 0 else {
-      throw Diagnostic(.invalidData, "the calibration data is empty", hint: "look at --data and its limit")
+      throw Diagnostic(
+        .invalidData, "the calibration data is empty", hint: "look at --data and its limit")
     }
     context.remark(.note, "\(observers.count) ranges observed over \(count) batches")
   }

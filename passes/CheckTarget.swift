@@ -13,7 +13,9 @@ public struct CheckTarget: Pass {
   public static let name: PassName = "check-target"
   public static let summary = "check that the target runs what the configuration asks for"
   public static let effect: Effect = .analysis
-  public static let options: [PassOption<Self>] = [.init("target", \.target, "where the model is to run")]
+  public static let options: [PassOption<Self>] = [
+    .init("target", \.target, "where the model is to run")
+  ]
 
   public var target = Target.ortCPU
 
@@ -21,7 +23,9 @@ public struct CheckTarget: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     for id in graph.nodes {
-      guard case .weighted(let input, let weight, _, _) = graph.quantizationRole(of: id) else { continue }
+      guard case .weighted(let input, let weight, _, _) = graph.quantizationRole(of: id) else {
+        continue
+      }
       let node = graph[id]
       guard let x = grid(of: node.operands[input], in: graph),
         let w = grid(of: node.operands[weight], in: graph)
@@ -34,14 +38,19 @@ public struct CheckTarget: Pass {
       }
       if x.bits > 8 || w.bits > 8 {
         context.remark(
-          .warning, node: node.name, "a \(max(x.bits, w.bits))-bit grid runs in float on \(target.rawValue)")
+          .warning, node: node.name,
+          "a \(max(x.bits, w.bits))-bit grid runs in float on \(target.rawValue)")
       }
-      if let gemm = node.op as? Gemm, gemm.alpha != 1 || (gemm.beta != 1 && node.operands.count > 2) {
+      if let gemm = node.op as? Gemm, gemm.alpha != 1 || (gemm.beta != 1 && node.operands.count > 2)
+      {
         context.remark(
-          .warning, node: node.name, "alpha or beta is not 1: it runs in float on \(target.rawValue)")
+          .warning, node: node.name,
+          "alpha or beta is not 1: it runs in float on \(target.rawValue)")
       }
       if node.op is ConvTranspose {
-        context.remark(node: node.name, "ConvTranspose has no integer kernel on \(target.rawValue): it runs in float")
+        context.remark(
+          node: node.name,
+          "ConvTranspose has no integer kernel on \(target.rawValue): it runs in float")
       }
     }
   }

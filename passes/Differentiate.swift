@@ -24,7 +24,8 @@ public struct Differentiate: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     guard let loss = graph.outputs.first, graph[loss].type.shape?.rank == 0 else {
-      throw Diagnostic(.invalidGraph, "the first output is no scalar loss", hint: "run attach-loss first")
+      throw Diagnostic(
+        .invalidGraph, "the first output is no scalar loss", hint: "run attach-loss first")
     }
     let order = graph.nodes
     let active = activeValues(graph, order)
@@ -82,7 +83,8 @@ private struct Backward {
         .unsupported, "\(node.op.name) has no gradient", at: "node '\(node.name)'",
         hint: "keep the layers in front of it constant with `trainable: false`")
     }
-    let call = GradientCall(operands: node.operands, results: node.results, seeds: seeds, needs: needs)
+    let call = GradientCall(
+      operands: node.operands, results: node.results, seeds: seeds, needs: needs)
     let gradients = try op.gradients(of: call, in: &builder)
     for (operand, gradient) in zip(node.operands, gradients) {
       guard let operand, let gradient, active.contains(operand) else { continue }

@@ -32,7 +32,8 @@ public struct EliminateCommonSubexpressions: Pass {
     for id in graph.nodes {
       let node = graph[id]
       if node.op is Opaque || node.op is Assign || node.op is Dropout { continue }
-      let key = Key(op: node.op.name, operands: node.operands, results: node.results.map { $0 != nil })
+      let key = Key(
+        op: node.op.name, operands: node.operands, results: node.results.map { $0 != nil })
       if let first = seen[key]?.first(where: { isSameOperation(graph[$0].op, node.op) }),
         node.results.compactMap({ $0 }).allSatisfy({ !graph.isOutput($0) })
       {
@@ -49,7 +50,8 @@ public struct EliminateCommonSubexpressions: Pass {
   private func mergeConstants(in graph: inout Graph) throws(Diagnostic) {
     var seen: [AttributeValue: ValueID] = [:]
     for id in graph.constants {
-      guard let tensor = graph[id].constant, tensor.storage.byteCount <= 64, !graph.isOutput(id) else {
+      guard let tensor = graph[id].constant, tensor.storage.byteCount <= 64, !graph.isOutput(id)
+      else {
         continue
       }
       if let first = seen[.tensor(tensor)] {

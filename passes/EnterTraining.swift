@@ -19,7 +19,8 @@ public struct EnterTraining: Pass {
 
   public static let name: PassName = "enter-training"
   public static let summary = "use batch statistics, move observers, drop out"
-  public static let effect: Effect = .changesNumerics("batch statistics take the place of running ones")
+  public static let effect: Effect = .changesNumerics(
+    "batch statistics take the place of running ones")
   public static let options: [PassOption<Self>] = [
     .init("batchnorm", \.batchnorm, "whether statistics move"),
     .init("quantize", \.quantize, "whether quantizers round"),
@@ -45,7 +46,8 @@ public struct EnterTraining: Pass {
         op.training = true
         graph.setOperation(of: id, to: op)
         updates += (0..<3).compactMap { index in
-          guard let variable = graph[id].operands[index + 1], let value = graph[id].results[index] else { return nil }
+          guard let variable = graph[id].operands[index + 1], let value = graph[id].results[index]
+          else { return nil }
           return (variable, value)
         }
       case var op as FakeQuantize:
@@ -103,11 +105,16 @@ public struct EnterTraining: Pass {
       let ratio = node.operands.dropFirst().first ?? nil
       let new = try graph.addNode(
         SteppedDropout(seed: (node.op as? Dropout)?.seed ?? index),
-        [node.operands[0], ratio ?? graph.addConstant(graph.freeValueName(node.name + ".ratio"), half), step],
+        [
+          node.operands[0],
+          ratio ?? graph.addConstant(graph.freeValueName(node.name + ".ratio"), half), step,
+        ],
         name: node.name + ".training", origins: node.origins, metadata: node.metadata, before: id)
       try graph.replaceAllUses(of: node.result, with: graph[new].result)
       let mask = node.results.dropFirst().first ?? nil
-      if mask.map({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) ?? true { graph.remove(id) }
+      if mask.map({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) ?? true {
+        graph.remove(id)
+      }
     }
     let one = graph.addConstant(graph.freeValueName("dropout.one"), AnyTensor(Int64(1)))
     let next = try graph.addNode(Add(), [step, one], name: "dropout.step.next")

@@ -104,8 +104,9 @@ private struct FoldIntoProduct<Op: ScalesByChannel>: RewriteRule {
       .where { value, graph in
         if layers == .unkept, !graph.losesCodes(behind: value) { return false }
         // A Gemm's scaling factors would have to be folded in as well; quantizing forbids them.
-        guard let gemm = graph.operation(BatchNormalization.self, of: value)
-          .flatMap({ graph.operation(Gemm.self, of: graph[$0.node].operands[0]) })
+        guard
+          let gemm = graph.operation(BatchNormalization.self, of: value)
+            .flatMap({ graph.operation(Gemm.self, of: graph[$0.node].operands[0]) })
         else { return true }
         return gemm.op.beta == 1
       }
@@ -152,7 +153,9 @@ private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
     let op = graph.op(product, match), quantize = graph.op(quantizer, match)
     guard let x = match.value(x), let axis = quantize.axis else { return }
     // Every zero point is written: runtimes fuse nothing else.
-    guard let scale = match.value(scale), let channels = graph.graph[scale].type.shape?.sizes else { return }
+    guard let scale = match.value(scale), let channels = graph.graph[scale].type.shape?.sizes else {
+      return
+    }
     let k = match[gamma] / (match[variance] + graph.op(norm, match).epsilon).squareRoot()
     let codes = quantizedCodes(
       match[w], Term(scale), zeroPoint: nil, grid: quantize.grid, axis: axis)
@@ -181,7 +184,8 @@ private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
 extension Graph {
   /// Whether the product behind a batch-norm is quantized in a way that folding can't keep.
   fileprivate func losesCodes(behind norm: ValueID) -> Bool {
-    guard let (node, _) = operation(BatchNormalization.self, of: norm), let x = self[node].operands[0],
+    guard let (node, _) = operation(BatchNormalization.self, of: norm),
+      let x = self[node].operands[0],
       let product = producer(of: x),
       let weights = LayerSettings(metadata: self[product].metadata)?.weights
     else { return false }
@@ -191,7 +195,8 @@ extension Graph {
 
 /// (b - mean) * k + beta, with b = 0 where the product has no bias.
 private func foldedBias(
-  _ match: Match, _ b: ParameterCapture, _ mean: ParameterCapture, _ beta: ParameterCapture, _ k: Term
+  _ match: Match, _ b: ParameterCapture, _ mean: ParameterCapture, _ beta: ParameterCapture,
+  _ k: Term
 ) -> Term {
   guard let bias = match.value(b) else { return match[beta] - match[mean] * k }
   return (Term(bias) - match[mean]) * k + match[beta]

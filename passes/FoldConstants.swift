@@ -53,7 +53,9 @@ public struct FoldConstants: Pass {
   /// The results of a node that can be known now.
   private func values(of id: NodeID, in graph: Graph) throws(Diagnostic) -> [AnyTensor]? {
     let node = graph[id]
-    if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout { return nil }
+    if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout {
+      return nil
+    }
     if node.operands.isEmpty && !(node.op is Constant) { return nil }
     let operands = node.operands.compactMap { $0 }
     if node.results.count == 1, let dimensions = graph.dimensions(of: node.result),
@@ -62,7 +64,8 @@ public struct FoldConstants: Pass {
     {
       return [AnyTensor(shape: rank == 0 ? [] : [integers.count], integers.map(Int64.init))]
     }
-    guard operands.allSatisfy({ graph[$0].constant != nil }), let op = node.op as? any Evaluable else {
+    guard operands.allSatisfy({ graph[$0].constant != nil }), let op = node.op as? any Evaluable
+    else {
       return nil
     }
     let types = node.results.map { $0.map { graph[$0].type } }
@@ -72,11 +75,15 @@ public struct FoldConstants: Pass {
     }
     let source = operands.reduce(0) { $0 + (graph[$1].constant?.storage.byteCount ?? 0) }
     if size > max(limit, source) { return nil }
-    let inferred = try graph.inferredTypes(of: node.op, node.operands, resultCount: node.results.count)
-    guard inferred.prefix(node.results.count).allSatisfy({ $0.shape?.sizes != nil }) else { return nil }
+    let inferred = try graph.inferredTypes(
+      of: node.op, node.operands, resultCount: node.results.count)
+    guard inferred.prefix(node.results.count).allSatisfy({ $0.shape?.sizes != nil }) else {
+      return nil
+    }
     do throws(Diagnostic) {
       return try op.evaluate(
-        EvaluationCall(operands: node.operands.map { $0.flatMap { graph[$0].constant } }, resultTypes: inferred))
+        EvaluationCall(
+          operands: node.operands.map { $0.flatMap { graph[$0].constant } }, resultTypes: inferred))
     } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }
   }
 }

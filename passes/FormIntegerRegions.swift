@@ -69,7 +69,8 @@ struct IntegerRegions: Sendable {
     }
     guard let op = node.op as? any HasIntegerForm else { return .island("it has no integer rule") }
     do throws(Island) {
-      return .integer(try op.integerForm(operands, raw: node.operands, result: quantizer, in: graph))
+      return .integer(
+        try op.integerForm(operands, raw: node.operands, result: quantizer, in: graph))
     } catch { return .island(error.reason) }
   }
 }

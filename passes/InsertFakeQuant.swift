@@ -124,13 +124,17 @@ private struct Placement {
       if !hasWeight { markOperand(w, of: id, activations, isRead: true) }
       markResult(of: id, activations)
     }
-    guard hasWeight, let weights = settings.weights, graph[w].type.element.isFloatingPoint else { return }
+    guard hasWeight, let weights = settings.weights, graph[w].type.element.isFloatingPoint else {
+      return
+    }
     self.weights.append(
       Weight(node: id, operand: weight, axis: weights.isPerChannel ? axis : nil, settings: weights))
     guard settings.activations != nil, settings.quantizeBias else { return }
     if let norm = soleReader(of: graph[id].result, is: BatchNormalization.self),
       weights.isPerChannel, weights.isSymmetric, weights.grid.isNarrow,
-      graph[norm].operands.allSatisfy({ $0 == graph[id].result || $0.map { graph.isParameter($0) } ?? false })
+      graph[norm].operands.allSatisfy({
+        $0 == graph[id].result || $0.map { graph.isParameter($0) } ?? false
+      })
     {
       norms.append(Norm(product: id, norm: norm, input: input, weight: weight))
     }
@@ -174,12 +178,17 @@ private struct Placement {
     guard let old = marks[value] else { marks[value] = new; return }
     let winner = isRead && !old.isRead && old.fixedScale == nil ? new : old
     var merged = winner
-    if let a = old.readers, let b = readers { merged.readers = a.union(b) } else { merged.readers = nil }
+    if let a = old.readers, let b = readers {
+      merged.readers = a.union(b)
+    } else {
+      merged.readers = nil
+    }
     marks[value] = merged
   }
 
   private func soleReader<Op: Operation>(of value: ValueID, is: Op.Type) -> NodeID? {
-    guard graph.isUsedOnce(value), let reader = graph.users(of: value).first, graph[reader].op is Op else {
+    guard graph.isUsedOnce(value), let reader = graph.users(of: value).first, graph[reader].op is Op
+    else {
       return nil
     }
     return reader
@@ -263,7 +272,8 @@ private struct Inserter {
     let scale = builder.emit(
       weight.settings.scaleFromRange, range.map { $0 }, results: 2, name: name + ".scale")
     let op = FakeQuantize(
-      grid: weight.settings.grid, axis: weight.axis, straightThrough: weight.settings.straightThrough)
+      grid: weight.settings.grid, axis: weight.axis,
+      straightThrough: weight.settings.straightThrough)
     let quantized = builder.emit(op, [w, scale[0], scale[1]], name: name + ".quantized")
     if let node = builder.graph.producer(of: quantized) {
       builder.graph.setMetadata("qat.decided-by", of: node, to: builder.graph[weight.node].name)
@@ -274,7 +284,8 @@ private struct Inserter {
 
   mutating func quantizeBias(_ bias: Placement.Bias) {
     let operands = builder.graph[bias.node].operands
-    guard let b = operands[bias.operand], let x = operands[bias.input], let w = operands[bias.weight],
+    guard let b = operands[bias.operand], let x = operands[bias.input],
+      let w = operands[bias.weight],
       let inputScale = scales[x], let weightScale = scales[w]
     else { return }
     let name = builder.graph[b].name

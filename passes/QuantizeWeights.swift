@@ -23,7 +23,8 @@ public struct QuantizeWeights: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     for id in graph.nodes where graph.contains(id) {
-      guard case .weighted(let input, let weight, _, let bias) = graph.quantizationRole(of: id) else {
+      guard case .weighted(let input, let weight, _, let bias) = graph.quantizationRole(of: id)
+      else {
         continue
       }
       if let bias, let product = ProductScales(of: id, input, weight, in: graph) {
@@ -53,7 +54,9 @@ public struct QuantizeWeights: Pass {
     _ context: inout PassContext
   ) throws(Diagnostic) {
     guard index < graph[id].operands.count, let operand = graph[id].operands[index] else { return }
-    let value = graph.operation(FakeQuantizeBias.self, of: operand).flatMap { graph[$0.node].operands[0] } ?? operand
+    let value =
+      graph.operation(FakeQuantizeBias.self, of: operand).flatMap { graph[$0.node].operands[0] }
+      ?? operand
     guard let bias = graph[value].constant?.elements(as: Float.self),
       let channels = graph[value].type.shape?.sizes, channels.count == 1
     else { return }
@@ -62,7 +65,9 @@ public struct QuantizeWeights: Pass {
       raise(&scales[0], for: worst, product.input, node: graph[id].name, channel: nil, &context)
     } else if scales.count == bias.count {
       for (channel, b) in bias.enumerated() {
-        raise(&scales[channel], for: abs(b), product.input, node: graph[id].name, channel: channel, &context)
+        raise(
+          &scales[channel], for: abs(b), product.input, node: graph[id].name, channel: channel,
+          &context)
       }
     }
     if scales != product.weight { try product.replaceWeightScales(scales, in: &graph) }
@@ -131,7 +136,8 @@ private struct ProductScales {
     else { return }
     let shape = graph[operand].type.shape?.sizes ?? []
     let name = graph.freeValueName(graph[operand].name + ".raised")
-    if let dequantize = graph[weightNode].op as? DequantizeLinear, let codes = graph[source].constant,
+    if let dequantize = graph[weightNode].op as? DequantizeLinear,
+      let codes = graph[source].constant,
       let integers = codes.integers
     {
       let axis = dequantize.axis < 0 ? dequantize.axis + codes.shape.count : dequantize.axis
@@ -140,7 +146,8 @@ private struct ProductScales {
         let channel = scales.count == 1 ? 0 : index / stride % codes.shape[axis]
         return Int((Float(q) * weight[channel] / scales[channel]).rounded(.toNearestOrEven))
       }
-      let tensor = codes.element == .u8
+      let tensor =
+        codes.element == .u8
         ? AnyTensor(shape: codes.shape, rounded.map { UInt8(clamping: $0) })
         : AnyTensor(shape: codes.shape, rounded.map { Int8(clamping: $0) })
       let raised = graph.addConstant(graph.freeValueName(graph[source].name + ".raised"), tensor)

@@ -17,7 +17,8 @@ import QATRewrite
 public struct ShareScales: Pass {
   public static let name: PassName = "share-scales"
   public static let summary = "give both sides of code-passing operations one scale"
-  public static let effect: Effect = .changesNumerics("quantizers behind MaxPool, Reshape, … take the scale in front")
+  public static let effect: Effect = .changesNumerics(
+    "quantizers behind MaxPool, Reshape, … take the scale in front")
 
   public init() {}
 
@@ -32,7 +33,9 @@ public struct ShareScales: Pass {
       graph.setOperation(of: id, to: shared)
       for index in [1, 2] {
         // Biases behind the second quantizer are on its scale: they follow.
-        guard let old = graph[id].operands[index], let new = graph[source].operands[index] else { continue }
+        guard let old = graph[id].operands[index], let new = graph[source].operands[index] else {
+          continue
+        }
         try graph.replaceAllUses(of: old, with: new)
       }
     }
@@ -43,7 +46,8 @@ public struct ShareScales: Pass {
 extension Graph {
   /// The quantizer in front of the operation that computes a value and passes codes through.
   fileprivate func quantizerThrough(_ value: ValueID) -> NodeID? {
-    guard let node = producer(of: value), passesCodes(node), let input = self[node].operands[0] else {
+    guard let node = producer(of: value), passesCodes(node), let input = self[node].operands[0]
+    else {
       return nil
     }
     return operation(FakeQuantize.self, of: input)?.node

@@ -85,7 +85,8 @@ public struct AnyTensor: Sendable {
     // SAFETY: `init` checked that the bytes hold `elementCount` codes; the subscript checks too.
     return unsafe storage.withBytes { bytes in
       (0..<elementCount).map { index in
-        let code = (Int(unsafe bytes[index / perByte]) >> (index % perByte * bits)) & ((1 << bits) - 1)
+        let code =
+          (Int(unsafe bytes[index / perByte]) >> (index % perByte * bits)) & ((1 << bits) - 1)
         return element.isSigned && code >= 1 << (bits - 1) ? code - (1 << bits) : code
       }
     }

@@ -44,7 +44,8 @@ public struct IntegerGrid: Sendable, Hashable, CustomStringConvertible {
     guard let sign = digits.popFirst(), sign == "i" || sign == "u" else { return nil }
     let narrow = digits.last == "n"
     if narrow { digits.removeLast() }
-    guard let bits = Int(digits), let grid = try? IntegerGrid(bits: bits, signed: sign == "i", narrow: narrow)
+    guard let bits = Int(digits),
+      let grid = try? IntegerGrid(bits: bits, signed: sign == "i", narrow: narrow)
     else { return nil }
     self = grid
   }

@@ -16,7 +16,8 @@ extension ImageDataSet {
 
   /// MNIST, or data in its form, from the four IDX files in `folder`, plain or gzip: f32[N,1,H,W],
   /// values (x / 255 - 0.1307) / 0.3081.
-  public static func mnist(in folder: String, _ split: DataSplit) throws(Diagnostic) -> ImageDataSet {
+  public static func mnist(in folder: String, _ split: DataSplit) throws(Diagnostic) -> ImageDataSet
+  {
     let stem = split == .train ? "train" : "t10k"
     let imagePath = try idxFile(in: folder, "\(stem)-images", "idx3-ubyte")
     let labelPath = try idxFile(in: folder, "\(stem)-labels", "idx1-ubyte")
@@ -28,7 +29,9 @@ extension ImageDataSet {
 
   /// CIFAR-10 from the binary batches in `folder`, plain or gzip: f32[N,3,32,32], each channel
   /// (x / 255 - mean) / deviation. Of the five training batches those present are taken, in order.
-  public static func cifar10(in folder: String, _ split: DataSplit) throws(Diagnostic) -> ImageDataSet {
+  public static func cifar10(in folder: String, _ split: DataSplit) throws(Diagnostic)
+    -> ImageDataSet
+  {
     let names = split == .train ? (1...5).map { "data_batch_\($0).bin" } : ["test_batch.bin"]
     let paths = names.compactMap { name in
       ["\(folder)/\(name)", "\(folder)/\(name).gz"].first(where: fileExists)

@@ -69,7 +69,8 @@ public enum FloatConvolution {
     var c = shape.c
     // SAFETY: as in `forward`.
     unsafe qat_conv_f32_input_gradient(
-      &c, dy.pointer(Float.self), w.pointer(Float.self), dx.pointer(Float.self), pool.pool, scratch.base)
+      &c, dy.pointer(Float.self), w.pointer(Float.self), dx.pointer(Float.self), pool.pool,
+      scratch.base)
   }
 
   /// dw from dy.
@@ -81,7 +82,8 @@ public enum FloatConvolution {
     var c = shape.c
     // SAFETY: as in `forward`.
     unsafe qat_conv_f32_weight_gradient(
-      &c, dy.pointer(Float.self), x.pointer(Float.self), dw.pointer(Float.self), pool.pool, scratch.base)
+      &c, dy.pointer(Float.self), x.pointer(Float.self), dw.pointer(Float.self), pool.pool,
+      scratch.base)
   }
 
   private static func check(_ shape: ConvolutionShape, _ x: Int, _ w: Int, _ y: Int) {
@@ -104,7 +106,8 @@ public enum FloatConvolution {
   /// - Parameters:
   ///   - w: u8 or i8, OIHW. - weightZeros: one an output channel; `nil` for 0.
   public init(_ shape: ConvolutionShape, w: AnyTensor, weightZeros: [Int32]?) {
-    precondition(w.elementCount == shape.weightCount && Set<ElementType>([.i8, .u8]).contains(w.element))
+    precondition(
+      w.elementCount == shape.weightCount && Set<ElementType>([.i8, .u8]).contains(w.element))
     self.shape = shape
     self.weightZeros = weightZeros
     weightIsSigned = w.element == .i8
@@ -116,7 +119,8 @@ public enum FloatConvolution {
     let view = TensorView(w)
     // SAFETY: both buffers have the sizes that the kernel asks for.
     unsafe qat_conv_s8_pack(
-      kernel, &c, view.base, weightIsSigned, packed.view(at: 0, .u8, shape: [packed.byteCount]).base,
+      kernel, &c, view.base, weightIsSigned,
+      packed.view(at: 0, .u8, shape: [packed.byteCount]).base,
       scratch.view(at: 0, .u8, shape: [shape.weightCount]).base)
   }
 
@@ -139,7 +143,8 @@ public enum FloatConvolution {
 
   /// The sums themselves, int32.
   public func sums(
-    x: TensorView, xZero: Int32, y: MutableTensorView, _ pool: ThreadPool, scratch: MutableTensorView
+    x: TensorView, xZero: Int32, y: MutableTensorView, _ pool: ThreadPool,
+    scratch: MutableTensorView
   ) {
     run(
       x: x, xZero: xZero, bias: nil, multipliers: [1], zero: 0, range: 0...0, y: y, QAT_CONV_SUMS,
@@ -163,7 +168,8 @@ public enum FloatConvolution {
           unsafe arguments.x = x.base
           unsafe arguments.x_signed = x.element == .i8
           unsafe arguments.x_zero = xZero
-          unsafe arguments.w = UnsafeRawPointer(packed.view(at: 0, .u8, shape: [packed.byteCount]).base)
+          unsafe arguments.w = UnsafeRawPointer(
+            packed.view(at: 0, .u8, shape: [packed.byteCount]).base)
           unsafe arguments.w_signed = weightIsSigned
           unsafe arguments.w_zero = zeros
           unsafe arguments.bias = bias

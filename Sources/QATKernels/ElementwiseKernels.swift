@@ -7,7 +7,8 @@ public enum FloatLoops {
   public enum Unary: Sendable { case relu, sigmoid, tanh }
 
   /// y = a op b; an operand of one element is used for all.
-  public static func binary(_ op: Binary, _ a: TensorView, _ b: TensorView, _ y: MutableTensorView) {
+  public static func binary(_ op: Binary, _ a: TensorView, _ b: TensorView, _ y: MutableTensorView)
+  {
     precondition([1, y.count].contains(a.count) && [1, y.count].contains(b.count))
     let code: qat_binary =
       switch op {
@@ -38,7 +39,8 @@ public enum FloatLoops {
   public static func clip(_ x: TensorView, low: Float, high: Float, _ y: MutableTensorView) {
     precondition(x.count == y.count)
     // SAFETY: sizes were checked.
-    unsafe qat_unary_f32(QAT_CLIP, Int64(y.count), x.pointer(Float.self), low, high, y.pointer(Float.self))
+    unsafe qat_unary_f32(
+      QAT_CLIP, Int64(y.count), x.pointer(Float.self), low, high, y.pointer(Float.self))
   }
 
   /// dx = dy where low <= x <= high, else 0.
@@ -113,7 +115,8 @@ public enum FloatLoops {
     newW.copy(from: w)
     newM.copy(from: m)
     newV.copy(from: v)
-    precondition(gradient.count == newW.count && newM.count == newW.count && newV.count == newW.count)
+    precondition(
+      gradient.count == newW.count && newM.count == newW.count && newV.count == newW.count)
     // SAFETY: sizes were checked.
     unsafe qat_adam_f32(
       Int64(newW.count), gradient.pointer(Float.self), Int64(step), rate, beta1, beta2, epsilon,
@@ -128,7 +131,9 @@ public enum FloatLoops {
 
 extension FloatLoops {
   /// y = old * share + new * (1 - share).
-  public static func blend(_ old: TensorView, _ new: TensorView, share: Float, _ y: MutableTensorView) {
+  public static func blend(
+    _ old: TensorView, _ new: TensorView, share: Float, _ y: MutableTensorView
+  ) {
     precondition(old.count == y.count && new.count == y.count)
     // SAFETY: sizes were checked.
     let a = unsafe old.pointer(Float.self), b = unsafe new.pointer(Float.self)

@@ -27,7 +27,8 @@ public struct PoolingShape: Sendable {
 public enum PoolingKernels {
   /// - Parameter indices: memory for one Int64 an output, or `nil`.
   public static func maximum(
-    _ shape: PoolingShape, x: TensorView, y: MutableTensorView, indices: MutableTensorView?, _ pool: ThreadPool
+    _ shape: PoolingShape, x: TensorView, y: MutableTensorView, indices: MutableTensorView?,
+    _ pool: ThreadPool
   ) {
     check(shape, x.count, y.count)
     var c = shape.c
@@ -57,10 +58,12 @@ public enum PoolingKernels {
     let values = unsafe (scratch.base + dy.count * 8).assumingMemoryBound(to: Float.self)
     // SAFETY: sizes were checked; scratch holds indices and then values.
     unsafe qat_maxpool_f32(&c, x.pointer(Float.self), values, indices, pool.pool)
-    unsafe qat_maxpool_f32_gradient(&c, dy.pointer(Float.self), indices, dx.pointer(Float.self), pool.pool)
+    unsafe qat_maxpool_f32_gradient(
+      &c, dy.pointer(Float.self), indices, dx.pointer(Float.self), pool.pool)
   }
 
   private static func check(_ shape: PoolingShape, _ x: Int, _ y: Int) {
-    precondition(x == shape.x.reduce(1, *) && y == shape.y.reduce(1, *), "sizes of a pooling do not agree")
+    precondition(
+      x == shape.x.reduce(1, *) && y == shape.y.reduce(1, *), "sizes of a pooling do not agree")
   }
 }

@@ -3,7 +3,9 @@ public import QATCore
 
 /// Float matrix products, row-major.
 public enum FloatProduct {
-  public static func scratchByteCount(_ pool: ThreadPool) -> Int { qat_sgemm_scratch() * 4 * pool.threads }
+  public static func scratchByteCount(_ pool: ThreadPool) -> Int {
+    qat_sgemm_scratch() * 4 * pool.threads
+  }
 
   /// C = alpha·op(A)·op(B) + beta·C (+ a bias for each column), for each of `batch` products.
   ///
@@ -65,7 +67,8 @@ public enum FloatProduct {
 
   /// sums[i][j] = bias[j] + Σ (a[i][l] - aZero)·(b[l][j] - zero[j]), modulo 2³². A is [m, k].
   public func sums(
-    m: Int, a: TensorView, aZero: Int32, bias: [Int32]?, to sums: MutableTensorView, _ pool: ThreadPool
+    m: Int, a: TensorView, aZero: Int32, bias: [Int32]?, to sums: MutableTensorView,
+    _ pool: ThreadPool
   ) {
     precondition(a.count == m * k && sums.byteCount >= m * n * 4 && (bias?.count ?? n) == n)
     // SAFETY: sizes were checked; the arrays live for the call.
@@ -79,7 +82,8 @@ public enum FloatProduct {
         unsafe arguments.a_stride = Int64(k)
         unsafe arguments.a_signed = a.element == .i8
         unsafe arguments.a_zero = aZero
-        unsafe arguments.b = UnsafeRawPointer(packed.view(at: 0, .u8, shape: [packed.byteCount]).base)
+        unsafe arguments.b = UnsafeRawPointer(
+          packed.view(at: 0, .u8, shape: [packed.byteCount]).base)
         unsafe arguments.b_signed = isSigned
         unsafe arguments.b_zero = zeros
         unsafe arguments.bias = bias

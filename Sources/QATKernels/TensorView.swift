@@ -35,7 +35,8 @@ import QATCore
   /// The elements as a typed pointer.
   /// - Precondition: the element type is `Scalar`'s.
   func pointer<Scalar: TensorScalar>(_: Scalar.Type = Scalar.self) -> UnsafePointer<Scalar> {
-    precondition(Scalar.elementType == element, "\(element.name) read as \(Scalar.elementType.name)")
+    precondition(
+      Scalar.elementType == element, "\(element.name) read as \(Scalar.elementType.name)")
     // SAFETY: checked type; all memory of views is aligned to 16 bytes or more.
     return unsafe base.assumingMemoryBound(to: Scalar.self)
   }
@@ -73,7 +74,8 @@ import QATCore
   public func write(_ tensor: AnyTensor) { copy(from: TensorView(tensor)) }
 
   func pointer<Scalar: TensorScalar>(_: Scalar.Type = Scalar.self) -> UnsafeMutablePointer<Scalar> {
-    precondition(Scalar.elementType == element, "\(element.name) written as \(Scalar.elementType.name)")
+    precondition(
+      Scalar.elementType == element, "\(element.name) written as \(Scalar.elementType.name)")
     // SAFETY: checked type; all memory of views is aligned to 16 bytes or more.
     return unsafe base.assumingMemoryBound(to: Scalar.self)
   }
@@ -84,7 +86,9 @@ extension AnyTensor {
   public init(copying view: TensorView) {
     // SAFETY: `target` has `byteCount` bytes, and so has the view.
     let storage = unsafe TensorStorage(byteCount: view.byteCount) { target in
-      if let start = target.baseAddress { unsafe start.copyMemory(from: view.base, byteCount: view.byteCount) }
+      if let start = target.baseAddress {
+        unsafe start.copyMemory(from: view.base, byteCount: view.byteCount)
+      }
     }
     self.init(view.element, shape: view.shape, storage: storage)
   }

@@ -5,7 +5,8 @@ import QATIR
 public enum Exporter {
   /// Metadata that only a graph of ours has: which initializers are variables, where nodes came from,
   /// how many operands of an opaque node its subgraphs capture.
-  static let variablesKey = "qat.variables", originsKey = "qat.origins", capturesKey = "qat.captures"
+  static let variablesKey = "qat.variables", originsKey = "qat.origins",
+    capturesKey = "qat.captures"
 
   /// - Throws: `io`; `unsupported` for what no file holds (a value of unknown shape is fine).
   public static func write(_ graph: Graph, to path: String) throws(Diagnostic) {
@@ -20,7 +21,9 @@ public enum Exporter {
     let opset = try opset(of: graph)
     file.opsets = ["": opset]
     file.irVersion = irVersion(ofOpset: opset)
-    for id in graph.nodes where !graph[id].op.name.domain.isEmpty { file.opsets[graph[id].op.name.domain] = 1 }
+    for id in graph.nodes where !graph[id].op.name.domain.isEmpty {
+      file.opsets[graph[id].op.name.domain] = 1
+    }
     let variables = graph.variables.map { graph[$0].name }
     if !variables.isEmpty { file.metadata[variablesKey] = variables.joined(separator: "\n") }
     file.graph.inputs = graph.inputs.map { value($0, in: graph) }

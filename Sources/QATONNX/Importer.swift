@@ -21,7 +21,9 @@ public struct Importer {
     contentsOf path: String, registry: OpRegistry = .builtin
   ) throws(Diagnostic) -> Graph {
     let file = try ModelFile(path: path)
-    do throws(Diagnostic) { return try graph(of: file, registry: registry) } catch { throw error.at(path) }
+    do throws(Diagnostic) { return try graph(of: file, registry: registry) } catch {
+      throw error.at(path)
+    }
   }
 
   public static func graph(
@@ -38,14 +40,17 @@ public struct Importer {
     graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
     guard opset >= 7 || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty }) else {
       throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)", hint: "opsets from 7 on are read; convert it first")
+        .unsupported, "the model is of opset \(opset)",
+        hint: "opsets from 7 on are read; convert it first")
     }
     guard opset <= 28 else {
-      throw Diagnostic(.unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")
+      throw Diagnostic(
+        .unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")
     }
     if !file.functions.isEmpty {
       throw Diagnostic(
-        .unsupported, "the model has local functions", hint: "inline them: onnx.inliner.inline_local_functions")
+        .unsupported, "the model has local functions",
+        hint: "inline them: onnx.inliner.inline_local_functions")
     }
   }
 
@@ -77,7 +82,8 @@ public struct Importer {
       file.metadata[Exporter.variablesKey]?.split(separator: "\n").map(String.init) ?? [])
     graph.metadata[Exporter.variablesKey] = nil
     for (name, tensor) in file.graph.initializers {
-      let id = variables.contains(name) ? graph.addVariable(name, tensor) : graph.addConstant(name, tensor)
+      let id =
+        variables.contains(name) ? graph.addVariable(name, tensor) : graph.addConstant(name, tensor)
       try define(name, id)
     }
   }
@@ -85,7 +91,8 @@ public struct Importer {
   private mutating func define(_ name: String, _ id: ValueID) throws(Diagnostic) {
     guard !name.isEmpty, values[name] == nil else {
       throw Diagnostic(
-        .malformedFile, "the name '\(name)' is defined twice", hint: "names of values must be unique")
+        .malformedFile, "the name '\(name)' is defined twice",
+        hint: "names of values must be unique")
     }
     values[name] = id
   }
@@ -104,7 +111,8 @@ public struct Importer {
     let first = try file.inputs.first.flatMap { name throws(Diagnostic) in try value(name) }
     var node = ImportedNode(
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
-      element: first.map { graph[$0].type.element } ?? .f32, shape: first.flatMap { graph[$0].type.shape })
+      element: first.map { graph[$0].type.element } ?? .f32,
+      shape: first.flatMap { graph[$0].type.shape })
     let name = OpName(domain: file.domain, type: file.opType)
     if name.domain.isEmpty, let history = OpsetHistory.all[file.opType] {
       for change in history.changes where change.version > opset { try change.upgrade(&node) }
@@ -112,7 +120,8 @@ public struct Importer {
     for (name, tensor) in node.constants { try define(name, graph.addConstant(name, tensor)) }
     for extra in node.before { try add(extra, replacing: nil) }
     let op = try registry.operation(name, attributes: node.attributes)
-    if let constant = op as? Constant, let output = file.outputs.first, let tensor = constant.tensor {
+    if let constant = op as? Constant, let output = file.outputs.first, let tensor = constant.tensor
+    {
       try define(output, graph.addConstant(output, tensor))
       return
     }
@@ -129,7 +138,9 @@ public struct Importer {
     for name in inputs + (op is Opaque ? file.captures : []) { operands.append(try value(name)) }
     while !(op is Opaque), let last = operands.last, last == nil { operands.removeLast() }
     var results: [String?] = outputs.map { $0.isEmpty ? nil : $0 }
-    while !(op is Opaque), results.count > 1, let last = results.last, last == nil { results.removeLast() }
+    while !(op is Opaque), results.count > 1, let last = results.last, last == nil {
+      results.removeLast()
+    }
     var types: [TensorType]
     if op is Opaque {
       types = outputs.map { declared[$0] ?? TensorType(.f32, nil) }
@@ -137,17 +148,23 @@ public struct Importer {
       types = try graph.inferredTypes(of: op, operands, resultCount: results.count)
     }
     var metadata = file.metadata
-    let origins = metadata.removeValue(forKey: Exporter.originsKey)?.split(separator: "\n").map(String.init) ?? []
-    if op is Opaque, !file.captures.isEmpty { metadata[Exporter.capturesKey] = "\(file.captures.count)" }
+    let origins =
+      metadata.removeValue(forKey: Exporter.originsKey)?.split(separator: "\n").map(String.init)
+      ?? []
+    if op is Opaque, !file.captures.isEmpty {
+      metadata[Exporter.capturesKey] = "\(file.captures.count)"
+    }
     let id = graph.insertNode(
-      op, operands, name: file.name, results: results, types: types, origins: origins, metadata: metadata)
+      op, operands, name: file.name, results: results, types: types, origins: origins,
+      metadata: metadata)
     for (name, result) in zip(outputs, graph[id].results) {
       if let result { try define(name, result) }
     }
     return id
   }
 
-  private mutating func add(_ extra: ImportedNode.ExtraNode, replacing: ValueID?) throws(Diagnostic) {
+  private mutating func add(_ extra: ImportedNode.ExtraNode, replacing: ValueID?) throws(Diagnostic)
+  {
     var operands: [ValueID?] = []
     for name in extra.inputs { operands.append(name.isEmpty ? replacing : try value(name)) }
     let id = try graph.addNode(extra.op, operands, name: "", results: [extra.output])

@@ -27,14 +27,21 @@ struct DemoCommand: DiagnosedCommand {
     let floatSpeed = try imagesPerSecond(float, test)
     var rows = [["", "PTQ", "QAT", "integers", "equal codes", "file", "images/s"]]
     rows.append([
-      "float", "", percent(floatAccuracy), "", "", "\(try FileSystem.size(of: floatPath)) B", "\(floatSpeed)",
+      "float", "", percent(floatAccuracy), "", "", "\(try FileSystem.size(of: floatPath)) B",
+      "\(floatSpeed)",
     ])
-    for width in [Width(weights: 8, activations: 8), Width(weights: 4, activations: 4), Width(weights: 2, activations: 4)] {
+    for width in [
+      Width(weights: 8, activations: 8), Width(weights: 4, activations: 4),
+      Width(weights: 2, activations: 4),
+    ] {
       rows.append(try row(width, float, train, test))
     }
     Terminal.print(table(rows))
-    Terminal.print("\nAccuracy on \(test.count) test digits; 'integers' is the lowered model run on integer kernels;")
-    Terminal.print("'equal codes' compares it with the fake-quantized model. The ONNX files are in \(output)/.")
+    Terminal.print(
+      "\nAccuracy on \(test.count) test digits; 'integers' is the lowered model run on integer kernels;"
+    )
+    Terminal.print(
+      "'equal codes' compares it with the fake-quantized model. The ONNX files are in \(output)/.")
   }
 
   private func row(
@@ -68,7 +75,8 @@ struct DemoCommand: DiagnosedCommand {
     let deployed = try GraphFiles.read(path)
     return [
       width.name, percent(ptqAccuracy), percent(qatAccuracy), percent(try accuracy(deployed, test)),
-      try equality(qat, deployed, test), "\(try FileSystem.size(of: path)) B", "\(try imagesPerSecond(deployed, test))",
+      try equality(qat, deployed, test), "\(try FileSystem.size(of: path)) B",
+      "\(try imagesPerSecond(deployed, test))",
     ]
   }
 
@@ -81,7 +89,9 @@ struct DemoCommand: DiagnosedCommand {
     return graph
   }
 
-  private func fit(_ graph: Graph, on data: BoundDataSet, epochs: Int, rate: Float) throws(Diagnostic) -> Graph {
+  private func fit(_ graph: Graph, on data: BoundDataSet, epochs: Int, rate: Float)
+    throws(Diagnostic) -> Graph
+  {
     var options = TrainingOptions()
     options.optimizer.weightDecay = 0.0005
     let step = try TrainingStep(graph, options)
@@ -95,7 +105,9 @@ struct DemoCommand: DiagnosedCommand {
     return step.evaluationGraph
   }
 
-  private func run(_ text: String, on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+  private func run(_ text: String, on graph: inout Graph, _ context: inout PassContext)
+    throws(Diagnostic)
+  {
     try Pipeline(text, registry: QatOpt.tools.passes).run(on: &graph, &context)
   }
 
@@ -106,7 +118,8 @@ struct DemoCommand: DiagnosedCommand {
   /// The share of outputs that are the same number, and the largest distance in codes of the rest.
   private func equality(_ a: Graph, _ b: Graph, _ data: BoundDataSet) throws(Diagnostic) -> String {
     let batch = try data.batch(Array(0..<data.count)).inputs
-    guard let x = try Session(a).run(batch).first?.doubles, let y = try Session(b).run(batch).first?.doubles
+    guard let x = try Session(a).run(batch).first?.doubles,
+      let y = try Session(b).run(batch).first?.doubles
     else { return "?" }
     return percent(Comparison(x, y).equal)
   }

@@ -14,7 +14,8 @@ enum DemoModel {
     }
     x = builder.emit(Flatten(), [x], name: "flatten")
     let w = weight("dense.weight", [10, 128], &builder, &random)
-    let b = builder.constant(AnyTensor(shape: [10], [Float](repeating: 0, count: 10)), name: "dense.bias")
+    let b = builder.constant(
+      AnyTensor(shape: [10], [Float](repeating: 0, count: 10)), name: "dense.bias")
     var dense = Gemm()
     dense.transB = true
     let logits = builder.emit(dense, [x, w, b], name: "logits")
@@ -26,7 +27,8 @@ enum DemoModel {
 
   /// Convolution 3 × 3, batch-norm, Relu, and a maximum over 2 × 2.
   private static func block(
-    _ name: String, _ x: ValueID, _ sizes: [Int], _ builder: inout GraphBuilder, _ random: inout RandomSource
+    _ name: String, _ x: ValueID, _ sizes: [Int], _ builder: inout GraphBuilder,
+    _ random: inout RandomSource
   ) -> ValueID {
     var conv = Conv()
     conv.window.pads = [1, 1, 1, 1]
@@ -34,7 +36,8 @@ enum DemoModel {
     let w = weight("\(name).weight", sizes, &builder, &random)
     let y = builder.emit(conv, [x, w], name: name)
     let channels = sizes[0]
-    let parameters = [("scale", 1), ("bias", 0), ("mean", 0), ("variance", 1)].map { suffix, value in
+    let parameters = [("scale", 1), ("bias", 0), ("mean", 0), ("variance", 1)].map {
+      suffix, value in
       builder.constant(
         AnyTensor(shape: [channels], [Float](repeating: Float(value), count: channels)),
         name: "\(name).norm.\(suffix)")

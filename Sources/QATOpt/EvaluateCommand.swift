@@ -18,7 +18,8 @@ struct EvaluateCommand: DiagnosedCommand {
     let metrics = try Evaluator(batchSize: batch, threads: threads).evaluate(graph, set)
     guard let accuracy = metrics.accuracy else {
       throw Diagnostic(
-        .invalidData, "the data has no class numbers", at: data, hint: "an .npz holds them as 'labels'")
+        .invalidData, "the data has no class numbers", at: data,
+        hint: "an .npz holds them as 'labels'")
     }
     Terminal.print(
       json

@@ -12,10 +12,12 @@ struct InspectCommand: DiagnosedCommand {
   func execute() throws(Diagnostic) {
     let graph = try GraphFiles.read(model, registry: QatOpt.tools.ops)
     guard let node else { return Terminal.print(summary(of: graph)) }
-    let found = graph.node(named: node) ?? graph.value(named: node).flatMap { graph.producer(of: $0) }
+    let found =
+      graph.node(named: node) ?? graph.value(named: node).flatMap { graph.producer(of: $0) }
     guard let id = found else {
       let names = graph.nodes.map { graph[$0].name }
-      throw Diagnostic(.unknownName, "there is no node '\(node)'", at: model, hint: nameHint(node, among: names))
+      throw Diagnostic(
+        .unknownName, "there is no node '\(node)'", at: model, hint: nameHint(node, among: names))
     }
     Terminal.print(explanation(of: id, in: graph))
   }
@@ -24,19 +26,29 @@ struct InspectCommand: DiagnosedCommand {
     var lines = ["graph \(graph.name)"]
     for id in graph.inputs { lines.append("  input \(graph[id].name): \(graph[id].type)") }
     for id in graph.outputs { lines.append("  output \(graph[id].name): \(graph[id].type)") }
-    let bytes = (graph.constants + graph.variables).reduce(0) { $0 + (graph[$1].parameter?.storage.byteCount ?? 0) }
-    let elements = (graph.constants + graph.variables).reduce(0) { $0 + (graph[$1].parameter?.elementCount ?? 0) }
+    let bytes = (graph.constants + graph.variables).reduce(0) {
+      $0 + (graph[$1].parameter?.storage.byteCount ?? 0)
+    }
+    let elements = (graph.constants + graph.variables).reduce(0) {
+      $0 + (graph[$1].parameter?.elementCount ?? 0)
+    }
     lines.append("  \(graph.nodeCount) nodes, \(elements) parameters in \(bytes) bytes")
     var counts: [String: Int] = [:]
     for id in graph.nodes { counts[graph[id].op.name.description, default: 0] += 1 }
-    for (name, count) in counts.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) { lines.append("  \(count) × \(name)") }
+    for (name, count) in counts.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+      lines.append("  \(count) × \(name)")
+    }
     var rows = [["quantized value", "scale", "zero point", "codes"]]
     for id in graph.nodes {
-      guard graph[id].op is QuantizeLinear || graph[id].op is DequantizeLinear || graph[id].op is FakeQuantize
+      guard
+        graph[id].op is QuantizeLinear || graph[id].op is DequantizeLinear
+          || graph[id].op is FakeQuantize
       else { continue }
       let operands = graph[id].operands
-      guard operands.count > 1, let scale = operands[1].flatMap({ graph[$0].constant?.doubles }) else { continue }
-      let zero = operands.count > 2 ? operands[2].flatMap { graph[$0].constant?.integers } ?? [] : []
+      guard operands.count > 1, let scale = operands[1].flatMap({ graph[$0].constant?.doubles })
+      else { continue }
+      let zero =
+        operands.count > 2 ? operands[2].flatMap { graph[$0].constant?.integers } ?? [] : []
       rows.append([
         graph[graph[id].result].name, range(scale.map { "\(Float($0))" }),
         range(zero.map(String.init)), graph[id].op.name.description,
@@ -54,7 +66,9 @@ struct InspectCommand: DiagnosedCommand {
   private func explanation(of id: NodeID, in graph: Graph) -> String {
     let node = graph[id]
     var lines = [Printer(blobs: .elided).text(of: id, in: graph)]
-    if !node.origins.isEmpty { lines.append("  comes from: \(node.origins.joined(separator: ", "))") }
+    if !node.origins.isEmpty {
+      lines.append("  comes from: \(node.origins.joined(separator: ", "))")
+    }
     for (key, note) in node.metadata.sorted(by: { $0.key < $1.key }) {
       lines.append("  \(Self.meanings[key] ?? key): \(note)")
     }
@@ -63,9 +77,11 @@ struct InspectCommand: DiagnosedCommand {
 
   /// What the notes of passes mean.
   private static let meanings = [
-    "qat.weights": "weights (apply-layer-config)", "qat.activations": "activations (apply-layer-config)",
+    "qat.weights": "weights (apply-layer-config)",
+    "qat.activations": "activations (apply-layer-config)",
     "qat.rules": "decided by", "qat.decided-by": "quantizer of (insert-fake-quant)",
-    "qat.region": "computes on (form-integer-regions)", "qat.trainable": "trainable (apply-layer-config)",
+    "qat.region": "computes on (form-integer-regions)",
+    "qat.trainable": "trainable (apply-layer-config)",
     "qat.bias": "bias (apply-layer-config)",
   ]
 }

@@ -14,7 +14,8 @@ struct OptCommand: DiagnosedCommand {
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var instruments: InstrumentOptions
   @Flag(help: "List the passes and pipelines.") var listPasses = false
-  @Option(help: "Run the rest of a pipeline on the graph of a reproducer.") var runReproducer: String?
+  @Option(help: "Run the rest of a pipeline on the graph of a reproducer.") var runReproducer:
+    String?
 
   func validate() throws {
     if model == nil && !listPasses && runReproducer == nil {
@@ -41,7 +42,8 @@ struct OptCommand: DiagnosedCommand {
     }
     if runReproducer != nil {
       guard let stored = graph.metadata.removeValue(forKey: Reproducer.key) else {
-        throw Diagnostic(.invalidData, "'\(path)' is no reproducer", hint: "a failing --check-values writes one")
+        throw Diagnostic(
+          .invalidData, "'\(path)' is no reproducer", hint: "a failing --check-values writes one")
       }
       text = stored
     }
@@ -51,7 +53,9 @@ struct OptCommand: DiagnosedCommand {
     let running = try instruments.instruments(for: graph, quantization)
     defer { running.report() }
     try pipeline.run(on: &graph, &context, instruments: running.all)
-    for remark in context.remarks where remark.severity == .warning { Terminal.error(remark.description) }
+    for remark in context.remarks where remark.severity == .warning {
+      Terminal.error(remark.description)
+    }
     try graph.verify()
     switch output {
     case nil, "-": Terminal.write(graph.text(blobs: output == nil ? .elided : .inline))

@@ -3,17 +3,24 @@ import QAT
 
 /// Data and configuration: what several subcommands take.
 struct QuantizationOptions: ParsableArguments {
-  @Option(help: "Calibration data: x.npz, x.npy, a folder of samples, mnist:DIR, cifar10:DIR, digits, random:N.")
+  @Option(
+    help:
+      "Calibration data: x.npz, x.npy, a folder of samples, mnist:DIR, cifar10:DIR, digits, random:N."
+  )
   var data: String?
   @Option(help: "A YAML file that says how each layer is quantized.") var config: String?
-  @Option(help: "A preset: recommended, default, mobile-optimized, int4-aggressive.") var preset: String?
+  @Option(help: "A preset: recommended, default, mobile-optimized, int4-aggressive.") var preset:
+    String?
   @Option(help: "Samples in a calibration batch.") var calibrationBatch = 32
   @Option(help: "Calibration batches; 0 for all.") var calibrationBatches = 32
 
   func validate() throws {
-    if config != nil && preset != nil { throw ValidationError("--config and --preset exclude each other") }
+    if config != nil && preset != nil {
+      throw ValidationError("--config and --preset exclude each other")
+    }
     if calibrationBatch < 1 || calibrationBatches < 0 {
-      throw ValidationError("--calibration-batch must be 1 or more, --calibration-batches 0 or more")
+      throw ValidationError(
+        "--calibration-batch must be 1 or more, --calibration-batches 0 or more")
     }
   }
 

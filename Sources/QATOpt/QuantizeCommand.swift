@@ -11,7 +11,8 @@ struct QuantizeCommand: DiagnosedCommand {
 
   @Argument(help: "The float model: .onnx or .qir.") var model: String
   @Option(name: .shortAndLong, help: "Where the quantized model goes.") var output: String
-  @Option(help: "Epochs of quantization-aware training; 0 for post-training quantization.") var epochs = 0
+  @Option(help: "Epochs of quantization-aware training; 0 for post-training quantization.")
+  var epochs = 0
   @Option(help: "qdq (QuantizeLinear and DequantizeLinear) or qoperator (QLinearConv, …).")
   var format = Format.qdq
   @Option(help: "Where the model is to run.") var target = "ort-cpu"
@@ -38,7 +39,8 @@ struct QuantizeCommand: DiagnosedCommand {
       try pipeline.run(on: &graph, &context, instruments: running.all)
     } else {
       let data = try load(quantization.data ?? "", for: graph)
-      try Pipeline("qat-prepare", registry: tools.passes).run(on: &graph, &context, instruments: running.all)
+      try Pipeline("qat-prepare", registry: tools.passes).run(
+        on: &graph, &context, instruments: running.all)
       let delay = context[QuantizationConfig.self]?.quantizationDelay ?? 0
       graph = try training.train(graph, on: data, epochs: epochs, delay: delay).graph
       try Pipeline("qat-finish,\(lowering)", registry: tools.passes)

@@ -10,7 +10,8 @@ struct RunCommand: DiagnosedCommand {
   @Option(help: "A folder with input_0.pb, input_1.pb, … (ONNX TensorProto).") var inputDir: String?
   @Option(help: "Where output_0.pb, output_1.pb, … go.") var outputDir: String?
   @Option(help: "NAME=FILE.npy, for one input.") var input: [String] = []
-  @Option(name: .customLong("output"), help: "NAME=FILE.npy, for one output.") var outputs: [String] = []
+  @Option(name: .customLong("output"), help: "NAME=FILE.npy, for one output.") var outputs:
+    [String] = []
   @Option(help: "Writes every value as DIR/N.npy, with DIR/index.json.") var dumpAll: String?
   @Option(help: "Threads; 0 for one on each core.") var threads = 0
   @Flag(help: "Use the reference evaluations alone.") var reference = false
@@ -85,7 +86,8 @@ struct RunCommand: DiagnosedCommand {
       try NPY.write(tensor, to: "\(folder)/\(index).npy")
       entries.append("{\"name\": \(quoted(name)), \"file\": \"\(index).npy\"}")
     }
-    try AtomicFile.write(text: "[\n\(entries.joined(separator: ",\n"))\n]\n", to: folder + "/index.json")
+    try AtomicFile.write(
+      text: "[\n\(entries.joined(separator: ",\n"))\n]\n", to: folder + "/index.json")
   }
 
   private func pair(_ argument: String, _ option: String) throws(Diagnostic) -> (String, String) {

@@ -26,7 +26,9 @@ func table(_ rows: [[String]]) -> String {
       cell + String(repeating: " ", count: width - cell.count)
     }.joined(separator: " | ")
   }
-  if !lines.isEmpty { lines.insert(widths.map { String(repeating: "-", count: $0) }.joined(separator: "-|-"), at: 1) }
+  if !lines.isEmpty {
+    lines.insert(widths.map { String(repeating: "-", count: $0) }.joined(separator: "-|-"), at: 1)
+  }
   return lines.joined(separator: "\n")
 }
 

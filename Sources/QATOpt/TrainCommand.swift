@@ -29,6 +29,8 @@ struct TrainCommand: DiagnosedCommand {
     let delay = qat ? context[QuantizationConfig.self]?.quantizationDelay ?? 0 : 0
     let (trained, history) = try training.train(graph, on: data, epochs: epochs, delay: delay)
     try GraphFiles.write(trained, to: output)
-    if let last = history.epochs.last { Terminal.print("loss \(fixed(last.loss, 5)) after \(history.steps) steps") }
+    if let last = history.epochs.last {
+      Terminal.print("loss \(fixed(last.loss, 5)) after \(history.steps) steps")
+    }
   }
 }

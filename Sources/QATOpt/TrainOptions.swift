@@ -5,7 +5,8 @@ import QAT
 struct TrainOptions: ParsableArguments {
   @Option(help: "cross-entropy, mse, bce or l1.") var loss = "cross-entropy"
   @Option(help: "sgd, adam or adamw.") var optimizer = "sgd"
-  @Option(help: "The highest learning rate; 0.05 for sgd, 0.001 for adam where left out.") var learningRate: Float?
+  @Option(help: "The highest learning rate; 0.05 for sgd, 0.001 for adam where left out.")
+  var learningRate: Float?
   @Option(help: "constant, cosine, step:EVERY,FACTOR or one-cycle:PEAK.") var schedule = "cosine"
   @Option(help: "Steps over which the learning rate rises.") var warmupSteps = 0
   @Option(help: "Momentum of sgd.") var momentum: Float = 0.9
@@ -17,9 +18,11 @@ struct TrainOptions: ParsableArguments {
   @Option(help: "Threads; 0 for one on each core.") var threads = 0
   @Option(help: "Data to evaluate on after each epoch.") var validation: String?
   @Option(help: "A file to write checkpoints to.") var checkpoint: String?
-  @Option(help: "Steps between checkpoints; 0 for one at the end of each epoch.") var checkpointEvery = 0
+  @Option(help: "Steps between checkpoints; 0 for one at the end of each epoch.")
+  var checkpointEvery = 0
   @Option(help: "A checkpoint to go on from.") var resume: String?
-  @Option(help: "The step from which batch-norm statistics stand still.") var freezeBatchnormStep: Int?
+  @Option(help: "The step from which batch-norm statistics stand still.") var freezeBatchnormStep:
+    Int?
 
   /// Trains a graph whose parameters are variables.
   /// - Returns: the graph with the trained parameters.
@@ -56,7 +59,9 @@ struct TrainOptions: ParsableArguments {
     return (step.evaluationGraph, history)
   }
 
-  private func choice<Value: PassOptionValue>(_ text: String, _ option: String) throws(Diagnostic) -> Value {
+  private func choice<Value: PassOptionValue>(_ text: String, _ option: String) throws(Diagnostic)
+    -> Value
+  {
     guard let value = Value(optionText: text) else {
       throw Diagnostic(.invalidOption, "\(option) \(text)", hint: "expected \(Value.optionValues)")
     }
@@ -71,7 +76,8 @@ struct Progress {
       let accuracy = record.validation?.accuracy.map { ", accuracy \(fixed(100 * $0, 2)) %" } ?? ""
       Terminal.error(
         (Terminal.isInteractive ? "\r" : "")
-          + "epoch \(record.epoch)/\(state.epochs): loss \(fixed(record.loss, 4))\(accuracy)          ")
+          + "epoch \(record.epoch)/\(state.epochs): loss \(fixed(record.loss, 4))\(accuracy)          "
+      )
     } else if Terminal.isInteractive && state.step % 10 == 0 {
       Terminal.show(
         "\rstep \(state.step)/\(state.steps), loss \(fixed(Double(state.loss), 4)), "

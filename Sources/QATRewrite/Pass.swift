@@ -74,7 +74,8 @@ extension Pass {
 }
 
 private func quotedOption(_ text: String) -> String {
-  !text.isEmpty && text.utf8.allSatisfy { isIdentifierByte($0) || $0 == UInt8(ascii: "+") } ? text : quoted(text)
+  !text.isEmpty && text.utf8.allSatisfy { isIdentifierByte($0) || $0 == UInt8(ascii: "+") }
+    ? text : quoted(text)
 }
 
 /// One option of a pass: its name and the stored property that holds it.

@@ -21,7 +21,9 @@ public struct PassContext: Sendable {
   }
 
   /// Tells the user something about a node (or, without one, about the graph).
-  public mutating func remark(_ severity: Remark.Severity = .note, node: String? = nil, _ message: String) {
+  public mutating func remark(
+    _ severity: Remark.Severity = .note, node: String? = nil, _ message: String
+  ) {
     remarks.append(Remark(severity: severity, pass: currentPass, node: node, message: message))
   }
 }

@@ -157,12 +157,16 @@ public struct Match: Sendable {
 
   /// The node of a capture that the pattern requires.
   public subscript<Op: Operation>(capture: Capture<Op>) -> NodeID {
-    guard let node = nodes[capture.name] else { preconditionFailure("\(capture.name) not in the pattern") }
+    guard let node = nodes[capture.name] else {
+      preconditionFailure("\(capture.name) not in the pattern")
+    }
     return node
   }
 
   public subscript(capture: ParameterCapture) -> Term {
-    guard let value = values[capture.name] else { preconditionFailure("\(capture.name) not in the pattern") }
+    guard let value = values[capture.name] else {
+      preconditionFailure("\(capture.name) not in the pattern")
+    }
     return Term(value)
   }
 

@@ -20,7 +20,8 @@ struct PipelineParser {
     return result
   }
 
-  private mutating func entry(_ registry: PassRegistry, depth: Int) throws(Diagnostic) -> [any Pass] {
+  private mutating func entry(_ registry: PassRegistry, depth: Int) throws(Diagnostic) -> [any Pass]
+  {
     let start = position
     let name = word()
     guard !name.isEmpty else { throw syntax("expected the name of a pass") }
@@ -55,7 +56,9 @@ struct PipelineParser {
       guard !key.isEmpty else { throw syntax("expected an option or '}'") }
       try expect("=")
       let value = peek() == "\"" ? try quotedText() : word()
-      do throws(Diagnostic) { try pass.setOption(key, value) } catch { throw error.at(place(start)) }
+      do throws(Diagnostic) { try pass.setOption(key, value) } catch {
+        throw error.at(place(start))
+      }
     }
   }
 
@@ -90,7 +93,8 @@ struct PipelineParser {
 
   private mutating func expect(_ character: Character) throws(Diagnostic) {
     guard peek() == character else {
-      throw syntax("expected '\(character)'\(peek().map { ", found '\($0)'" } ?? " before the end")")
+      throw syntax(
+        "expected '\(character)'\(peek().map { ", found '\($0)'" } ?? " before the end")")
     }
     position += 1
   }

@@ -22,7 +22,8 @@ extension RewritePass {
 /// - Returns: how many rewrites were made.
 /// - Throws: what a rewrite emitted wrongly; or `invalid-graph` where the rules do not come to an end.
 @discardableResult
-public func applyRules(_ rules: [any RewriteRule], to graph: inout Graph) throws(Diagnostic) -> Int {
+public func applyRules(_ rules: [any RewriteRule], to graph: inout Graph) throws(Diagnostic) -> Int
+{
   let patterns = rules.map { ($0, $0.pattern) }
   var editor = GraphEditor(graph)
   var worklist = Array(graph.nodes.reversed())

@@ -32,7 +32,9 @@ public struct EvaluationCall: Sendable {
   }
 
   /// A required operand whose element type has been checked.
-  public func tensor<Scalar: TensorScalar>(_ index: Int, as: Scalar.Type = Scalar.self) -> Tensor<Scalar> {
+  public func tensor<Scalar: TensorScalar>(_ index: Int, as: Scalar.Type = Scalar.self) -> Tensor<
+    Scalar
+  > {
     guard let tensor = Tensor<Scalar>(self[index]) else {
       preconditionFailure("operand \(index) is \(self[index].element.name)")
     }
@@ -43,13 +45,15 @@ public struct EvaluationCall: Sendable {
   public func shape(_ index: Int = 0) -> [Int] { resultTypes[index].shape?.sizes ?? [] }
 
   public func unsupportedElement(_ element: ElementType) -> Diagnostic {
-    Diagnostic(.unsupported, "unsupported element type \(element.name)", hint: "insert a Cast to f32")
+    Diagnostic(
+      .unsupported, "unsupported element type \(element.name)", hint: "insert a Cast to f32")
   }
 }
 
 /// An operation on floats whose evaluation is one generic function.
 public protocol FloatEvaluable: Evaluable {
-  func evaluate<T: ReferenceFloat>(_ call: EvaluationCall, as: T.Type) throws(Diagnostic) -> [AnyTensor]
+  func evaluate<T: ReferenceFloat>(_ call: EvaluationCall, as: T.Type) throws(Diagnostic)
+    -> [AnyTensor]
 }
 
 extension FloatEvaluable {

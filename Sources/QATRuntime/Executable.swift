@@ -52,10 +52,14 @@ public struct KernelCall {
 
   /// A required operand.
   public subscript(index: Int) -> TensorView {
-    guard index < operands.count, let view = operands[index] else { preconditionFailure("a required operand") }
+    guard index < operands.count, let view = operands[index] else {
+      preconditionFailure("a required operand")
+    }
     return view
   }
-  public func optional(_ index: Int) -> TensorView? { index < operands.count ? operands[index] : nil }
+  public func optional(_ index: Int) -> TensorView? {
+    index < operands.count ? operands[index] : nil
+  }
 
   /// A required result.
   public func result(_ index: Int = 0) -> MutableTensorView {

@@ -25,7 +25,10 @@ public final class Session {
       guard let tensor = graph[id].variable else { continue }
       buffers[graph[id].name] = VariableBuffer(tensor)
     }
-    for id in graph.nodes where !(graph[id].op is any Evaluable || graph[id].op is any Executable || graph[id].op is Assign) {
+    for id in graph.nodes
+    where
+      !(graph[id].op is any Evaluable || graph[id].op is any Executable || graph[id].op is Assign)
+    {
       throw Diagnostic(
         .unsupported, "unsupported operation \(graph[id].op.name)", at: "node '\(graph[id].name)'",
         hint: "it can be imported and exported, but not run")
@@ -72,7 +75,9 @@ public final class Session {
         hint: nameHint(name, among: Array(buffers.keys)))
     }
     guard buffer.element == tensor.element, buffer.shape == tensor.shape else {
-      throw Diagnostic(.shapeMismatch, "variable '\(name)' is \(buffer.element.name)\(buffer.shape), not \(tensor.type)")
+      throw Diagnostic(
+        .shapeMismatch,
+        "variable '\(name)' is \(buffer.element.name)\(buffer.shape), not \(tensor.type)")
     }
     buffer.write(tensor)
   }

@@ -7,11 +7,13 @@ extension CalibrationData {
   /// - Parameter batches: how many at most; 0 for all.
   public init(data: any DataSet, batchSize: Int, batches: Int) {
     self.init {
-      let starts = Array(stride(from: 0, to: data.count, by: batchSize).prefix(batches == 0 ? .max : batches))
+      let starts = Array(
+        stride(from: 0, to: data.count, by: batchSize).prefix(batches == 0 ? .max : batches))
       return AnySequence(
         starts.lazy.map { start -> Result<[String: AnyTensor], Diagnostic> in
           do throws(Diagnostic) {
-            return .success(try data.batch(Array(start..<min(start + batchSize, data.count))).inputs)
+            return .success(
+              try data.batch(Array(start..<min(start + batchSize, data.count))).inputs)
           } catch { return .failure(error) }
         })
     }

@@ -43,7 +43,8 @@ public struct Checkpoint: Sendable, Equatable {
     lossSum = try Self.entry("loss-sum", of: file, path) { Double($0) }
     samples = try Self.entry("samples", of: file, path) { Int($0) }
     history = try Self.entry("history", of: file, path) { text in
-      let lines = text.split(separator: "\n"), records = lines.compactMap { EpochRecord(String($0)) }
+      let lines = text.split(separator: "\n"),
+        records = lines.compactMap { EpochRecord(String($0)) }
       return lines.count == records.count ? records : nil
     }
   }

@@ -25,7 +25,8 @@ extension AnyTensor {
   /// Labels in the shape that an input of a loss has: sizes of 1 may be missing or added.
   func asLabels(of type: TensorType) -> AnyTensor {
     guard let rank = type.shape?.rank, rank != shape.count, let count = shape.first,
-      let dimensions = type.shape?.dimensions.dropFirst(), let sizes = Shape(Array(dimensions)).sizes,
+      let dimensions = type.shape?.dimensions.dropFirst(),
+      let sizes = Shape(Array(dimensions)).sizes,
       sizes.reduce(count, *) == elementCount
     else { return self }
     return reshaped([count] + sizes)

@@ -43,7 +43,9 @@ public struct LearningRateSchedule: Sendable, Equatable {
   /// Steps in which the rate rises linearly to the peak.
   public var warmup: Int
 
-  public init(_ kind: Kind = .constant, peak: Float, steps: Int, stepsPerEpoch: Int = 1, warmup: Int = 0) {
+  public init(
+    _ kind: Kind = .constant, peak: Float, steps: Int, stepsPerEpoch: Int = 1, warmup: Int = 0
+  ) {
     self.kind = kind
     self.peak = peak
     self.steps = steps
@@ -85,9 +87,12 @@ extension LearningRateSchedule.Kind: CustomStringConvertible {
   public init(_ text: String) throws(Diagnostic) {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let name = parts.first.map(String.init) ?? ""
-    let numbers = parts.count < 2 ? [] : parts[1].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let numbers =
+      parts.count < 2
+      ? [] : parts[1].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let invalid = Diagnostic(
-      .invalidOption, "'\(text)' is no schedule", hint: "write constant, cosine, step:30,0.1 or one-cycle:0.3")
+      .invalidOption, "'\(text)' is no schedule",
+      hint: "write constant, cosine, step:30,0.1 or one-cycle:0.3")
     switch name {
     case "constant", "cosine":
       guard parts.count == 1 else { throw invalid }

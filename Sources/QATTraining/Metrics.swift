@@ -83,7 +83,8 @@ public struct Evaluator: Sendable {
       count += batch.count
     }
     return Metrics(
-      loss: loss == nil || count == 0 ? nil : total / Double(count), accuracy: hits.share, count: count)
+      loss: loss == nil || count == 0 ? nil : total / Double(count), accuracy: hits.share,
+      count: count)
   }
 
   private func checkedBatchSize(_ graph: Graph) throws(Diagnostic) -> Int {
@@ -116,7 +117,9 @@ private struct ClassHits {
       var best = -1, bestScore = -Float.infinity
       for index in 0..<classes {
         let score = scores[row * classes + index]
-        if score > bestScore || (best < 0 && score == bestScore) { (best, bestScore) = (index, score) }
+        if score > bestScore || (best < 0 && score == bestScore) {
+          (best, bestScore) = (index, score)
+        }
       }
       if best == label { right += 1 }
     }

@@ -70,19 +70,25 @@ public struct Trainer: Sendable {
   private func check(_ data: any DataSet) throws(Diagnostic) {
     let least: [(String, Int, Int)] = [
       ("epochs", epochs, 1), ("samples a batch", batchSize, 1), ("warm-up steps", warmupSteps, 0),
-      ("steps of quantization delay", quantizationDelay, 0), ("steps between checkpoints", checkpointEvery, 0),
-      ("steps at most", stepLimit ?? 1, 1), ("as the step that freezes batch-norms", batchNormFreezeStep ?? 0, 0),
+      ("steps of quantization delay", quantizationDelay, 0),
+      ("steps between checkpoints", checkpointEvery, 0),
+      ("steps at most", stepLimit ?? 1, 1),
+      ("as the step that freezes batch-norms", batchNormFreezeStep ?? 0, 0),
       ("samples a validation batch", validationBatchSize, 1),
     ]
     for (what, number, least) in least where number < least {
       throw Diagnostic(.invalidOption, "\(number) \(what)", hint: "at least \(least)")
     }
-    guard epochs < 1 << 30 else { throw Diagnostic(.invalidOption, "\(epochs) epochs", hint: "give fewer") }
+    guard epochs < 1 << 30 else {
+      throw Diagnostic(.invalidOption, "\(epochs) epochs", hint: "give fewer")
+    }
     guard learningRate.isFinite, learningRate >= 0 else {
-      throw Diagnostic(.invalidOption, "a learning rate of \(learningRate)", hint: "0.01 is a start")
+      throw Diagnostic(
+        .invalidOption, "a learning rate of \(learningRate)", hint: "0.01 is a start")
     }
     guard data.count > 0 else {
-      throw Diagnostic(.invalidData, "there is nothing to train on", hint: "look at the data and its limit")
+      throw Diagnostic(
+        .invalidData, "there is nothing to train on", hint: "look at the data and its limit")
     }
   }
 

@@ -57,7 +57,8 @@ extension EpochRecord {
 
   init?(_ text: String) {
     let words = text.split(separator: " ").map(String.init)
-    guard words.count == 3 || words.count == 6, let epoch = Int(words[0]), let steps = Int(words[1]),
+    guard words.count == 3 || words.count == 6, let epoch = Int(words[0]),
+      let steps = Int(words[1]),
       let loss = Double(words[2])
     else { return nil }
     self.init(epoch: epoch, steps: steps, loss: loss)

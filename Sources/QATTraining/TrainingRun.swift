@@ -17,7 +17,8 @@ struct TrainingRun {
   private var samples = 0
 
   /// - Precondition: settings that were checked.
-  init(_ trainer: Trainer, _ step: TrainingStep, _ data: BoundDataSet, _ validation: (any DataSet)?) {
+  init(_ trainer: Trainer, _ step: TrainingStep, _ data: BoundDataSet, _ validation: (any DataSet)?)
+  {
     self.trainer = trainer
     self.step = step
     self.data = data
@@ -42,7 +43,8 @@ struct TrainingRun {
 
   /// Makes the graphs of all forms that will be needed: mistakes show before the first step.
   func makeReady() throws(Diagnostic) {
-    for index in [0, trainer.quantizationDelay, trainer.batchNormFreezeStep ?? 0] where index < schedule.steps {
+    for index in [0, trainer.quantizationDelay, trainer.batchNormFreezeStep ?? 0]
+    where index < schedule.steps {
       let form = form(at: index)
       try step.makeReady(quantizes: form.quantizes, freezesBatchNorm: form.freezes)
     }
@@ -96,10 +98,12 @@ struct TrainingRun {
   }
 
   private mutating func finishEpoch(_ epoch: Int) throws(Diagnostic) -> EpochRecord {
-    var record = EpochRecord(epoch: epoch + 1, steps: history.steps, loss: lossSum / Double(samples))
+    var record = EpochRecord(
+      epoch: epoch + 1, steps: history.steps, loss: lossSum / Double(samples))
     if let validation {
       let evaluator = Evaluator(
-        batchSize: trainer.validationBatchSize, loss: step.options.loss, output: step.options.output,
+        batchSize: trainer.validationBatchSize, loss: step.options.loss,
+        output: step.options.output,
         threads: step.options.threads)
       record.validation = try evaluator.evaluate(step.currentGraph, validation)
     }
@@ -140,7 +144,8 @@ struct TrainingRun {
         checkpoint.step == loader.epoch * loader.sampler.batchesPerEpoch + checkpoint.batch
       else {
         throw Diagnostic(
-          .invalidData, "step \(checkpoint.step) is not where epoch \(loader.epoch) and the data stand",
+          .invalidData,
+          "step \(checkpoint.step) is not where epoch \(loader.epoch) and the data stand",
           hint: "the file is damaged")
       }
       history.steps = checkpoint.step

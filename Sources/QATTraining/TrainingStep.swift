@@ -157,7 +157,9 @@ public final class TrainingStep {
     let next = try ready(new)
     var contents = variables
     for name in next.session.variables.keys {
-      if let tensor = contents.removeValue(forKey: name) { try next.session.setVariable(name, to: tensor) }
+      if let tensor = contents.removeValue(forKey: name) {
+        try next.session.setVariable(name, to: tensor)
+      }
     }
     current = next
     form = new
@@ -191,7 +193,8 @@ public final class TrainingStep {
     step.setOutputs(Array(step.outputs.prefix(1)))
     var passes: [any Pass] = [
       EliminateDeadNodes(),
-      EnterTraining(batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes),
+      EnterTraining(
+        batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes),
       Differentiate(),
     ]
     if options.clipNorm > 0 || options.clipValue > 0 {
@@ -213,7 +216,8 @@ struct StepNames {
 
 extension Graph {
   /// Runs attach-loss with a free name for the labels.
-  mutating func attachLoss(_ kind: AttachLoss.Kind, output: String) throws(Diagnostic) -> StepNames {
+  mutating func attachLoss(_ kind: AttachLoss.Kind, output: String) throws(Diagnostic) -> StepNames
+  {
     var pass = AttachLoss(kind: kind)
     pass.output = output
     pass.labels = freeValueName("labels")

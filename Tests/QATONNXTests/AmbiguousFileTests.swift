@@ -34,8 +34,10 @@ struct AmbiguousFileTests {
     #expect(isRefused([.bytes(9, one), .bytes(4, one)], type: 1))
     #expect(isRefused([.bytes(5, [1]), .bytes(7, [1])], type: 6))
     // An empty list beside the elements says nothing.
-    #expect(try weight([.bytes(9, one), .bytes(4, [])], type: 1) == AnyTensor(shape: [1], [Float(1)]))
-    #expect(try weight([.bytes(9, []), .bytes(4, one)], type: 1) == AnyTensor(shape: [1], [Float(1)]))
+    #expect(
+      try weight([.bytes(9, one), .bytes(4, [])], type: 1) == AnyTensor(shape: [1], [Float(1)]))
+    #expect(
+      try weight([.bytes(9, []), .bytes(4, one)], type: 1) == AnyTensor(shape: [1], [Float(1)]))
     #expect(isRefused([.bytes(9, []), .bytes(4, [])], type: 1))
   }
 

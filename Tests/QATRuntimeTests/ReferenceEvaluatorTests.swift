@@ -29,7 +29,8 @@ struct ReferenceEvaluatorTests {
     let evaluator = ReferenceEvaluator(try graph())
     #expect(try evaluator.evaluate(["x": x]).values["y"]?.doubles == [2, -3])
     let other = AnyTensor(shape: [2], [Float(5), 7])
-    #expect(try evaluator.evaluate(["x": x], variables: ["w": other]).outputs[0].doubles == [5, -7])
+    #expect(
+      try evaluator.evaluate(["x": x], variables: ["w": other]).outputs[0].doubles == [5, -7])
   }
 
   @Test("names what is wrong with its inputs")

@@ -36,13 +36,15 @@ struct BatchNormCase: Sendable, CustomTestStringConvertible {
     .init(testDescription: "without a bias of the convolution"),
     .init(testDescription: "with a bias of the convolution", product: "%c = Conv(%x, %w, %b)"),
     .init(
-      testDescription: "depthwise", product: "%c = Conv(%x, %w) {group = 4}", weight: "f32[4,1,2,2]"),
+      testDescription: "depthwise", product: "%c = Conv(%x, %w) {group = 4}", weight: "f32[4,1,2,2]"
+    ),
     .init(
       testDescription: "grouped", product: "%c = Conv(%x, %w) {group = 2}", weight: "f32[4,2,1,2]"),
     .init(testDescription: "transposed", product: "%c = ConvTranspose(%x, %w)", folds: false),
     .init(
       testDescription: "behind a Gemm",
-      product: "%p = GlobalAveragePool(%x)\n  %f = Flatten(%p)\n  %c = Gemm(%f, %w, %b) {transB = 1}",
+      product:
+        "%p = GlobalAveragePool(%x)\n  %f = Flatten(%p)\n  %c = Gemm(%f, %w, %b) {transB = 1}",
       weight: "f32[4,4]"),
     .init(testDescription: "batches of one", batch: 1),
     .init(
@@ -134,7 +136,9 @@ struct BatchNormCasesTests {
     #expect(distances.count { $0 != 0 } <= 1)
   }
 
-  @Test("folds before training where its codes could not be kept", arguments: ["default", "mobile-optimized"])
+  @Test(
+    "folds before training where its codes could not be kept",
+    arguments: ["default", "mobile-optimized"])
   func foldsFirst(_ preset: String) throws {
     var context = PassContext()
     context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset)

@@ -11,14 +11,17 @@ struct CheckpointTests {
     (checkpoint.step, checkpoint.epoch, checkpoint.batch) = (1000, 3, 7)
     checkpoint.loader = [1, 3, .max, 5, 1 << 63, 7, 8]
     checkpoint.variables = [
-      "w": AnyTensor(shape: [3, 40], (0..<120).map { Float($0) / 7 }), "step": AnyTensor(Int64(1000)),
+      "w": AnyTensor(shape: [3, 40], (0..<120).map { Float($0) / 7 }),
+      "step": AnyTensor(Int64(1000)),
       "empty": AnyTensor(shape: [0], [Float]()), "s": AnyTensor(Float(-0.0)),
     ]
     checkpoint.options = "epochs=3"
     checkpoint.pipeline = "differentiate"
     checkpoint.history = [
       EpochRecord(epoch: 1, steps: 10, loss: 0.1 + 0.2),
-      EpochRecord(epoch: 2, steps: 20, loss: 1e-300, validation: Metrics(loss: 1.0 / 3, accuracy: nil, count: 4)),
+      EpochRecord(
+        epoch: 2, steps: 20, loss: 1e-300,
+        validation: Metrics(loss: 1.0 / 3, accuracy: nil, count: 4)),
     ]
     (checkpoint.lossSum, checkpoint.samples) = (1.0 / 7, 3)
     return checkpoint

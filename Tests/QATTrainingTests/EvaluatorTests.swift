@@ -15,7 +15,9 @@ struct EvaluatorTests {
     #expect(whole.count == 11 && parts.count == 11)
     #expect(parts.accuracy == whole.accuracy && single.accuracy == whole.accuracy)
     // Means of float32 losses, each rounded once.
-    for other in [parts, single] { #expect(abs(try #require(other.loss) - #require(whole.loss)) < 1e-6) }
+    for other in [parts, single] {
+      #expect(abs(try #require(other.loss) - #require(whole.loss)) < 1e-6)
+    }
   }
 
   @Test("counts where the largest output is the label's") func accuracy() throws {
@@ -37,7 +39,9 @@ struct EvaluatorTests {
     #expect(session.variables == before && metrics.count == 16 && metrics.accuracy != nil)
   }
 
-  @Test("gives no accuracy without class numbers, and no loss without labels") func unlabelled() throws {
+  @Test("gives no accuracy without class numbers, and no loss without labels") func unlabelled()
+    throws
+  {
     let pixels = AnyTensor(shape: [2, 1, 8, 8], Array(repeating: Float(0.5), count: 128))
     let metrics = try Evaluator(loss: .crossEntropy).evaluate(convNet(), ArrayDataSet(pixels))
     #expect(metrics == Metrics(count: 2))

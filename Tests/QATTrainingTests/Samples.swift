@@ -24,8 +24,10 @@ func convNet() throws -> Graph {
   var graph = Graph(name: "net")
   let image = graph.addInput("image", TensorType(.f32, Shape([Dimension(symbol: "N"), 1, 8, 8])))
   let kernel = graph.addVariable("conv.weight", weights([4, 1, 3, 3], scale: 0.4, seed: 1))
-  let scale = graph.addVariable("norm.scale", filled(4, 1)), bias = graph.addVariable("norm.bias", filled(4, 0))
-  let mean = graph.addVariable("norm.mean", filled(4, 0)), variance = graph.addVariable("norm.var", filled(4, 1))
+  let scale = graph.addVariable("norm.scale", filled(4, 1)),
+    bias = graph.addVariable("norm.bias", filled(4, 0))
+  let mean = graph.addVariable("norm.mean", filled(4, 0)),
+    variance = graph.addVariable("norm.var", filled(4, 1))
   let matrix = graph.addVariable("dense.weight", weights([10, 64], scale: 0.2, seed: 2))
   let offset = graph.addVariable("dense.bias", filled(10, 0))
   var builder = GraphBuilder(graph)

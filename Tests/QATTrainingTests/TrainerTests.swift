@@ -23,7 +23,8 @@ struct TrainerTests {
   /// 40 digits in batches of 16: batches of 16, 16 and 8, nine steps in three epochs.
   @Test("ends in the same bits where it was interrupted and resumed", arguments: [2, 3, 5, 8])
   func resume(_ steps: Int) throws {
-    let data = try digits(40), validation = try digits(10, .test), path = temporaryPath("resume.ckpt")
+    let data = try digits(40), validation = try digits(10, .test),
+      path = temporaryPath("resume.ckpt")
     let whole = try TrainingStep(quantizedConvNet())
     let history = try trainer().train(whole, on: data, validation: validation)
     var first = trainer(path)
@@ -37,7 +38,8 @@ struct TrainerTests {
     #expect(resumed.variables == whole.variables)
   }
 
-  @Test("writes a checkpoint where the caller ends it, and goes on from there") func cancel() throws {
+  @Test("writes a checkpoint where the caller ends it, and goes on from there") func cancel() throws
+  {
     let data = try digits(40), path = temporaryPath("cancel.ckpt")
     let whole = try TrainingStep(convNet()), resumed = try TrainingStep(convNet())
     try trainer().train(whole, on: data)
@@ -79,7 +81,8 @@ struct TrainerTests {
     #expect(records[0].loss == mean)
   }
 
-  @Test("lets quantizers round when the delay has passed, and freezes batch-norms when told") func delays() throws {
+  @Test("lets quantizers round when the delay has passed, and freezes batch-norms when told")
+  func delays() throws {
     let step = try TrainingStep(quantizedConvNet())
     var statistics: [AnyTensor?] = [], rounding: [Bool] = []
     try trainer().train(step, on: digits(40)) { _ in
@@ -120,20 +123,27 @@ struct TrainerTests {
     var options = TrainingOptions()
     options.loss = .mse
     let data = try ArrayDataSet(
-      AnyTensor(shape: [4, 1], [Float(1), 2, 3, 4]), labels: AnyTensor(shape: [4, 1], [Float(0), 0, 0, 0]))
+      AnyTensor(shape: [4, 1], [Float(1), 2, 3, 4]),
+      labels: AnyTensor(shape: [4, 1], [Float(0), 0, 0, 0]))
     var trainer = trainer()
     trainer.batchSize = 2
     trainer.learningRate = 1e20
     trainer.warmupSteps = 0
-    let error = #expect(throws: Diagnostic.self) { try trainer.train(TrainingStep(graph, options), on: data) }
+    let error = #expect(throws: Diagnostic.self) {
+      try trainer.train(TrainingStep(graph, options), on: data)
+    }
     #expect(error?.code == .invalidData && error?.message == "the loss is inf in step 2")
   }
 
   @Test("refuses settings without sense") func settings() throws {
-    for change in [{ $0.epochs = 0 }, { $0.batchSize = 0 }, { $0.learningRate = .nan }] as [(inout Trainer) -> Void] {
+    for change in [{ $0.epochs = 0 }, { $0.batchSize = 0 }, { $0.learningRate = .nan }]
+      as [(inout Trainer) -> Void]
+    {
       var trainer = trainer()
       change(&trainer)
-      let error = #expect(throws: Diagnostic.self) { try trainer.train(TrainingStep(convNet()), on: digits(4)) }
+      let error = #expect(throws: Diagnostic.self) {
+        try trainer.train(TrainingStep(convNet()), on: digits(4))
+      }
       #expect(error?.code == .invalidOption)
     }
   }

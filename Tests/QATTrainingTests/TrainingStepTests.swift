@@ -99,10 +99,12 @@ struct TrainingStepTests {
     #expect(step.variables == changed)
   }
 
-  @Test("drop other elements in every step, and the same ones when run again") func dropout() throws {
+  @Test("drop other elements in every step, and the same ones when run again") func dropout() throws
+  {
     var graph = Graph(name: "drop")
     let x = graph.addInput("x", TensorType(.f32, Shape([Dimension(symbol: "N"), 64])))
-    let w = graph.addVariable("w", AnyTensor(shape: [64, 1], Array(repeating: Float(0), count: 64)))
+    let w = graph.addVariable(
+      "w", AnyTensor(shape: [64, 1], Array(repeating: Float(0), count: 64)))
     let dropped = try graph.addNode(Dropout(), [x], name: "drop")
     let y = try graph.addNode(MatMul(), [graph[dropped].result, w], name: "y")
     graph.setOutputs([graph[y].result])
@@ -116,7 +118,9 @@ struct TrainingStepTests {
     func masks() throws -> [[Bool]] {
       let step = try TrainingStep(graph, options)
       return try (0..<3).map { _ in
-        try step.setVariables(["w": AnyTensor(shape: [64, 1], Array(repeating: Float(0), count: 64))])
+        try step.setVariables([
+          "w": AnyTensor(shape: [64, 1], Array(repeating: Float(0), count: 64))
+        ])
         _ = try step.run(batch, learningRate: 0.5)
         let moved = try #require(step.variables["w"]?.elements(as: Float.self))
         // dw = -2 (1 - 0) x, and a kept x counts twice.
@@ -125,7 +129,8 @@ struct TrainingStepTests {
       }
     }
     let first = try masks()
-    #expect(Set(first).count == 3 && first.allSatisfy { (16...48).contains($0.filter { $0 }.count) })
+    #expect(
+      Set(first).count == 3 && first.allSatisfy { (16...48).contains($0.filter { $0 }.count) })
     #expect(try masks() == first)
   }
 
@@ -138,7 +143,10 @@ struct TrainingStepTests {
     far.labels = AnyTensor(shape: [4], [0, 1, 2, 10] as [Int64])
     #expect(throws: Diagnostic.self) { try step.run(far, learningRate: 0.1) }
     #expect(throws: Diagnostic.self) {
-      try step.run(Batch(inputs: ["imag": AnyTensor(shape: [1, 1, 8, 8], Array(repeating: Float(0), count: 64))], labels: AnyTensor(shape: [1], [Int64(1)])), learningRate: 0.1)
+      try step.run(
+        Batch(
+          inputs: ["imag": AnyTensor(shape: [1, 1, 8, 8], Array(repeating: Float(0), count: 64))],
+          labels: AnyTensor(shape: [1], [Int64(1)])), learningRate: 0.1)
     }
   }
 
@@ -153,7 +161,8 @@ struct TrainingStepTests {
     options.optimizer.momentum = 0
     let step = try TrainingStep(graph, options)
     let batch = Batch(
-      inputs: ["x": AnyTensor(shape: [2, 2], [Float(1), 0, 0, 2])], labels: AnyTensor(shape: [2], [Float(1), 2]))
+      inputs: ["x": AnyTensor(shape: [2, 2], [Float(1), 0, 0, 2])],
+      labels: AnyTensor(shape: [2], [Float(1), 2]))
     // loss = (1² + 2²) / 2; dw = mean of -2 (t - y) x = [-1, -4].
     #expect(try step.run(batch, learningRate: 0.5) == 2.5)
     #expect(step.variables["w"]?.elements(as: Float.self) == [0.5, 2])

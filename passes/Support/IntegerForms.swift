@@ -39,12 +39,15 @@ protocol HasIntegerForm: Operation {
 
 extension HasIntegerForm {
   /// An operand that must be on an 8-bit grid per tensor.
-  fileprivate func activation(_ operands: [QuantizedValue?], _ index: Int) throws(Island) -> QuantizedValue {
+  fileprivate func activation(_ operands: [QuantizedValue?], _ index: Int) throws(Island)
+    -> QuantizedValue
+  {
     guard index < operands.count, let operand = operands[index] else {
       throw Island("operand \(index) is not quantized")
     }
     guard Set<ElementType>.codes8.contains(operand.element) else {
-      throw Island("operand \(index) is on a \(operand.element.name) grid; integer kernels take 8 bits")
+      throw Island(
+        "operand \(index) is on a \(operand.element.name) grid; integer kernels take 8 bits")
     }
     guard !operand.isPerChannel else { throw Island("operand \(index) has a scale per channel") }
     return operand
@@ -55,7 +58,9 @@ extension HasIntegerForm {
     _ operands: [QuantizedValue?], raw: [ValueID?], in graph: Graph
   ) throws(Island) -> (x: QuantizedValue, w: QuantizedValue, bias: ValueID?) {
     let x = try activation(operands, 0)
-    guard operands.count > 1, let w = operands[1] else { throw Island("the weight is not quantized") }
+    guard operands.count > 1, let w = operands[1] else {
+      throw Island("the weight is not quantized")
+    }
     guard Set<ElementType>.codes8.contains(w.element) else {
       throw Island("the weight is on a \(w.element.name) grid; integer kernels take 8 bits")
     }
@@ -63,7 +68,9 @@ extension HasIntegerForm {
       throw Island("int8 activations with uint8 weights have no integer kernel")
     }
     guard raw.count > 2, raw[2] != nil else { return (x, w, nil) }
-    guard let bias = operands[2], bias.element == .i32 else { throw Island("the bias is not int32") }
+    guard let bias = operands[2], bias.element == .i32 else {
+      throw Island("the bias is not int32")
+    }
     return (x, w, bias.codes)
   }
 }
@@ -77,7 +84,8 @@ extension Conv: HasIntegerForm {
     return IntegerForm(
       op: QLinearConv(window, group: group),
       operands: [
-        x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, result.scale, result.zeroPoint, bias,
+        x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, result.scale,
+        result.zeroPoint, bias,
       ])
   }
 }
@@ -92,7 +100,8 @@ extension Gemm: HasIntegerForm {
     return IntegerForm(
       op: QGemm(transA: transA, transB: transB),
       operands: [
-        x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, bias, result.scale, result.zeroPoint,
+        x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, bias, result.scale,
+        result.zeroPoint,
       ])
   }
 }
@@ -106,7 +115,8 @@ extension MatMul: HasIntegerForm {
     return IntegerForm(
       op: QLinearMatMul(),
       operands: [
-        x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, result.scale, result.zeroPoint,
+        x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, result.scale,
+        result.zeroPoint,
       ])
   }
 }
@@ -128,7 +138,8 @@ extension HasIntegerForm {
     return IntegerForm(
       op: op,
       operands: [
-        a.codes, a.scale, a.zeroPoint, b.codes, b.scale, b.zeroPoint, result.scale, result.zeroPoint,
+        a.codes, a.scale, a.zeroPoint, b.codes, b.scale, b.zeroPoint, result.scale,
+        result.zeroPoint,
       ])
   }
 
@@ -158,8 +169,12 @@ extension AveragePool: HasIntegerForm {
   func integerForm(
     _ operands: [QuantizedValue?], raw: [ValueID?], result: QuantizedValue, in graph: Graph
   ) throws(Island) -> IntegerForm {
-    guard window.dilations.allSatisfy({ $0 == 1 }) else { throw Island("a dilated average has no integer kernel") }
-    return try unary(QLinearAveragePool(window, ceilMode: ceilMode, countIncludePad: countIncludePad), operands, result)
+    guard window.dilations.allSatisfy({ $0 == 1 }) else {
+      throw Island("a dilated average has no integer kernel")
+    }
+    return try unary(
+      QLinearAveragePool(window, ceilMode: ceilMode, countIncludePad: countIncludePad), operands,
+      result)
   }
 }
 
@@ -203,7 +218,9 @@ extension Softmax: HasIntegerForm {
     guard graph[result.scale].constant?.elements(as: Float.self) == [1.0 / 256],
       let zero = graph[result.zeroPoint].constant?.integers?.first,
       zero == (result.element == .i8 ? -128 : 0)
-    else { throw Island("an integer Softmax needs the scale 1/256 and the lowest code as zero point") }
+    else {
+      throw Island("an integer Softmax needs the scale 1/256 and the lowest code as zero point")
+    }
     var op = QLinearSoftmax()
     op.opset = 13
     op.axis = axis

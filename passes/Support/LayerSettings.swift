@@ -9,7 +9,7 @@ struct TensorSettings: Sendable, Equatable {
   var isSymmetric = true
   var isPerChannel = false
   var powerOfTwo = false
-    var observer = ObserverKind.minMax
+  var observer = ObserverKind.minMax
   var momentum: Float = 0.1
   var every = 1
   /// Batches after which the range stands; 0 for never.
@@ -55,8 +55,10 @@ struct TensorSettings: Sendable, Equatable {
   var text: String {
     [
       grid.description, isSymmetric ? "symmetric" : "asymmetric",
-      isPerChannel ? "per-channel" : "per-tensor", powerOfTwo ? "power-of-two" : nil, observer.rawValue,
-      observer == .movingAverage ? "momentum=\(momentum)" : nil, every == 1 ? nil : "every=\(every)",
+      isPerChannel ? "per-channel" : "per-tensor", powerOfTwo ? "power-of-two" : nil,
+      observer.rawValue,
+      observer == .movingAverage ? "momentum=\(momentum)" : nil,
+      every == 1 ? nil : "every=\(every)",
       warmupBatches == 0 ? nil : "warmup=\(warmupBatches)",
       straightThrough == "clipped" ? nil : "ste=\(straightThrough)",
     ].compactMap { $0 }.joined(separator: " ")
@@ -114,7 +116,9 @@ struct LayerSettings: Sendable, Equatable {
 
   /// `nil` for a node without notes.
   init?(metadata: [String: String]) {
-    guard let weights = metadata[Key.weights], let activations = metadata[Key.activations] else { return nil }
+    guard let weights = metadata[Key.weights], let activations = metadata[Key.activations] else {
+      return nil
+    }
     self.weights = weights == "float" ? nil : TensorSettings(text: weights)
     self.activations = activations == "float" ? nil : TensorSettings(text: activations)
     quantizeBias = metadata[Key.bias] != "float"

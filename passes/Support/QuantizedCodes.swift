@@ -10,7 +10,9 @@ func quantizedCodes(
   _ x: Term, _ scale: Term, zeroPoint: Term?, grid: IntegerGrid, axis: Int?
 ) -> Term {
   let zero: Term = Term { builder in
-    if let zeroPoint { return builder.emit(Cast(to: grid.container), [zeroPoint.emit(in: &builder)]) }
+    if let zeroPoint {
+      return builder.emit(Cast(to: grid.container), [zeroPoint.emit(in: &builder)])
+    }
     let s = scale.emit(in: &builder)
     let sizes = builder.type(of: s).shape?.sizes ?? []
     return builder.constant(zeros(sizes, grid.container), name: "zero_point")

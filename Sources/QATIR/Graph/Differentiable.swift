@@ -6,7 +6,8 @@ public protocol Differentiable: Operation {
   ///
   /// - Returns: one entry an operand, of its shape and type; `nil` where there is none (integers,
   ///   absent operands) or `call.needs` does not ask for it.
-  func gradients(of call: GradientCall, in builder: inout GraphBuilder) throws(Diagnostic) -> [ValueID?]
+  func gradients(of call: GradientCall, in builder: inout GraphBuilder) throws(Diagnostic)
+    -> [ValueID?]
 }
 
 /// One node to be differentiated.

@@ -42,7 +42,8 @@ extension Graph {
     before next: NodeID? = nil
   ) -> NodeID {
     let id = NodeID(index: nodeTable.count)
-    let base = name.isEmpty ? (results.compactMap { $0 }.first { !$0.isEmpty } ?? op.name.type) : name
+    let base =
+      name.isEmpty ? (results.compactMap { $0 }.first { !$0.isEmpty } ?? op.name.type) : name
     let unique = uniqueName(base, in: nodeNames)
     nodeTable.append(
       Node(
@@ -153,7 +154,8 @@ extension Graph {
 
   /// Gives a value another name. - Precondition: the name is free.
   public mutating func rename(_ value: ValueID, to name: String) {
-    precondition(valueNames[name] == nil || valueNames[name] == value, "the name '\(name)' is taken")
+    precondition(
+      valueNames[name] == nil || valueNames[name] == value, "the name '\(name)' is taken")
     valueNames[self[value].name] = nil
     values[value.index]!.name = name
     valueNames[name] = value
@@ -210,7 +212,15 @@ extension Graph {
 
   private mutating func unlink(_ id: NodeID) {
     let node = self[id]
-    if let previous = node.previous { nodeTable[previous.index]!.next = node.next } else { firstNode = node.next }
-    if let next = node.next { nodeTable[next.index]!.previous = node.previous } else { lastNode = node.previous }
+    if let previous = node.previous {
+      nodeTable[previous.index]!.next = node.next
+    } else {
+      firstNode = node.next
+    }
+    if let next = node.next {
+      nodeTable[next.index]!.previous = node.previous
+    } else {
+      lastNode = node.previous
+    }
   }
 }

@@ -10,7 +10,9 @@ extension Graph {
     try checkSignature(of: op, known)
     if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }), !(op is Opaque) {
       let elements = op.resultElements(known)
-      return (0..<max(resultCount, 1)).map { TensorType(elements[min($0, elements.count - 1)], nil) }
+      return (0..<max(resultCount, 1)).map {
+        TensorType(elements[min($0, elements.count - 1)], nil)
+      }
     }
     let types = try op.resultTypes(known)
     guard resultCount <= types.count else {
@@ -115,12 +117,14 @@ extension Graph {
       if !spec.elements.contains(type.element) {
         throw Diagnostic(
           .typeMismatch,
-          "\(spec.name) of \(op.name) is \(type.element.name), expected \(names(of: spec.elements))")
+          "\(spec.name) of \(op.name) is \(type.element.name), expected \(names(of: spec.elements))"
+        )
       }
       guard let variable = spec.typeVariable else { continue }
       if let (first, name) = variables[variable], first != type.element {
         throw Diagnostic(
-          .typeMismatch, "\(spec.name) of \(op.name) is \(type.element.name), but \(name) is \(first.name)",
+          .typeMismatch,
+          "\(spec.name) of \(op.name) is \(type.element.name), but \(name) is \(first.name)",
           hint: "insert a Cast")
       }
       variables[variable] = (type.element, spec.name)

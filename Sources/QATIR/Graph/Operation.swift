@@ -53,7 +53,8 @@ extension Operation {
         hint: nameHint(name, among: Self.attributes.map(\.name)))
     }
     guard attribute.set(&self, value) else {
-      throw Diagnostic(.invalidAttribute, "attribute '\(name)' of \(Self.name) has the wrong type or value")
+      throw Diagnostic(
+        .invalidAttribute, "attribute '\(name)' of \(Self.name) has the wrong type or value")
     }
   }
 
@@ -167,7 +168,9 @@ public struct Operands: Sendable {
   /// The type of an operand that may be absent.
   public func optional(_ index: Int) -> TensorType? { index < all.count ? all[index]?.type : nil }
   public func isPresent(_ index: Int) -> Bool { index < all.count && all[index] != nil }
-  public func constant(_ index: Int) -> AnyTensor? { index < all.count ? all[index]?.constant : nil }
+  public func constant(_ index: Int) -> AnyTensor? {
+    index < all.count ? all[index]?.constant : nil
+  }
   /// The elements of a constant integer operand.
   public func integers(_ index: Int) -> [Int]? {
     constant(index)?.integers ?? dimensions(index).flatMap { Shape($0).sizes }

@@ -4,7 +4,9 @@ import QATCore
 public struct Add: BinaryElementwise, ShapeArithmetic {
   public static let name: OpName = "Add"
   public init() {}
-  public func dimensions(_ operands: Operands) -> [Dimension]? { elementwiseDimensions(operands, +) }
+  public func dimensions(_ operands: Operands) -> [Dimension]? {
+    elementwiseDimensions(operands, +)
+  }
 }
 
 extension Add: Differentiable {

@@ -25,7 +25,9 @@ public struct Dropout: Operation {
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     [operands[0], TensorType(.bool, operands[0].shape)]
   }
-  public func resultElements(_ operands: Operands) -> [ElementType] { [operands[0].element, .bool] }
+  public func resultElements(_ operands: Operands) -> [ElementType] {
+    [operands[0].element, .bool]
+  }
 }
 
 extension Dropout: Differentiable {

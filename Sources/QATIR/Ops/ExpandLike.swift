@@ -26,7 +26,8 @@ public struct ExpandLike: Operation {
     let target = operands[1].knownShape
     for axis in axes { _ = try checkedAxis(axis, rank: target.rank, named: "axes: axis") }
     try checkBroadcasts(
-      Shape(inserting(axes, into: operands[0].knownShape.dimensions, of: 1)), to: target, named: "x")
+      Shape(inserting(axes, into: operands[0].knownShape.dimensions, of: 1)), to: target, named: "x"
+    )
     if average, !operands[0].element.isFloatingPoint {
       throw Diagnostic(.typeMismatch, "an average needs a float type, x is \(operands[0])")
     }

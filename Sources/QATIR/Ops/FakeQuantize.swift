@@ -74,7 +74,9 @@ func checkParameters(
       zip(found.dimensions, expected.dimensions).allSatisfy({
         $0 == $1 || $0.size == nil || $1.size == nil
       })
-    { continue }
+    {
+      continue
+    }
     throw Diagnostic(
       .shapeMismatch, "\(name) has shape \(found), expected \(expected)",
       hint: axis == nil ? "set `axis` for one scale per channel" : nil)

@@ -30,9 +30,11 @@ public struct FoldedBiasRounding: Operation, StopsGradient {
   public init(epsilon: Float) { self.epsilon = epsilon }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    for index in [1, 2, 3, 5, 6] where operands.isPresent(index) && operands[index].shape != operands[0].shape {
+    for index in [1, 2, 3, 5, 6]
+    where operands.isPresent(index) && operands[index].shape != operands[0].shape {
       throw Diagnostic(
-        .shapeMismatch, "\(Self.operands[index].name) is \(operands[index]), expected \(operands[0])")
+        .shapeMismatch,
+        "\(Self.operands[index].name) is \(operands[index]), expected \(operands[0])")
     }
     return [operands[0]]
   }

@@ -15,7 +15,8 @@ public func broadcastShape(_ shapes: [Shape]) throws(Diagnostic) -> Shape {
       case (.some, .some):
         throw Diagnostic(
           .shapeMismatch,
-          "shapes \(shapes.map(\.description).joined(separator: " and ")) can't be broadcast together")
+          "shapes \(shapes.map(\.description).joined(separator: " and ")) can't be broadcast together"
+        )
       case (nil, .some): dimension = other  // The symbol must turn out 1 or that size.
       case (.some, nil): break
       case (nil, nil): dimension = .unknown
@@ -33,7 +34,9 @@ extension TensorType {
 
 /// `axis` counted from the front.
 /// - Throws: `invalid-attribute` where it is out of range.
-public func checkedAxis(_ axis: Int, rank: Int, named name: String = "axis") throws(Diagnostic) -> Int {
+public func checkedAxis(_ axis: Int, rank: Int, named name: String = "axis") throws(Diagnostic)
+  -> Int
+{
   let result = axis < 0 ? axis + rank : axis
   guard (0..<rank).contains(result) else {
     throw Diagnostic(.invalidAttribute, "\(name) \(axis) is outside a tensor of rank \(rank)")

@@ -4,7 +4,9 @@ import QATCore
 public struct Mul: BinaryElementwise, ShapeArithmetic {
   public static let name: OpName = "Mul"
   public init() {}
-  public func dimensions(_ operands: Operands) -> [Dimension]? { elementwiseDimensions(operands, *) }
+  public func dimensions(_ operands: Operands) -> [Dimension]? {
+    elementwiseDimensions(operands, *)
+  }
 }
 
 extension Mul: Differentiable {

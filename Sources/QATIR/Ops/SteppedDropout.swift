@@ -23,7 +23,8 @@ public struct SteppedDropout: Operation {
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     for (index, name) in [(1, "ratio"), (2, "step")] where operands[index].knownShape.rank != 0 {
-      throw Diagnostic(.shapeMismatch, "\(name) has shape \(operands[index].knownShape), expected []")
+      throw Diagnostic(
+        .shapeMismatch, "\(name) has shape \(operands[index].knownShape), expected []")
     }
     return [operands[0]]
   }

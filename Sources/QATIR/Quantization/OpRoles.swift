@@ -34,11 +34,15 @@ extension MatMul: Quantizable, HasParameters {
 }
 
 extension Add: Quantizable, HasParameters {
-  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0, 1]) }
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    .activations(operands: [0, 1])
+  }
   public var trainableOperands: [Int] { [0, 1] }
 }
 extension Mul: Quantizable, HasParameters {
-  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .activations(operands: [0, 1]) }
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    .activations(operands: [0, 1])
+  }
   public var trainableOperands: [Int] { [0, 1] }
 }
 extension Concat: Quantizable {
@@ -60,7 +64,9 @@ extension LeakyRelu: Quantizable {
 }
 extension Softmax: Quantizable {
   // ONNX Runtime's integer Softmax is exact with this scale alone.
-  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .fixedResult(scale: 1.0 / 256) }
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    .fixedResult(scale: 1.0 / 256)
+  }
 }
 extension Relu: Quantizable {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .clamping }

@@ -54,7 +54,9 @@ public enum AtomicFile {
     }
   }
 
-  private static func send(_ message: WireMessage, to descriptor: Int32, _ path: String) throws(Diagnostic) {
+  private static func send(_ message: WireMessage, to descriptor: Int32, _ path: String)
+    throws(Diagnostic)
+  {
     for piece in message.pieces {
       switch piece {
       case .bytes(let bytes):
@@ -94,7 +96,8 @@ public enum AtomicFile {
   private static func failed(_ path: String) -> Diagnostic {
     let reason = unsafe String(cString: strerror(errno))
     return Diagnostic(
-      .io, "can't be written: \(reason)", at: path, hint: "check the folder, its permissions and the disk's space")
+      .io, "can't be written: \(reason)", at: path,
+      hint: "check the folder, its permissions and the disk's space")
   }
 }
 

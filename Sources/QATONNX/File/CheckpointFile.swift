@@ -81,7 +81,9 @@ public struct CheckpointFile: Sendable, Equatable {
     _ field: WireReader.Field, _ name: String, _ wire: WireReader
   ) throws(Diagnostic) -> Int {
     let count = try wire.integer(field, name)
-    guard (0..<(1 << 48)).contains(count) else { throw wire.malformed("\(name) \(count)", at: field.offset) }
+    guard (0..<(1 << 48)).contains(count) else {
+      throw wire.malformed("\(name) \(count)", at: field.offset)
+    }
     return count
   }
 
@@ -135,8 +137,12 @@ public struct CheckpointFile: Sendable, Equatable {
     message.optionalText(2, toolVersion)
     if !model.isEmpty { message.bytes(3, model) }
     message.optionalText(4, graph)
-    for (name, tensor) in sorted(constants) { message.message(5, tensorMessage(tensor, name: name)) }
-    for (name, tensor) in sorted(variables) { message.message(6, tensorMessage(tensor, name: name)) }
+    for (name, tensor) in sorted(constants) {
+      message.message(5, tensorMessage(tensor, name: name))
+    }
+    for (name, tensor) in sorted(variables) {
+      message.message(6, tensorMessage(tensor, name: name))
+    }
     message.integer(7, step)
     message.integer(8, epoch)
     message.integer(9, batch)
@@ -144,7 +150,8 @@ public struct CheckpointFile: Sendable, Equatable {
       var stream = WireMessage()
       stream.text(1, name)
       stream.bytes(
-        2, state.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } })
+        2,
+        state.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } })
       message.message(10, stream)
     }
     message.optionalText(11, pipeline)

@@ -14,10 +14,13 @@ public struct FileBlobs: BlobSource {
       throw Diagnostic(.malformedFile, "the side file '\(name)' lies outside the text's folder")
     }
     let file = try MappedFile(path: folder + "/" + name)
-    guard offset >= 0, byteCount >= 0, offset <= file.byteCount, byteCount <= file.byteCount - offset else {
+    guard offset >= 0, byteCount >= 0, offset <= file.byteCount,
+      byteCount <= file.byteCount - offset
+    else {
       throw Diagnostic(
         .malformedFile,
-        "the side file '\(name)' has \(file.byteCount) bytes, the text asks for \(byteCount) from \(offset) on")
+        "the side file '\(name)' has \(file.byteCount) bytes, the text asks for \(byteCount) from \(offset) on"
+      )
     }
     guard offset % 64 == 0 else {
       throw Diagnostic(.malformedFile, "offset \(offset) in '\(name)' is no multiple of 64")
@@ -30,7 +33,9 @@ public struct FileBlobs: BlobSource {
 public enum GraphFiles {
   /// Reads `.onnx` or `.qir`.
   /// - Throws: `io`, `malformed-file`, `syntax`; `invalid-option` for another extension.
-  public static func read(_ path: String, registry: OpRegistry = .builtin) throws(Diagnostic) -> Graph {
+  public static func read(_ path: String, registry: OpRegistry = .builtin) throws(Diagnostic)
+    -> Graph
+  {
     switch fileExtension(of: path) {
     case "onnx": return try Importer.graph(contentsOf: path, registry: registry)
     case "qir":

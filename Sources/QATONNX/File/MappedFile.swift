@@ -31,7 +31,9 @@ import QATCore
       return
     }
     let result = unsafe mmap(nil, length, PROT_READ, MAP_PRIVATE, descriptor, 0)
-    guard let start = unsafe result, unsafe start != MAP_FAILED else { throw ioError("can't be mapped", path) }
+    guard let start = unsafe result, unsafe start != MAP_FAILED else {
+      throw ioError("can't be mapped", path)
+    }
     unsafe mapping = start
     unsafe super.init(viewing: UnsafeRawBufferPointer(start: start, count: length))
   }
@@ -48,7 +50,9 @@ final class SliceStorage: TensorStorage, @unchecked Sendable {
   init(_ owner: TensorStorage, _ range: Range<Int>) {
     self.owner = owner
     // SAFETY: the range lies inside the owner's bytes, which live as long as `self`.
-    let view = unsafe owner.withBytes { bytes in unsafe UnsafeRawBufferPointer(rebasing: bytes[range]) }
+    let view = unsafe owner.withBytes { bytes in
+      unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
+    }
     unsafe super.init(viewing: view)
   }
 }

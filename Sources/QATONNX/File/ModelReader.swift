@@ -83,8 +83,10 @@ struct ModelReader {
         result.initializers.append(try tensor(inner))
       case 10: result.docString = try wire.text(field, "doc_string")
       case 11: result.inputs.append(try value(wire.message(field, "input[\(result.inputs.count)]")))
-      case 12: result.outputs.append(try value(wire.message(field, "output[\(result.outputs.count)]")))
-      case 13: result.values.append(try value(wire.message(field, "value_info[\(result.values.count)]")))
+      case 12:
+        result.outputs.append(try value(wire.message(field, "output[\(result.outputs.count)]")))
+      case 13:
+        result.values.append(try value(wire.message(field, "value_info[\(result.values.count)]")))
       case 15:
         throw Diagnostic(
           .unsupported, "sparse initializers are not supported", at: wire.path,
@@ -162,11 +164,19 @@ struct ModelReader {
       let texts = strings.compactMap { String(validating: $0, as: UTF8.self) }
       value = texts.count == strings.count ? .strings(texts) : nil
     case 0:  // Files of the first versions leave the type out.
-      if let float { value = .float(float) } else if let int { value = .int(int) } else if let tensor {
+      if let float {
+        value = .float(float)
+      } else if let int {
+        value = .int(int)
+      } else if let tensor {
         value = .tensor(tensor)
-      } else if let bytes { value = String(validating: bytes, as: UTF8.self).map { .string($0) } } else if !ints.isEmpty {
+      } else if let bytes {
+        value = String(validating: bytes, as: UTF8.self).map { .string($0) }
+      } else if !ints.isEmpty {
         value = .ints(ints)
-      } else { value = floats.isEmpty ? nil : .floats(decodeFloats(floats)) }
+      } else {
+        value = floats.isEmpty ? nil : .floats(decodeFloats(floats))
+      }
     default: value = nil
     }
     if let value {
@@ -178,7 +188,8 @@ struct ModelReader {
 
   private func decodeFloats(_ bytes: [UInt8]) -> [Float] {
     stride(from: 0, to: bytes.count, by: 4).map { index in
-      Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index + $1]) << UInt32(8 * $1) })
+      Float(
+        bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index + $1]) << UInt32(8 * $1) })
     }
   }
 
@@ -201,7 +212,9 @@ struct ModelReader {
       var element: ElementType?
       var shape: Shape?
       while let field = try inner.next(once: [1, 2]) {
-        if field.number == 1 { element = ElementType(rawValue: try inner.integer(field, "elem_type")) }
+        if field.number == 1 {
+          element = ElementType(rawValue: try inner.integer(field, "elem_type"))
+        }
         if field.number == 2 { shape = try self.shape(inner.message(field, "shape")) }
       }
       result = element.map { TensorType($0, shape) }
@@ -219,7 +232,9 @@ struct ModelReader {
       while let field = try inner.next(once: [1, 2, 3]) {
         if field.number == 1 {
           let size = try inner.integer(field, "dim_value")
-          guard size < 1 << 48 else { throw inner.malformed("a dimension of \(size)", at: field.offset) }
+          guard size < 1 << 48 else {
+            throw inner.malformed("a dimension of \(size)", at: field.offset)
+          }
           dimension = Dimension(size)
         }
         if field.number == 2 { dimension = Dimension(symbol: try inner.text(field, "dim_param")) }

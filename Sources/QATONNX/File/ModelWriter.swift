@@ -8,7 +8,8 @@ extension ModelFile {
     let message = wireMessage
     guard message.byteCount < 1 << 31 else {
       throw Diagnostic(
-        .unsupported, "the model has \(message.byteCount) bytes; an ONNX file holds 2 GiB", at: path)
+        .unsupported, "the model has \(message.byteCount) bytes; an ONNX file holds 2 GiB", at: path
+      )
     }
     try AtomicFile.write(message, to: path)
   }
@@ -37,7 +38,9 @@ extension ModelFile {
     var message = WireMessage()
     for node in graph.nodes { message.message(1, nodeMessage(node)) }
     message.text(2, graph.name)
-    for (name, tensor) in graph.initializers { message.message(5, tensorMessage(tensor, name: name)) }
+    for (name, tensor) in graph.initializers {
+      message.message(5, tensorMessage(tensor, name: name))
+    }
     message.optionalText(10, graph.docString)
     for value in graph.inputs { message.message(11, valueMessage(value)) }
     for value in graph.outputs { message.message(12, valueMessage(value)) }
@@ -53,7 +56,11 @@ extension ModelFile {
     message.optionalText(3, node.name)
     message.text(4, node.opType)
     for (name, value) in node.attributes {
-      if case .raw(let bytes) = value { message.bytes(5, bytes) } else { message.message(5, attributeMessage(name, value)) }
+      if case .raw(let bytes) = value {
+        message.bytes(5, bytes)
+      } else {
+        message.message(5, attributeMessage(name, value))
+      }
     }
     message.optionalText(6, node.docString)
     message.optionalText(7, node.domain)
@@ -89,7 +96,9 @@ extension ModelFile {
       var dimensions = WireMessage()
       for dimension in shape.dimensions {
         var inner = WireMessage()
-        if let size = dimension.size { inner.integer(1, size) } else if !dimension.isUnknown {
+        if let size = dimension.size {
+          inner.integer(1, size)
+        } else if !dimension.isUnknown {
           inner.text(2, dimension.symbol ?? dimension.description)
         }
         dimensions.message(1, inner)

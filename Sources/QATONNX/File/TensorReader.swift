@@ -18,7 +18,9 @@ extension ModelReader {
     var holders: Set<Int> = []  // fields that hold elements: one, and the element type says which
     var external: [String: String] = [:], isExternal = false
     while let field = try wire.next(once: [2, 3, 8, 9, 12, 14]) {
-      if [4, 5, 7, 9, 10, 11].contains(field.number), !field.isEmpty { holders.insert(field.number) }
+      if [4, 5, 7, 9, 10, 11].contains(field.number), !field.isEmpty {
+        holders.insert(field.number)
+      }
       switch field.number {
       case 1: try wire.appendIntegers(field, "dims", to: &dims)
       case 2: code = try wire.integer(field, "data_type")
@@ -44,7 +46,8 @@ extension ModelReader {
     }
     let place = message.range.lowerBound
     guard let element = ElementType(rawValue: code), element != .string else {
-      throw Diagnostic(.unsupported, "a tensor of data_type \(code)", at: "byte \(place) (\(message.path))")
+      throw Diagnostic(
+        .unsupported, "a tensor of data_type \(code)", at: "byte \(place) (\(message.path))")
     }
     // An empty tensor's other sizes are multiplied too, for strides; they must not overflow either.
     var count = 1
@@ -56,21 +59,26 @@ extension ModelReader {
       count = product
     }
     let expected = element.byteCount(dims.contains(0) ? 0 : count)
-    guard holders.isEmpty || !isExternal && (holders == [9] || holders == [typedField(of: element)]) else {
-      throw message.malformed("elements in a field that \(element.name) does not use, or in two", at: place)
+    guard holders.isEmpty || !isExternal && (holders == [9] || holders == [typedField(of: element)])
+    else {
+      throw message.malformed(
+        "elements in a field that \(element.name) does not use, or in two", at: place)
     }
     if isExternal {
       return (name, try externalTensor(external, element, dims, expected, message))
     }
     if let raw, holders.isSubset(of: [9]) {
       guard raw.count == expected else {
-        throw message.malformed("raw_data has \(raw.count) bytes, \(element.name)\(dims) needs \(expected)", at: raw.lowerBound)
+        throw message.malformed(
+          "raw_data has \(raw.count) bytes, \(element.name)\(dims) needs \(expected)",
+          at: raw.lowerBound)
       }
       return (name, AnyTensor(element, shape: dims, storage: view(source.storage, raw, element)))
     }
     let bytes = fixed.isEmpty ? try packed(integers, element, message) : fixed
     guard bytes.count == expected else {
-      throw message.malformed("data for \(bytes.count) bytes, \(element.name)\(dims) needs \(expected)", at: place)
+      throw message.malformed(
+        "data for \(bytes.count) bytes, \(element.name)\(dims) needs \(expected)", at: place)
     }
     return (name, AnyTensor(element, shape: dims, storage: TensorStorage(bytes: bytes)))
   }
@@ -87,12 +95,16 @@ extension ModelReader {
   }
 
   /// A view where the elements are aligned (and large enough to be worth it), else a copy.
-  private func view(_ storage: TensorStorage, _ range: Range<Int>, _ element: ElementType) -> TensorStorage {
+  private func view(_ storage: TensorStorage, _ range: Range<Int>, _ element: ElementType)
+    -> TensorStorage
+  {
     let width = max(element.bitWidth / 8, 1)
     // SAFETY: only the address is looked at.
     let start = unsafe storage.withBytes { bytes in Int(bitPattern: bytes.baseAddress) }
     let address = start + range.lowerBound
-    if element != .bool, range.count > 64, address % width == 0 { return SliceStorage(storage, range) }
+    if element != .bool, range.count > 64, address % width == 0 {
+      return SliceStorage(storage, range)
+    }
     var copy = unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) }
     // Only 0 and 1 are a `Bool` in memory; in a file every other byte means true too.
     if element == .bool { copy = copy.map { $0 == 0 ? 0 : 1 } }
@@ -123,23 +135,29 @@ extension ModelReader {
 
   /// Data in a file beside the model: inside the model's folder, and nowhere else.
   private func externalTensor(
-    _ entries: [String: String], _ element: ElementType, _ dims: [Int], _ expected: Int, _ message: WireReader
+    _ entries: [String: String], _ element: ElementType, _ dims: [Int], _ expected: Int,
+    _ message: WireReader
   ) throws(Diagnostic) -> AnyTensor {
     let place = message.range.lowerBound
     guard let folder else { throw message.malformed("external data without a folder", at: place) }
     guard let location = entries["location"], !location.isEmpty, !location.hasPrefix("/"),
       !location.split(separator: "/").contains("..")
     else {
-      throw message.malformed("external data at '\(entries["location"] ?? "")' lies outside the model's folder", at: place)
+      throw message.malformed(
+        "external data at '\(entries["location"] ?? "")' lies outside the model's folder", at: place
+      )
     }
     let path = folder + "/" + location
     guard isInside(path, folder) else {
-      throw message.malformed("external data at '\(location)' lies outside the model's folder", at: place)
+      throw message.malformed(
+        "external data at '\(location)' lies outside the model's folder", at: place)
     }
     let file = try MappedFile(path: path)
     let offset = Int(entries["offset"] ?? "0") ?? -1
     let length = Int(entries["length"] ?? "\(expected)") ?? -1
-    guard offset >= 0, length == expected, offset <= file.byteCount, length <= file.byteCount - offset else {
+    guard offset >= 0, length == expected, offset <= file.byteCount,
+      length <= file.byteCount - offset
+    else {
       throw message.malformed(
         "external data of \(length) bytes at \(offset) in '\(location)' (\(file.byteCount) bytes); \(element.name)\(dims) needs \(expected)",
         at: place)
@@ -154,7 +172,8 @@ extension ModelReader {
       defer { unsafe free(real) }
       return unsafe String(cString: real)
     }
-    guard let target = resolved(path), let root = resolved(folder) else { return true }  // opening says why
+    // opening says why
+    guard let target = resolved(path), let root = resolved(folder) else { return true }
     return target.hasPrefix(root == "/" ? "/" : root + "/")
   }
 }

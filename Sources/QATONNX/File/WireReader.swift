@@ -62,9 +62,13 @@ struct WireReader {
   func message(_ field: Field, _ name: String) throws(Diagnostic) -> WireReader {
     let inner = path.isEmpty ? name : "\(path).\(name)"
     guard case .bytes(let range) = field.payload else { throw wrongType(field, name) }
-    guard depth < 100 else { throw malformed("messages nested more than 100 deep", at: field.offset) }
+    guard depth < 100 else {
+      throw malformed("messages nested more than 100 deep", at: field.offset)
+    }
     source.budget -= 1
-    guard source.budget > 0 else { throw malformed("more messages than the file has room for", at: field.offset) }
+    guard source.budget > 0 else {
+      throw malformed("more messages than the file has room for", at: field.offset)
+    }
     return WireReader(source, range, path: inner, depth: depth + 1)
   }
 
@@ -100,11 +104,14 @@ struct WireReader {
     switch key & 7 {
     case 0: return Field(number: number, payload: .varint(try varint()), offset: offset)
     case 1: return Field(number: number, payload: .fixed64(try fixed(8)), offset: offset)
-    case 5: return Field(number: number, payload: .fixed32(UInt32(truncatingIfNeeded: try fixed(4))), offset: offset)
+    case 5:
+      return Field(
+        number: number, payload: .fixed32(UInt32(truncatingIfNeeded: try fixed(4))), offset: offset)
     case 2:
       let length = try varint()
       guard length <= UInt64(range.upperBound - position) else {
-        throw malformed("a length of \(length) with \(range.upperBound - position) bytes left", at: offset)
+        throw malformed(
+          "a length of \(length) with \(range.upperBound - position) bytes left", at: offset)
       }
       let start = position
       position += Int(length)
@@ -163,12 +170,18 @@ struct WireReader {
   }
 
   /// Fixed-width numbers of a repeated field as their bytes: one, or a packed run.
-  func appendFixed(_ field: Field, _ name: String, width: Int, to bytes: inout [UInt8]) throws(Diagnostic) {
+  func appendFixed(_ field: Field, _ name: String, width: Int, to bytes: inout [UInt8])
+    throws(Diagnostic)
+  {
     switch field.payload {
-    case .fixed32(let bits) where width == 4: for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: bits >> (8 * shift))) }
-    case .fixed64(let bits) where width == 8: for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: bits >> (8 * shift))) }
+    case .fixed32(let bits) where width == 4:
+      for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: bits >> (8 * shift))) }
+    case .fixed64(let bits) where width == 8:
+      for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: bits >> (8 * shift))) }
     case .bytes(let range):
-      guard range.count % width == 0 else { throw malformed("'\(name)' is cut off", at: field.offset) }
+      guard range.count % width == 0 else {
+        throw malformed("'\(name)' is cut off", at: field.offset)
+      }
       bytes += copy(range)
     default: throw wrongType(field, name)
     }
@@ -187,7 +200,9 @@ struct WireReader {
   private mutating func varint() throws(Diagnostic) -> UInt64 {
     var result: UInt64 = 0
     for shift in stride(from: 0, to: 70, by: 7) {
-      guard position < range.upperBound else { throw malformed("the file ends inside a number", at: position) }
+      guard position < range.upperBound else {
+        throw malformed("the file ends inside a number", at: position)
+      }
       let byte = byte(at: position)
       position += 1
       result |= UInt64(byte & 0x7f) << UInt64(min(shift, 63))
@@ -197,7 +212,9 @@ struct WireReader {
   }
 
   private mutating func fixed(_ width: Int) throws(Diagnostic) -> UInt64 {
-    guard position + width <= range.upperBound else { throw malformed("the file ends inside a number", at: position) }
+    guard position + width <= range.upperBound else {
+      throw malformed("the file ends inside a number", at: position)
+    }
     defer { position += width }
     return (0..<width).reduce(0) { $0 | UInt64(byte(at: position + $1)) << UInt64(8 * $1) }
   }

@@ -22,7 +22,9 @@ struct WireMessage {
   mutating func text(_ number: Int, _ text: String) { bytes(number, Array(text.utf8)) }
 
   /// Left out where empty.
-  mutating func optionalText(_ number: Int, _ text: String) { if !text.isEmpty { self.text(number, text) } }
+  mutating func optionalText(_ number: Int, _ text: String) {
+    if !text.isEmpty { self.text(number, text) }
+  }
 
   mutating func bytes(_ number: Int, _ bytes: [UInt8]) {
     append(varint(UInt64(number) << 3 | 2) + varint(UInt64(bytes.count)) + bytes)
@@ -32,7 +34,9 @@ struct WireMessage {
     bytes(number, integers.flatMap { varint(UInt64(bitPattern: Int64($0))) })
   }
 
-  mutating func packed(_ number: Int, _ floats: [Float]) { bytes(number, floats.flatMap(littleEndian)) }
+  mutating func packed(_ number: Int, _ floats: [Float]) {
+    bytes(number, floats.flatMap(littleEndian))
+  }
 
   mutating func storage(_ number: Int, _ storage: TensorStorage) {
     append(varint(UInt64(number) << 3 | 2) + varint(UInt64(storage.byteCount)))
@@ -43,7 +47,11 @@ struct WireMessage {
   mutating func message(_ number: Int, _ message: WireMessage) {
     append(varint(UInt64(number) << 3 | 2) + varint(UInt64(message.byteCount)))
     for piece in message.pieces {
-      if case .bytes(let bytes) = piece { append(bytes, counted: false) } else { pieces.append(piece) }
+      if case .bytes(let bytes) = piece {
+        append(bytes, counted: false)
+      } else {
+        pieces.append(piece)
+      }
     }
     byteCount += message.byteCount
   }

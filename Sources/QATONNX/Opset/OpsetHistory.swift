@@ -75,7 +75,8 @@ extension OpsetHistory.Change {
     .init(version: version) { node throws(Diagnostic) in
       for (attribute, input) in moves {
         guard case .ints(let list)? = node.take(attribute) else { continue }
-        node.setInput(input, to: AnyTensor(shape: [list.count], list.map(Int64.init)), named: attribute)
+        node.setInput(
+          input, to: AnyTensor(shape: [list.count], list.map(Int64.init)), named: attribute)
       }
     }
   }
@@ -88,7 +89,8 @@ extension OpsetHistory.Change {
       for (attribute, input) in moves {
         guard case .float(let number)? = node.take(attribute) else { continue }
         node.setInput(
-          input, to: node.element == .f64 ? AnyTensor(Double(number)) : AnyTensor(number), named: attribute)
+          input, to: node.element == .f64 ? AnyTensor(Double(number)) : AnyTensor(number),
+          named: attribute)
       }
     }
   }

@@ -8,7 +8,9 @@ extension OpsetHistory {
       .integersBecameInputs(at: 11, [("pads", 1)]), .scalarsBecameInputs(at: 11, [("value", 2)]),
     ],
     needed: { node, _ in
-      let wraps = node.op.attributeValues.contains { $0.name == "mode" && $0.value == .string("wrap") }
+      let wraps = node.op.attributeValues.contains {
+        $0.name == "mode" && $0.value == .string("wrap")
+      }
       return wraps ? 19 : node.operands.count > 3 && node.operands[3] != nil ? 18 : 13
     })
 }

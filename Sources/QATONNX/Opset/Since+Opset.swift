@@ -9,7 +9,9 @@ extension OpsetHistory {
   ]
 
   /// An operation, or an operation with an attribute, that came with an opset.
-  private static func since(_ version: Int, _ op: String, with attribute: String? = nil) -> OpsetHistory {
+  private static func since(_ version: Int, _ op: String, with attribute: String? = nil)
+    -> OpsetHistory
+  {
     OpsetHistory(
       op,
       needed: { node, _ in

@@ -41,7 +41,8 @@ public final class PassTiming: PassInstrument {
     let lines = rows.map { row in
       "\(pad(row.milliseconds)) ms  \(row.pass)  (\(row.nodesBefore) -> \(row.nodesAfter) nodes)"
     }
-    return (["===== pass timing ====="] + lines + ["\(pad(total)) ms  total"]).joined(separator: "\n")
+    return (["===== pass timing ====="] + lines + ["\(pad(total)) ms  total"]).joined(
+      separator: "\n")
   }
 
   private func pad(_ milliseconds: Double) -> String {

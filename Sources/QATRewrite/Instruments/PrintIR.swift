@@ -32,6 +32,8 @@ public struct PrintIR: PassInstrument {
   }
 
   private func dump(_ graph: Graph, _ when: String, _ step: PassStep) {
-    write("// ----- IR \(when) \(step.name) (pass \(step.index + 1)) -----\n\(graph.text(blobs: .elided))\n")
+    write(
+      "// ----- IR \(when) \(step.name) (pass \(step.index + 1)) -----\n\(graph.text(blobs: .elided))\n"
+    )
   }
 }

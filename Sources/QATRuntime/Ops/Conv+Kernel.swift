@@ -13,7 +13,8 @@ extension Conv: Executable {
     return Kernel(scratchByteCount: FloatConvolution.scratchByteCount(shape, pool)) { call in
       guard let scratch = call.scratch else { return }
       FloatConvolution.forward(
-        shape, x: call[0], w: call[1], bias: call.optional(2), y: call.result(), pool, scratch: scratch)
+        shape, x: call[0], w: call[1], bias: call.optional(2), y: call.result(), pool,
+        scratch: scratch)
     }
   }
 }
@@ -85,7 +86,8 @@ struct ProductRule: Sendable {
     channels: Int, alpha: Float? = nil
   ) {
     guard let x = request.constant(scales.x)?.elements(as: Float.self), x.count == 1,
-      let w = request.constant(scales.w)?.elements(as: Float.self), [1, channels].contains(w.count),
+      let w = request.constant(scales.w)?.elements(as: Float.self),
+      [1, channels].contains(w.count),
       let y = request.constant(scales.y)?.elements(as: Float.self), y.count == 1,
       let xZero = request.constant(zeros.x)?.integers, xZero.count == 1,
       let wZero = request.constant(zeros.w)?.integers, [1, channels].contains(wZero.count),
@@ -94,7 +96,8 @@ struct ProductRule: Sendable {
     else { return nil }
     multipliers = w.map { ((alpha.map { $0 * x[0] } ?? x[0]) * $0) / y[0] }
     inputZero = Int32(xZero[0])
-    weightZeros = wZero.allSatisfy { $0 == 0 }
+    weightZeros =
+      wZero.allSatisfy { $0 == 0 }
       ? nil : (0..<channels).map { Int32(wZero[wZero.count == 1 ? 0 : $0]) }
     resultZero = Int32(yZero[0])
     range = codeRange(codes)
@@ -117,7 +120,9 @@ func convolutionShape(
 ) -> ConvolutionShape? {
   guard x.count == 4, w.count == 4, y.count == 4, !x.contains(0), !y.contains(0) else { return nil }
   let axes = window.resolved(input: Array(x[2...]), kernel: Array(w[2...]))
-  guard axes.map(\.output) == Array(y[2...]), axes.allSatisfy({ $0.padBegin >= 0 && $0.padEnd >= 0 }) else {
+  guard axes.map(\.output) == Array(y[2...]),
+    axes.allSatisfy({ $0.padBegin >= 0 && $0.padEnd >= 0 })
+  else {
     return nil
   }
   return ConvolutionShape(

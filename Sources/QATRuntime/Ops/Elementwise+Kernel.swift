@@ -3,16 +3,24 @@ import QATIR
 import QATKernels
 
 extension Add: Executable {
-  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.add, request) }
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    binary(.add, request)
+  }
 }
 extension Sub: Executable {
-  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.subtract, request) }
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    binary(.subtract, request)
+  }
 }
 extension Mul: Executable {
-  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.multiply, request) }
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    binary(.multiply, request)
+  }
 }
 extension Div: Executable {
-  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? { binary(.divide, request) }
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    binary(.divide, request)
+  }
 }
 extension Relu: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
@@ -56,7 +64,8 @@ extension Adam: Executable {
     let op = self
     return Kernel { call in
       FloatLoops.adam(
-        w: call[0], gradient: call[1], m: call[2], v: call[3], step: FloatLoops.integer(call[4]) + 1,
+        w: call[0], gradient: call[1], m: call[2], v: call[3],
+        step: FloatLoops.integer(call[4]) + 1,
         rate: FloatLoops.scalar(call[5]), beta1: op.beta1, beta2: op.beta2, epsilon: op.epsilon,
         weightDecay: op.weightDecay, decoupled: op.decoupled, newW: call.result(0),
         newM: call.result(1), newV: call.result(2))

@@ -7,7 +7,8 @@ extension FoldedBiasRounding: FloatEvaluable {
   ) throws(Diagnostic) -> [AnyTensor] {
     let gamma = call.tensor(0, as: T.self).elements, beta = call.tensor(1, as: T.self).elements
     let mean = call.tensor(2, as: T.self).elements, variance = call.tensor(3, as: T.self).elements
-    let xScale = call.tensor(4, as: T.self).elements[0], wScale = call.tensor(5, as: T.self).elements
+    let xScale = call.tensor(4, as: T.self).elements[0],
+      wScale = call.tensor(5, as: T.self).elements
     let own = call.optional(6)?.elements(as: T.self)
     let k = zip(gamma, variance).map { $0 / ($1 + T(epsilon)).squareRoot() }
     let steps = zip(wScale, k).map { $0 * abs($1) }

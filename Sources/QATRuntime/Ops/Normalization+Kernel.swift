@@ -13,7 +13,8 @@ extension BatchNormalization: Executable {
       return Kernel { call in
         BatchNormKernels.apply(
           batch: x.outer, channels: x.channels, inner: x.inner, x: call[0], mean: call[3],
-          variance: call[4], gamma: call[1], beta: call[2], epsilon: epsilon, y: call.result(), pool)
+          variance: call[4], gamma: call[1], beta: call[2], epsilon: epsilon, y: call.result(), pool
+        )
       }
     }
     let wantsState = request.results.count > 2, momentum = momentum

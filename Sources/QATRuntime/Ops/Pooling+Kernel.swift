@@ -30,7 +30,8 @@ extension MaxPoolGradient: Executable {
 }
 
 private func poolingShape(_ op: MaxPool, x: [Int], y: [Int]) -> PoolingShape? {
-  guard x.count == 4, y.count == 4, !x.contains(0), !y.contains(0), op.window.kernelShape.count == 2 else { return nil }
+  guard x.count == 4, y.count == 4, !x.contains(0), !y.contains(0), op.window.kernelShape.count == 2
+  else { return nil }
   let axes = op.window.resolved(
     input: Array(x[2...]), kernel: op.window.kernelShape, ceilMode: op.ceilMode)
   guard axes.map(\.output) == Array(y[2...]) else { return nil }

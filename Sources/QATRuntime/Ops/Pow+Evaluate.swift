@@ -18,9 +18,10 @@ extension Pow: FloatEvaluable {
   ) throws(Diagnostic) -> [AnyTensor] {
     let x = call.tensor(0, as: T.self), exponent = try exponents(call)
     return [
-      AnyTensor(broadcast(x, exponent, to: call.shape()) { x, p in
-        p == 2 ? x * x : T.pow(x, T(p))
-      })
+      AnyTensor(
+        broadcast(x, exponent, to: call.shape()) { x, p in
+          p == 2 ? x * x : T.pow(x, T(p))
+        })
     ]
   }
 
@@ -29,12 +30,13 @@ extension Pow: FloatEvaluable {
   ) throws(Diagnostic) -> [AnyTensor] {
     let x = call.tensor(0, as: T.self), exponent = try exponents(call)
     return [
-      AnyTensor(broadcast(x, exponent, to: call.shape()) { x, p -> T in
-        if p >= 0, p == p.rounded(.down), p <= 4096 { return wrappingPower(x, Int(p)) }
-        let power = Double.pow(Double(x), p)
-        if power.isNaN { return 0 }
-        return power >= Double(T.max) ? .max : power <= Double(T.min) ? .min : T(power)
-      })
+      AnyTensor(
+        broadcast(x, exponent, to: call.shape()) { x, p -> T in
+          if p >= 0, p == p.rounded(.down), p <= 4096 { return wrappingPower(x, Int(p)) }
+          let power = Double.pow(Double(x), p)
+          if power.isNaN { return 0 }
+          return power >= Double(T.max) ? .max : power <= Double(T.min) ? .min : T(power)
+        })
     ]
   }
 

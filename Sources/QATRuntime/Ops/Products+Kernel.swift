@@ -4,7 +4,9 @@ import QATKernels
 
 extension Gemm: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    guard request.element(0) == .f32, alpha == 1, beta == 1 || !request.isPresent(2) else { return nil }
+    guard request.element(0) == .f32, alpha == 1, beta == 1 || !request.isPresent(2) else {
+      return nil
+    }
     let a = request.shape(0), y = request.resultShape()
     let m = y[0], n = y[1], k = transA ? a[0] : a[1]
     let bias = request.isPresent(2)
@@ -47,10 +49,15 @@ extension MatMul: Executable {
 
 extension QGemm: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    guard !transA, let b = request.constant(3), request.isPresent(7), b.shape.count == 2 else { return nil }
+    guard !transA, let b = request.constant(3), request.isPresent(7), b.shape.count == 2 else {
+      return nil
+    }
     let y = request.resultShape(), n = y[1], k = request.shape(0)[1]
-    guard !request.isPresent(6) || request.constant(6)?.shape == [n] || request.constant(6)?.shape == [1, n],
-      let rule = ProductRule(request, scales: (1, 4, 7), zeros: (2, 5, 8), channels: n, alpha: alpha)
+    guard
+      !request.isPresent(6) || request.constant(6)?.shape == [n]
+        || request.constant(6)?.shape == [1, n],
+      let rule = ProductRule(
+        request, scales: (1, 4, 7), zeros: (2, 5, 8), channels: n, alpha: alpha)
     else { return nil }
     return integerProduct(
       request, m: y[0], n: n, k: k, b: b, transposed: transB,
@@ -62,7 +69,8 @@ extension QLinearMatMul: Executable {
   /// Products with a constant matrix.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let a = request.shape(0), y = request.resultShape()
-    guard let b = request.constant(3), b.shape.count == 2, a.count >= 2, let k = a.last, let n = y.last,
+    guard let b = request.constant(3), b.shape.count == 2, a.count >= 2, let k = a.last,
+      let n = y.last,
       let rule = ProductRule(request, scales: (1, 4, 6), zeros: (2, 5, 7), channels: n)
     else { return nil }
     return integerProduct(

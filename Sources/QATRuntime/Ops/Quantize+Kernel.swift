@@ -20,7 +20,8 @@ extension FakeQuantizeGradient: Executable {
     let layout = CodeLayout(shape: request.shape(1), axis: axis), range = grid.codeRange
     return Kernel { call in
       QuantizationKernels.fakeQuantizeGradient(
-        layout, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range, dx: call.result())
+        layout, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range,
+        dx: call.result())
     }
   }
 }
@@ -47,7 +48,8 @@ extension DequantizeLinear: Executable {
       let (layout, zero) = layout(request, axis: axis)
     else { return nil }
     return Kernel { call in
-      QuantizationKernels.dequantize(layout, q: call[0], scale: call[1], zero: zero, x: call.result())
+      QuantizationKernels.dequantize(
+        layout, q: call[0], scale: call[1], zero: zero, x: call.result())
     }
   }
 }
@@ -71,7 +73,8 @@ extension IntegerGrid {
 extension Clip {
   /// Codes with constant bounds.
   fileprivate func codeRange(_ request: KernelRequest) -> ClosedRange<Int32>? {
-    guard let low = request.constant(1)?.integers?.first, let high = request.constant(2)?.integers?.first,
+    guard let low = request.constant(1)?.integers?.first,
+      let high = request.constant(2)?.integers?.first,
       low <= high
     else { return nil }
     return Int32(low)...Int32(high)
@@ -83,12 +86,16 @@ extension Clip: Executable {
     if request.element(0) == .f32 {
       let low = request.constant(1)?.elements(as: Float.self)?.first
       let high = request.constant(2)?.elements(as: Float.self)?.first
-      guard low != nil || !request.isPresent(1), high != nil || !request.isPresent(2) else { return nil }
+      guard low != nil || !request.isPresent(1), high != nil || !request.isPresent(2) else {
+        return nil
+      }
       return Kernel { call in
         FloatLoops.clip(call[0], low: low ?? -.infinity, high: high ?? .infinity, call.result())
       }
     }
-    guard [.u8, .i8].contains(request.element(0)), let range = codeRange(request) else { return nil }
+    guard [.u8, .i8].contains(request.element(0)), let range = codeRange(request) else {
+      return nil
+    }
     return Kernel { call in QuantizationKernels.clip(call[0], range: range, y: call.result()) }
   }
 }

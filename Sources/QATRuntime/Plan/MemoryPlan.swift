@@ -20,7 +20,8 @@ struct MemoryPlan: Sendable {
     let order = blocks.indices.sorted { (blocks[$0].byteCount, $1) > (blocks[$1].byteCount, $0) }
     for index in order {
       let block = blocks[index], size = Self.aligned(block.byteCount)
-      let neighbours = placed
+      let neighbours =
+        placed
         .filter { blocks[$0].first <= block.last && block.first <= blocks[$0].last }
         .sorted { offsets[$0] < offsets[$1] }
       var offset = 0

@@ -68,7 +68,9 @@ final class Plan {
   // MARK: - Running
 
   /// Runs all nodes. The inputs are in the order of the graph's.
-  func run(_ inputs: [AnyTensor], before hook: ((NodeID) throws(Diagnostic) -> Void)? = nil) throws(Diagnostic) {
+  func run(_ inputs: [AnyTensor], before hook: ((NodeID) throws(Diagnostic) -> Void)? = nil)
+    throws(Diagnostic)
+  {
     for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
     for step in steps {
       try hook?(step.node)
@@ -103,7 +105,9 @@ final class Plan {
       let step = nodes.count
       nodes.append(id)
       for case .some(let operand) in node.operands {
-        if case .block(let block) = places[operand] { blocks[block].last = max(blocks[block].last, step) }
+        if case .block(let block) = places[operand] {
+          blocks[block].last = max(blocks[block].last, step)
+        }
       }
       for (index, result) in node.results.enumerated() {
         guard let result else { continue }
@@ -153,7 +157,8 @@ final class Plan {
     }
     guard node.op is any Evaluable else { return false }
     do throws(Diagnostic) {
-      let results = try ReferenceEvaluator.evaluate(node.op, operands, resultCount: node.results.count)
+      let results = try ReferenceEvaluator.evaluate(
+        node.op, operands, resultCount: node.results.count)
       for (result, tensor) in zip(node.results, results) {
         if let result { places[result] = .constant(tensor) }
       }
@@ -187,7 +192,9 @@ final class Plan {
       guard let variable = node.operands[0], case .variable(let buffer) = places[variable],
         let value = operands[1]
       else { throw Diagnostic(.invalidGraph, "'\(node.name)' assigns to no variable") }
-      return Step(node: id, name: node.name) { () throws(Diagnostic) in buffer.view.copy(from: value) }
+      return Step(node: id, name: node.name) { () throws(Diagnostic) in
+        buffer.view.copy(from: value)
+      }
     }
     let results = node.results.map { $0.map { view(of: $0, memory) } }
     for (id, view) in zip(node.results, results) { if let id { blockViews[id] = view } }
@@ -200,7 +207,8 @@ final class Plan {
     }
     guard let op = node.op as? any Evaluable else {
       throw Diagnostic(
-        .unsupported, "unsupported operation \(node.op.name): it has neither a kernel nor an evaluation",
+        .unsupported,
+        "unsupported operation \(node.op.name): it has neither a kernel nor an evaluation",
         at: "node '\(node.name)'")
     }
     let resultCount = node.results.count
