@@ -169,9 +169,23 @@ def helper_opset7():
                    inputs_list_initializers=True)
 
 
+def helper_mnist():
+    """The network of scripts/mnist, untrained: two blocks of 32 and 64 channels, two dense layers."""
+    n = Net(7)
+    x = "input"
+    for cin, cout in (1, 32), (32, 64):
+        x = n.conv(x, cin, cout, bias=False)
+        start = [n.constant(np.full(cout, value, F32), name)
+                 for name, value in (("gamma", 1), ("beta", 0), ("mean", 0), ("variance", 1))]
+        x = n.relu(n.add("BatchNormalization", x, *start))
+        x = n.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = n.relu(n.dense(n.add("Flatten", x), 3136, 128, transB=1))
+    return n.model(n.dense(x, 128, 10, transB=1), [1, 28, 28], [10])
+
+
 HELPERS = {"helper-mlp": helper_mlp, "helper-cnn": helper_cnn, "helper-grouped": helper_grouped,
            "helper-transposed": helper_transposed, "helper-residual": helper_residual,
-           "helper-opset7": helper_opset7}
+           "helper-opset7": helper_opset7, "helper-mnist": helper_mnist}
 
 
 def names():
