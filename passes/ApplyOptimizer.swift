@@ -13,7 +13,9 @@ import QATRewrite
 ///       qat.Assign(%w.velocity, %v1)
 ///     }
 ///
-/// Weight decay applies to variables of two or more dimensions: not to biases and batch-norms.
+/// Weight decay applies to variables of two or more dimensions: not to biases and batch-norms. The
+/// parameters of learned quantizers have a rate and a decay of their own (`qat.LearnRange`), and are put
+/// back by `qat.ProjectLearned` where an update took them too far; a variable counts that.
 public struct ApplyOptimizer: Pass {
   public enum Kind: String, CaseIterable, PassOptionValue, Sendable { case sgd, adam, adamw }
 
@@ -51,9 +53,12 @@ public struct ApplyOptimizer: Pass {
     var builder = GraphBuilder(graph)
     builder.insertionPoint = graph.nodes.first { graph[$0].op is Assign }
     var updates: [(ValueID, ValueID)] = []
+    let learned = graph.learnedParameters
     for (variable, gradient) in pairs {
-      updates += update(variable, gradient, rate: rate, step: step, in: &builder)
+      updates += update(
+        variable, gradient, rate: rate, step: step, learned[variable], in: &builder)
     }
+    updates = builder.projected(updates)
     if let step {
       let next = builder.emit(
         Add(), [step, builder.constant(AnyTensor(Int64(1)), name: "one")],
@@ -62,6 +67,11 @@ public struct ApplyOptimizer: Pass {
     }
     builder.insertionPoint = nil
     for (variable, value) in updates {
+      // Observers have their updates already; what the optimizer makes of one takes its place.
+      if let assign = builder.graph.assignment(to: variable) {
+        builder.graph.setOperand(1, of: assign, to: value)
+        continue
+      }
       builder.emitEffect(
         Assign(), [variable, value], name: "assign." + builder.graph[variable].name)
     }
@@ -71,11 +81,15 @@ public struct ApplyOptimizer: Pass {
 
   private func update(
     _ variable: ValueID, _ gradient: ValueID, rate: ValueID, step: ValueID?,
-    in builder: inout GraphBuilder
+    _ learned: LearnRange?, in builder: inout GraphBuilder
   ) -> [(ValueID, ValueID)] {
     let type = builder.type(of: variable), name = builder.graph[variable].name
     builder.namePrefix = name + "."
-    let decay = (type.shape?.rank ?? 0) >= 2 ? weightDecay : 0
+    let decay = learned?.weightDecay ?? ((type.shape?.rank ?? 0) >= 2 ? weightDecay : 0)
+    var rate = rate
+    if let factor = learned?.rate, factor != 1 {
+      rate = builder.emit(Mul(), [rate, builder.constant(AnyTensor(factor), name: "rate")])
+    }
     let states = (kind == .sgd ? ["velocity"] : ["m", "v"]).map { state in
       builder.graph.addVariable("\(name).\(state)", zeros(type.shape?.sizes ?? [], type.element))
     }

@@ -39,14 +39,14 @@ public struct Calibrate: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
-    let observers = graph.nodes.filter { graph[$0].op is Observe }
+    let observers = graph.nodes.filter { graph[$0].op is any ObservesBatches }
     if observers.isEmpty { return }
     guard let data = context[CalibrationData.self] else {
       throw Diagnostic(.invalidData, "no calibration data", hint: "give --data")
     }
     var observing = graph.withObservers(training: true, limit: 0)
     let updates = observers.flatMap { id in
-      (0..<3).compactMap { index -> (variable: ValueID, result: ValueID)? in
+      graph[id].results.indices.compactMap { index -> (variable: ValueID, result: ValueID)? in
         guard let variable = graph[id].operands[index + 1], let result = graph[id].results[index]
         else { return nil }
         return (variable, result)
@@ -69,7 +69,23 @@ public struct Calibrate: Pass {
       throw Diagnostic(
         .invalidData, "the calibration data is empty", hint: "look at --data and its limit")
     }
+    try checkLearned(graph)
     context.remark(.note, "\(observers.count) ranges observed over \(count) batches")
+  }
+}
+
+extension Calibrate {
+  /// What learned quantizers begin with: kernels let NaN through, and here it has a name.
+  private func checkLearned(_ graph: Graph) throws(Diagnostic) {
+    for id in graph.nodes where graph[id].op is LearnRange {
+      for case .some(let variable) in graph[id].operands[1...2] {
+        guard let numbers = graph[variable].variable?.doubles, !numbers.allSatisfy(\.isFinite)
+        else { continue }
+        throw Diagnostic(
+          .invalidData, "the observed tensor holds NaN or infinity",
+          at: "node '\(graph[id].name)'", hint: "look at the calibration data")
+      }
+    }
   }
 }
 
@@ -78,7 +94,7 @@ extension Graph {
   func withObservers(training: Bool, limit: Int?) -> Graph {
     var result = self
     for id in nodes {
-      if var observe = self[id].op as? Observe {
+      if var observe = self[id].op as? any ObservesBatches {
         observe.training = training
         if let limit { observe.limit = limit }
         result.setOperation(of: id, to: observe)

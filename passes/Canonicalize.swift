@@ -32,7 +32,7 @@ public struct Canonicalize: Pass {
   }
 
   private static let rules: [any RewriteRule] = [
-    UseGraphConstant(), UseObservedState(),
+    UseGraphConstant(), UseState<Observe>(), UseState<LearnRange>(), DropConstantOffset(),
     Simplify<Identity> { node, _, _ in .value(node.operands[0]) },
     Simplify<Dropout>(dropoutInInference),
     Simplify<Cast> { node, cast, graph in
@@ -123,8 +123,8 @@ private struct UseGraphConstant: RewriteRule {
 }
 
 /// An observer that does not observe gives back the state it is given.
-private struct UseObservedState: RewriteRule {
-  private let observe = Capture<Observe>("observe") { !$0.training }
+private struct UseState<Op: ObservesBatches>: RewriteRule {
+  private let observe = Capture<Op>("observe") { !$0.training }
   var pattern: Pattern { observe.pattern }
 
   func rewrite(_ match: Match, in graph: inout GraphEditor) {
@@ -133,6 +133,26 @@ private struct UseObservedState: RewriteRule {
       result.flatMap { result in state.map { (result, $0) } }
     }
     graph.remove(match[observe], replacing: pairs)
+  }
+}
+
+/// An offset that nobody trains is said by the zero point alone.
+private struct DropConstantOffset: RewriteRule {
+  private let quantizer = Capture<FakeQuantize>("quantizer")
+  var pattern: Pattern {
+    quantizer.pattern.where { value, graph in
+      guard let (node, _) = graph.operation(FakeQuantize.self, of: value),
+        graph[node].operands.count > 3
+      else { return false }
+      return graph[node].operands[3].map { graph[$0].constant != nil } ?? true
+    }
+  }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let node = match[quantizer]
+    graph.builder.graph.setOperands(
+      of: node, to: Array(graph.graph[node].operands.prefix(3)))
+    graph.noteChange(node)
   }
 }
 

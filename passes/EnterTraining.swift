@@ -12,10 +12,12 @@ import QATRewrite
 ///
 /// A batch-norm whose statistics are constants (a frozen layer) stays in evaluation form, and so do
 /// all of them with `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
-/// their observers go on: that is training before the quantization delay has passed. A Dropout drops
+/// their observers go on: that is training before the quantization delay has passed. With
+/// `observers=frozen` ranges stay, and what is learned is learned. A Dropout drops
 /// other elements in every step, which a variable counts.
 public struct EnterTraining: Pass {
   public enum BatchNorm: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
+  public enum Observers: String, CaseIterable, PassOptionValue, Sendable { case moving, frozen }
 
   public static let name: PassName = "enter-training"
   public static let summary = "use batch statistics, move observers, drop out"
@@ -24,15 +26,20 @@ public struct EnterTraining: Pass {
   public static let options: [PassOption<Self>] = [
     .init("batchnorm", \.batchnorm, "whether statistics move"),
     .init("quantize", \.quantize, "whether quantizers round"),
+    .init("observers", \.observers, "whether ranges move"),
   ]
 
   public var batchnorm = BatchNorm.training
   public var quantize = true
+  public var observers = Observers.moving
 
   public init() {}
-  public init(batchnorm: BatchNorm = .training, quantize: Bool = true) {
+  public init(
+    batchnorm: BatchNorm = .training, quantize: Bool = true, observers: Observers = .moving
+  ) {
     self.batchnorm = batchnorm
     self.quantize = quantize
+    self.observers = observers
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
@@ -42,10 +49,12 @@ public struct EnterTraining: Pass {
       switch graph[id].op {
       case let op as BatchNormalization where batchnorm == .training && !op.trainingMode:
         updates += try trainBatchNorm(id, op, in: &graph)
-      case var op as Observe:
+      case var op as any ObservesBatches where observers == .moving:
         op.training = true
+        // Until something rounds, what will be learned keeps following the batches.
+        if op is LearnRange, !quantize { op.limit = 0 }
         graph.setOperation(of: id, to: op)
-        updates += (0..<3).compactMap { index in
+        updates += graph[id].results.indices.compactMap { index in
           guard let variable = graph[id].operands[index + 1], let value = graph[id].results[index]
           else { return nil }
           return (variable, value)

@@ -50,7 +50,7 @@ extension Graph {
       }
     default: return nil
     }
-    guard node.operands.count == 3, let scaleID = node.operands[1], let zeroID = node.operands[2],
+    guard node.operands.count >= 3, let scaleID = node.operands[1], let zeroID = node.operands[2],
       let scale = self[scaleID].constant?.elements(as: Float.self), scale.count == 1,
       let zero = self[zeroID].constant?.integers, zero.count == 1
     else { return nil }

@@ -16,6 +16,12 @@ import QATRewrite
 ///     %3 = qat.FakeQuantizeBias(%b, %s, %s2)
 ///     %y = Conv(%1, %2, %3)                       // and the same for %y itself
 ///
+/// Where the settings say `lsq`, `lsq+` or `pact`, the scale comes from variables that are trained:
+///
+///     %p, %h, %i, %n = qat.LearnRange(%x, %x.step, %x.zero, %x.initial, %x.batches) {method = "lsq"}
+///     %s, %z = qat.ScaleFromLearned(%p, %h)
+///     %1 = qat.FakeQuantize(%x, %s, %z) {straight_through = "lsq"}
+///
 /// The result of a product is quantized behind the batch-norm and the Relu or Clip that alone reads
 /// it. A value has one quantizer; where layers ask for different grids, that of the product which
 /// reads it counts. Expects the settings that `apply-layer-config` notes on the nodes.
@@ -36,7 +42,7 @@ public struct InsertFakeQuant: Pass {
     }
     var inserter = Inserter(graph)
     for value in plan.activations { try inserter.quantizeActivation(value) }
-    for weight in plan.weights { inserter.quantizeWeight(weight) }
+    for weight in plan.weights { try inserter.quantizeWeight(weight) }
     for bias in plan.biases { inserter.quantizeBias(bias) }
     for norm in plan.norms { inserter.quantizeFoldedBias(norm) }
     if let failure = inserter.builder.failure { throw failure }
@@ -158,7 +164,7 @@ private struct Placement {
     var value = graph[id].result
     if let norm = soleReader(of: value, is: BatchNormalization.self) { value = graph[norm].result }
     // A quantizer clamps at the lowest code; that does the work of a Relu where the code stands for 0.
-    if !settings.isSymmetric, let reader = graph.users(of: value).first, graph.isUsedOnce(value),
+    if settings.endsAtZero, let reader = graph.users(of: value).first, graph.isUsedOnce(value),
       graph.quantizationRole(of: reader) == .clamping, graph[reader].operands[0] == value
     {
       value = graph[reader].result
@@ -210,10 +216,9 @@ private struct Inserter {
     let wasOutput = builder.graph.isOutput(value) && activation.readers == nil
     builder.insertionPoint = firstNode(after: value)
     builder.namePrefix = name + "."
-    let (scale, zero) = parameters(of: activation, name: name)
-    let op = FakeQuantize(
-      grid: activation.settings.grid, straightThrough: activation.settings.straightThrough)
-    let quantized = builder.emit(op, [value, scale, zero], name: name + ".quantized")
+    let (op, operands) = try quantizer(of: activation, name: name)
+    let scale = operands[0]
+    let quantized = builder.emit(op, [value] + operands, name: name + ".quantized")
     if let node = builder.graph.producer(of: quantized) {
       builder.graph.setMetadata("qat.decided-by", of: node, to: activation.decidedBy)
     }
@@ -229,16 +234,20 @@ private struct Inserter {
     builder.graph.rename(quantized, to: name)
   }
 
-  /// The scale and zero point: given, of a parameter's own range, or of an observed range.
-  private mutating func parameters(
+  /// The quantizer, its scale and zero point: given, of a parameter's own range, of an observed range,
+  /// or learned.
+  private mutating func quantizer(
     of activation: Placement.Activation, name: String
-  ) -> (scale: ValueID, zero: ValueID) {
+  ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     let settings = activation.settings
+    let op = FakeQuantize(grid: settings.grid, straightThrough: settings.straightThrough)
     if let scale = activation.fixedScale {
-      return (
-        builder.constant(AnyTensor(scale), name: "scale"),
-        builder.constant(AnyTensor(Int32(settings.grid.min)), name: "zero_point")
-      )
+      let scale = builder.constant(AnyTensor(scale), name: "scale")
+      let zero = builder.constant(AnyTensor(Int32(settings.grid.min)), name: "zero_point")
+      return (op, [scale, zero])
+    }
+    if settings.learned != nil {
+      return try builder.learnedQuantizer(of: activation.value, settings)
     }
     let range: [ValueID]
     if builder.graph.isParameter(activation.value) {
@@ -260,26 +269,36 @@ private struct Inserter {
     }
     let scale = builder.emit(
       settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
-    return (scale[0], scale[1])
+    return (op, scale)
   }
 
-  mutating func quantizeWeight(_ weight: Placement.Weight) {
+  mutating func quantizeWeight(_ weight: Placement.Weight) throws(Diagnostic) {
     guard let w = builder.graph[weight.node].operands[weight.operand] else { return }
     let name = builder.graph[w].name
     builder.insertionPoint = weight.node
     builder.namePrefix = name + "."
+    let (op, operands) = try quantizer(of: weight, w, name: name)
+    let quantized = builder.emit(op, [w] + operands, name: name + ".quantized")
+    if let node = builder.graph.producer(of: quantized) {
+      builder.graph.setMetadata("qat.decided-by", of: node, to: builder.graph[weight.node].name)
+    }
+    scales[quantized] = operands[0]
+    builder.graph.setOperand(weight.operand, of: weight.node, to: quantized)
+  }
+
+  private mutating func quantizer(
+    of weight: Placement.Weight, _ w: ValueID, name: String
+  ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
+    if weight.settings.learned != nil {
+      return try builder.learnedQuantizer(of: w, weight.settings, axis: weight.axis)
+    }
     let range = builder.emit(MinMax(axis: weight.axis), [w], results: 2, name: name + ".range")
     let scale = builder.emit(
       weight.settings.scaleFromRange, range.map { $0 }, results: 2, name: name + ".scale")
     let op = FakeQuantize(
       grid: weight.settings.grid, axis: weight.axis,
       straightThrough: weight.settings.straightThrough)
-    let quantized = builder.emit(op, [w, scale[0], scale[1]], name: name + ".quantized")
-    if let node = builder.graph.producer(of: quantized) {
-      builder.graph.setMetadata("qat.decided-by", of: node, to: builder.graph[weight.node].name)
-    }
-    scales[quantized] = scale[0]
-    builder.graph.setOperand(weight.operand, of: weight.node, to: quantized)
+    return (op, scale)
   }
 
   mutating func quantizeBias(_ bias: Placement.Bias) {

@@ -12,7 +12,7 @@ import QATRewrite
 ///     %2 = MaxPool(%1)
 ///     %3 = qat.FakeQuantize(%2, %s1, %z1)
 ///
-/// The range of the second quantizer is no longer observed. Operations that change values (`Add`,
+/// The range of the second quantizer is no longer observed; a learned one passes its gradient. Operations that change values (`Add`,
 /// `Concat`, …) keep a scale for each side.
 public struct ShareScales: Pass {
   public static let name: PassName = "share-scales"
@@ -30,6 +30,11 @@ public struct ShareScales: Pass {
       else { continue }
       var shared = quantizer
       shared.grid = other.grid
+      if quantizer.learned != nil || other.learned != nil {
+        // What passes is on the grid already: rounding again changes nothing, and learns nothing.
+        shared.straightThrough = "plain"
+        graph.setOperands(of: id, to: Array(graph[id].operands.prefix(3)))
+      }
       graph.setOperation(of: id, to: shared)
       for index in [1, 2] {
         // Biases behind the second quantizer are on its scale: they follow.

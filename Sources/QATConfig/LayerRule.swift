@@ -57,7 +57,8 @@ public struct LayerRule: Sendable, CustomStringConvertible {
       switch rule {
       case .float: decisions.append((kind, "float"))
       case .settings(let settings):
-        var parts = settings.entries.filter { $0.key != "observer" }
+        var parts = settings.entries.filter { !["observer", "quantizer"].contains($0.key) }
+        parts += settings.quantizer.entries.map { ("quantizer.\($0.key)", $0.value) }
         parts += settings.observer.entries.map { ("observer.\($0.key)", $0.value) }
         decisions += parts.map { ("\(kind).\($0.key)", $0.value) }
       case nil: break
@@ -118,6 +119,8 @@ extension TensorSettings {
     // A percentile or momentum alone is right for a base with that observer.
     if observer.kind == nil, observer.percentile != nil { base.observer = .percentile }
     if observer.kind == nil, observer.momentum != nil { base.observer = .movingAverage }
+    if quantizer.kind == nil, !quantizer.isEmpty { base.quantizer = .lsq }
+    if quantizer.kind == .lsqPlus, scheme == nil { base.scheme = .asymmetric }
     do { _ = try applied(to: base) } catch { throw error.at(kind) }
   }
 }

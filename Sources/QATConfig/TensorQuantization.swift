@@ -10,6 +10,8 @@ public struct TensorQuantization: Sendable, Hashable {
   /// Codes below 0. A symmetric unsigned grid has zero point 0 and holds no negative values.
   public var signed: Bool
   public var granularity: Granularity
+  /// Where scales come from; the observer's range is what learning begins with.
+  public var quantizer: QuantizerConfig
   public var observer: ObserverConfig
   /// Rounds scales up to powers of two, for hardware that shifts.
   public var powerOfTwo: Bool
@@ -41,7 +43,8 @@ public struct TensorQuantization: Sendable, Hashable {
 
   public init(
     bits: Int = 8, scheme: Scheme = .symmetric, narrow: Bool = false, signed: Bool = true,
-    granularity: Granularity = .perTensor, observer: ObserverConfig = .init(.minMax),
+    granularity: Granularity = .perTensor, quantizer: QuantizerConfig = .observer,
+    observer: ObserverConfig = .init(.minMax),
     powerOfTwo: Bool = false, ste: StraightThrough = .clipped
   ) {
     self.bits = bits
@@ -49,6 +52,7 @@ public struct TensorQuantization: Sendable, Hashable {
     self.narrow = narrow
     self.signed = signed
     self.granularity = granularity
+    self.quantizer = quantizer
     self.observer = observer
     self.powerOfTwo = powerOfTwo
     self.ste = ste
@@ -81,6 +85,19 @@ public struct TensorQuantization: Sendable, Hashable {
       throw refuse("per-group: \(blockSize) is no block size", "as in granularity: {per-group: 32}")
     }
     try observer.validate()
+    try quantizer.validate()
+    guard let method = quantizer.method else { return }
+    if method == .lsqPlus, scheme == .symmetric {
+      throw refuse("lsq+ and symmetric exclude each other", "set scheme: asymmetric, or lsq")
+    }
+    if powerOfTwo {
+      throw refuse(
+        "powerOfTwo and \(method.rawValue) exclude each other", "learned scales are free")
+    }
+    if ste != .clipped {
+      throw refuse(
+        "ste: \(ste.rawValue) says nothing to the quantizer \(method.rawValue)", "leave ste out")
+    }
   }
 }
 

@@ -10,6 +10,7 @@ public struct TensorSettings: Sendable, Hashable {
   public var narrow: Bool?
   public var signed: Bool?
   public var granularity: TensorQuantization.Granularity?
+  public var quantizer = QuantizerSettings()
   public var observer = ObserverSettings()
   public var powerOfTwo: Bool?
   public var ste: TensorQuantization.StraightThrough?
@@ -17,6 +18,7 @@ public struct TensorSettings: Sendable, Hashable {
   public init(
     bits: Int? = nil, scheme: TensorQuantization.Scheme? = nil, narrow: Bool? = nil,
     signed: Bool? = nil, granularity: TensorQuantization.Granularity? = nil,
+    quantizer: QuantizerSettings = QuantizerSettings(),
     observer: ObserverSettings = ObserverSettings(), powerOfTwo: Bool? = nil,
     ste: TensorQuantization.StraightThrough? = nil
   ) {
@@ -25,6 +27,7 @@ public struct TensorSettings: Sendable, Hashable {
     self.narrow = narrow
     self.signed = signed
     self.granularity = granularity
+    self.quantizer = quantizer
     self.observer = observer
     self.powerOfTwo = powerOfTwo
     self.ste = ste
@@ -47,6 +50,7 @@ public struct TensorSettings: Sendable, Hashable {
     result.narrow = narrow ?? result.narrow
     result.signed = signed ?? result.signed
     result.granularity = granularity ?? result.granularity
+    result.quantizer = try quantizer.applied(to: result.quantizer)
     result.observer = try observer.applied(to: result.observer)
     result.powerOfTwo = powerOfTwo ?? result.powerOfTwo
     result.ste = ste ?? result.ste
@@ -62,6 +66,7 @@ public struct TensorSettings: Sendable, Hashable {
     if let narrow { entries.append(("narrow", "\(narrow)")) }
     if let signed { entries.append(("signed", "\(signed)")) }
     if let granularity { entries.append(("granularity", granularity.text)) }
+    if !quantizer.isEmpty { entries.append(("quantizer", quantizer.text)) }
     let observer = observer.entries
     if !observer.isEmpty { entries.append(("observer", flowMapping(observer))) }
     if let powerOfTwo { entries.append(("powerOfTwo", "\(powerOfTwo)")) }
@@ -162,7 +167,8 @@ extension TensorSettings {
       percentile: whole.observer.kind.percentile, every: whole.observer.every)
     self.init(
       bits: whole.bits, scheme: whole.scheme, narrow: whole.narrow, signed: whole.signed,
-      granularity: whole.granularity, observer: observer, powerOfTwo: whole.powerOfTwo,
+      granularity: whole.granularity, quantizer: QuantizerSettings(whole.quantizer),
+      observer: observer, powerOfTwo: whole.powerOfTwo,
       ste: whole.ste)
   }
 }

@@ -135,7 +135,8 @@ extension YAMLReader {
     let keys = try mapping(
       node,
       [
-        "bits", "scheme", "narrow", "signed", "granularity", "observer", "powerOfTwo", "ste",
+        "bits", "scheme", "narrow", "signed", "granularity", "quantizer", "observer", "powerOfTwo",
+        "ste",
       ])
     var settings = TensorSettings()
     if let node = keys["bits"] { settings.bits = try integer(node) }
@@ -145,6 +146,7 @@ extension YAMLReader {
     if let node = keys["narrow"] { settings.narrow = try bool(node) }
     if let node = keys["signed"] { settings.signed = try bool(node) }
     if let node = keys["granularity"] { settings.granularity = try granularity(node) }
+    if let node = keys["quantizer"] { settings.quantizer = try quantizer(node) }
     if let node = keys["observer"] { settings.observer = try observer(node) }
     if let node = keys["powerOfTwo"] { settings.powerOfTwo = try bool(node) }
     if let node = keys["ste"] {
@@ -186,6 +188,22 @@ extension YAMLReader {
     if let node = keys["momentum"] { settings.momentum = try number(node) }
     if let node = keys["percentile"] { settings.percentile = try number(node) }
     if let node = keys["every"] { settings.every = try integer(node) }
+    return settings
+  }
+
+  /// `{kind: lsq, clip: 1}`, or the kind alone.
+  private func quantizer(_ node: Node) throws(Diagnostic) -> QuantizerSettings {
+    if case .scalar = node {
+      return QuantizerSettings(kind: try word(node, of: QuantizerConfig.Kind.self, "quantizer"))
+    }
+    let keys = try mapping(node, ["kind", "learningRateFactor", "weightDecay", "clip"])
+    var settings = QuantizerSettings()
+    if let node = keys["kind"] {
+      settings.kind = try word(node, of: QuantizerConfig.Kind.self, "quantizer")
+    }
+    if let node = keys["learningRateFactor"] { settings.learningRateFactor = try number(node) }
+    if let node = keys["weightDecay"] { settings.weightDecay = try number(node) }
+    if let node = keys["clip"] { settings.clip = try number(node) }
     return settings
   }
 

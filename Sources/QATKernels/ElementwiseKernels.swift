@@ -127,6 +127,9 @@ public enum FloatLoops {
   /// A float of a view.
   public static func scalar(_ x: TensorView) -> Float { unsafe x.pointer(Float.self)[0] }
   public static func integer(_ x: TensorView) -> Int { unsafe Int(x.pointer(Int64.self)[0]) }
+  public static func setInteger(_ number: Int, _ y: MutableTensorView) {
+    unsafe y.pointer(Int64.self)[0] = Int64(number)
+  }
 }
 
 extension FloatLoops {

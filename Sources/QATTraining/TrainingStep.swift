@@ -197,7 +197,8 @@ public final class TrainingStep {
         batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes),
       Differentiate(),
     ]
-    if options.clipNorm > 0 || options.clipValue > 0 {
+    let clipsLearned = step.nodes.contains { (step[$0].op as? LearnRange)?.clip ?? 0 > 0 }
+    if options.clipNorm > 0 || options.clipValue > 0 || clipsLearned {
       passes.append(ClipGradients(norm: options.clipNorm, value: options.clipValue))
     }
     passes += [options.optimizer, EliminateDeadNodes()] as [any Pass]

@@ -15,6 +15,8 @@ struct TensorSettings: Sendable, Equatable {
   /// Batches after which the range stands; 0 for never.
   var warmupBatches = 0
   var straightThrough = "clipped"
+  /// How the scale is learned, where it is.
+  var learned: LearnedSettings?
 
   /// The operation that makes scale and zero point from a range.
   var scaleFromRange: ScaleFromRange {
@@ -30,6 +32,7 @@ struct TensorSettings: Sendable, Equatable {
     every = settings.observer.every
     straightThrough = settings.ste.rawValue
     self.warmupBatches = warmupBatches
+    learned = LearnedSettings(settings.quantizer)
     switch settings.granularity {
     case .perTensor: isPerChannel = false
     case .perChannel: isPerChannel = true
@@ -60,7 +63,7 @@ struct TensorSettings: Sendable, Equatable {
       observer == .movingAverage ? "momentum=\(momentum)" : nil,
       every == 1 ? nil : "every=\(every)",
       warmupBatches == 0 ? nil : "warmup=\(warmupBatches)",
-      straightThrough == "clipped" ? nil : "ste=\(straightThrough)",
+      straightThrough == "clipped" ? nil : "ste=\(straightThrough)", learned?.text,
     ].compactMap { $0 }.joined(separator: " ")
   }
 
@@ -78,6 +81,10 @@ struct TensorSettings: Sendable, Equatable {
       case "every": every = pair.last.flatMap { Int($0) } ?? every
       case "warmup": warmupBatches = pair.last.flatMap { Int($0) } ?? warmupBatches
       case "ste": straightThrough = pair.last ?? straightThrough
+      case "lsq", "lsq+", "pact": learned = LearnedSettings(word)
+      case "rate": learned?.rate = pair.last.flatMap(Float.init) ?? 1
+      case "decay": learned?.weightDecay = pair.last.flatMap(Float.init) ?? 0
+      case "clip": learned?.clip = pair.last.flatMap(Float.init) ?? 0
       default:
         guard let grid = IntegerGrid(word) else { return nil }
         self.grid = grid

@@ -53,6 +53,27 @@ void qat_inside_mask(int64_t outer, int64_t channels, int64_t inner, const float
 void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                 const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                                 const float *dy, float *dx);
+
+typedef enum { QAT_LSQ, QAT_LSQ_PLUS, QAT_PACT } qat_learned;
+
+// The gradients of a quantizer whose scale is learned. With t = x / scale, Qn = lo - zero and
+// Qp = hi - zero, inside is Qn < t < Qp:
+//   dx = inside ? dy : 0
+//   sums[2c]     = the sum over channel c of dy * (inside ? rint(t) - t : t <= Qn ? below : above)
+//   sums[2c + 1] = the sum over channel c of (inside ? 0 : dy)
+// below and above are Qn and Qp; for LSQ_PLUS lo and hi; for PACT inside contributes 0. Sums of runs
+// of 4096 are floats in 16 lanes, those of runs doubles.
+void qat_learned_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                          const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
+                          qat_learned method, const float *dy, float *dx, double *sums);
+// The sum of magnitudes of each channel, and its smallest and largest element in ranges[2c] and
+// ranges[2c + 1]. A NaN makes the sum one, and no range.
+void qat_magnitudes(int64_t outer, int64_t channels, int64_t inner, const float *x, double *sums,
+                    float *ranges);
+// The sum of squares of what fake quantization moves every `stride`-th element of a channel by.
+double qat_rounding_error(int64_t outer, int64_t channels, int64_t inner, int64_t channel,
+                          int64_t stride, const float *x, float scale, int32_t zero, int32_t lo,
+                          int32_t hi);
 // y = mask ? x : 0
 void qat_apply_mask(int64_t count, const float *x, const uint8_t *mask, float *y);
 

@@ -6,29 +6,35 @@ import QATCore
 ///     y = (q - zero_point) * scale
 ///
 /// - Operands: `x` float[...]; `scale` of the type of `x`, [] or [C], > 0, in units of `x` per
-///   step; `zero_point` i32, shaped like `scale`, inside the grid.
+///   step; `zero_point` i32, shaped like `scale`, inside the grid; `offset`, shaped like `scale`: the
+///   learned offset that the zero point was made from, optional, for its gradient alone.
 /// - Result: the type of `x`.
 /// - Attributes: `grid`; `axis`, the channel axis of `x` (absent: one scale per tensor);
-///   `straight_through`: `clipped` or `plain`; `bypass`: the operation is the identity (training in
-///   float before quantization starts).
+///   `straight_through`: `clipped`, `plain`, or the name of a `LearnedMethod`; `bypass`: the operation is
+///   the identity (training in float before quantization starts); `batched`: axis 0 counts samples.
 /// - Gradient of `x`: `clipped`: `dy` where `grid.min <= roundHalfToEven(x / scale) + zero_point <=
-///   grid.max`, tested before saturation, else 0; `plain`: `dy`. None of scale and zero point.
+///   grid.max`, tested before saturation, else 0; `plain`: `dy`; none of scale and zero point. Learned:
+///   those of `qat.LearnedQuantizeGradient`.
 /// - Source: Jacob et al., arXiv:1712.05877, section 3; Bengio et al., arXiv:1308.3432.
 public struct FakeQuantize: Operation {
   public static let name: OpName = "qat.FakeQuantize"
-  public static let operands: [OperandSpec] = [.float("x"), .float("scale"), .i32("zero_point")]
+  public static let operands: [OperandSpec] = [
+    .float("x"), .float("scale"), .i32("zero_point"), .float("offset", .optional),
+  ]
   public static let attributes: [Attribute<Self>] = [
     .init("grid", \.grid), .init("axis", \.axis), .init("straight_through", \.straightThrough),
-    .init("bypass", \.bypass),
+    .init("bypass", \.bypass), .init("batched", \.batched),
   ]
 
   public var grid = IntegerGrid.int8
   /// The channel axis of `x`, or `nil` for one scale per tensor.
   public var axis: Int? = nil
-  /// `clipped` or `plain`.
+  /// `clipped`, `plain`, or the name of a learned method.
   public var straightThrough = "clipped"
   /// Whether the operation is the identity.
   public var bypass = false
+  /// Whether axis 0 counts samples: what a learned scale's gradient is measured by.
+  public var batched = false
 
   public init() {}
   public init(grid: IntegerGrid, axis: Int? = nil, straightThrough: String = "clipped") {
@@ -38,26 +44,43 @@ public struct FakeQuantize: Operation {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    guard ["clipped", "plain"].contains(straightThrough) else {
+    guard ["clipped", "plain"].contains(straightThrough) || learned != nil else {
       throw Diagnostic(
         .invalidAttribute, "straight_through is \"\(straightThrough)\"",
-        hint: "use \"clipped\" or \"plain\"")
+        hint: "use \"clipped\", \"plain\", \"lsq\", \"lsq+\" or \"pact\"")
     }
     try checkParameters(operands, Self.operands, 1, 2, of: operands[0].knownShape, axis: axis)
+    if operands.isPresent(3) {
+      try checkParameters(operands, Self.operands, 1, 3, of: operands[0].knownShape, axis: axis)
+    }
     return [operands[0]]
   }
+}
+
+extension FakeQuantize {
+  /// The method that trains the scale, where one does.
+  public var learned: LearnedMethod? { LearnedMethod(rawValue: straightThrough) }
 }
 
 extension FakeQuantize: Differentiable {
   public func gradients(
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
-    guard call.needs(0) else { return [nil, nil, nil] }
-    if bypass || straightThrough == "plain" { return [call.seed, nil, nil] }
+    let none: [ValueID?] = Array(repeating: nil, count: call.operands.count)
+    if let learned, !bypass {
+      var op = LearnedQuantizeGradient()
+      (op.grid, op.axis, op.method, op.batched) = (grid, axis, learned, batched)
+      let results = builder.emit(
+        op, [call.seed, call.operand(0), call.operand(1), call.operand(2)], results: 3)
+      let gradients = [results[0], results[1], nil, results[2]].prefix(none.count)
+      return gradients.enumerated().map { call.needs($0) ? $1 : nil }
+    }
+    guard call.needs(0) else { return none }
+    if bypass || straightThrough == "plain" { return [call.seed] + none.dropFirst() }
     let dx = builder.emit(
       FakeQuantizeGradient(grid: grid, axis: axis),
       [call.seed, call.operand(0), call.operand(1), call.operand(2)])
-    return [dx, nil, nil]
+    return [dx] + none.dropFirst()
   }
 }
 

@@ -1,0 +1,54 @@
+import QATCore
+
+/// The scale and the zero point of a learned quantizer, by `LearnedQuantizer.parameters`.
+///
+/// - Operands: `parameter`, `shift` float, [] or [C]: what `qat.LearnRange` gives.
+/// - Results: `scale` of the type of `parameter`; `zero_point` i32; both shaped like `parameter`.
+/// - Attributes: `grid`, `scheme`, `method`.
+/// - Gradient of `parameter`: that of the scale; for `pact` divided by `grid.max - grid.min`. None of
+///   `shift` from here: `qat.FakeQuantize` has it.
+public struct ScaleFromLearned: Operation {
+  public static let name: OpName = "qat.ScaleFromLearned"
+  public static let operands: [OperandSpec] = [.float("parameter"), .float("shift")]
+  public static let results: [ResultSpec] = ["scale", "zero_point"]
+  public static let attributes: [Attribute<Self>] = [
+    .init("grid", \.grid), .init("scheme", \.scheme), .init("method", \.method),
+  ]
+
+  public var grid = IntegerGrid.int8
+  public var scheme = QuantizationScheme.symmetric
+  public var method = LearnedMethod.lsq
+
+  public init() {}
+  public init(_ quantizer: LearnedQuantizer) {
+    (grid, scheme, method) = (quantizer.grid, quantizer.scheme, quantizer.method)
+  }
+
+  public var quantizer: LearnedQuantizer {
+    LearnedQuantizer(method, grid: grid, scheme: scheme)
+  }
+
+  public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
+    guard operands[0].knownShape.rank <= 1, operands[0].shape == operands[1].shape else {
+      throw Diagnostic(
+        .shapeMismatch,
+        "parameter is \(operands[0]), shift \(operands[1]), expected both [] or both [C]")
+    }
+    return [operands[0], TensorType(.i32, operands[0].shape)]
+  }
+
+  public func resultElements(_ operands: Operands) -> [ElementType] {
+    [operands.optional(0)?.element ?? .f32, .i32]
+  }
+}
+
+extension ScaleFromLearned: Differentiable {
+  public func gradients(
+    of call: GradientCall, in builder: inout GraphBuilder
+  ) throws(Diagnostic) -> [ValueID?] {
+    guard call.needs(0), let scale = call.seeds[0] else { return [nil, nil] }
+    guard method == .pact else { return [scale, nil] }
+    let steps = builder.scalar(Double(quantizer.steps), like: scale)
+    return [builder.emit(Div(), [scale, steps]), nil]
+  }
+}

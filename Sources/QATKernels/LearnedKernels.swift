@@ -1,0 +1,119 @@
+internal import CQATKernels
+import QATCore
+
+/// Quantizers whose parameters are learned.
+public enum LearnedKernels {
+  /// Elements of a channel that `lsq+` looks at to choose its first range.
+  public static let trialElements = 1 << 16
+
+  /// Bytes of scratch memory that the functions need for so many channels.
+  public static func scratchByteCount(channels: Int) -> Int { 16 * channels }
+
+  /// The gradients of `qat.LearnedQuantizeGradient`; `factor` is its g.
+  public static func gradient(
+    _ layout: CodeLayout, _ method: LearnedMethod, dy: TensorView, x: TensorView,
+    scale: TensorView, zero: TensorView, range: ClosedRange<Int32>, factor: Double,
+    dx: MutableTensorView, dScale: MutableTensorView?, dOffset: MutableTensorView?,
+    scratch: MutableTensorView
+  ) {
+    precondition(x.count == layout.count && dy.count == layout.count && dx.count == layout.count)
+    precondition(scale.count == layout.channels && zero.count == layout.channels)
+    precondition(scratch.byteCount >= scratchByteCount(channels: layout.channels))
+    // SAFETY: sizes were checked; memory of views is aligned to 16 bytes.
+    let sums = unsafe scratch.base.assumingMemoryBound(to: Double.self)
+    unsafe qat_learned_gradient(
+      Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
+      scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
+      code(method), dy.pointer(Float.self), dx.pointer(Float.self), sums)
+    for (index, result) in [dScale, dOffset].enumerated() {
+      guard let result else { continue }
+      precondition(result.count == layout.channels)
+      let isOffsetOfNone = index == 1 && method != .lsqPlus
+      for c in 0..<layout.channels {
+        unsafe result.pointer(Float.self)[c] =
+          isOffsetOfNone ? 0 : Float(factor * sums[2 * c + index])
+      }
+    }
+  }
+
+  /// One batch that `qat.LearnRange` follows: its state moves by `share` of the distance to what the
+  /// batch says.
+  public static func follow(
+    _ layout: CodeLayout, _ quantizer: LearnedQuantizer, share: Float, x: TensorView,
+    parameter: TensorView, shift: TensorView, newParameter: MutableTensorView,
+    newShift: MutableTensorView, scratch: MutableTensorView
+  ) {
+    precondition(x.count == layout.count && parameter.count == layout.channels)
+    precondition(shift.count == layout.channels && newParameter.count == layout.channels)
+    precondition(newShift.count == layout.channels)
+    precondition(scratch.byteCount >= scratchByteCount(channels: layout.channels))
+    // SAFETY: sizes were checked; sums take the first half of the scratch memory, ranges the second.
+    let sums = unsafe scratch.base.assumingMemoryBound(to: Double.self)
+    let ranges = unsafe (scratch.base + 8 * layout.channels).assumingMemoryBound(to: Float.self)
+    unsafe qat_magnitudes(
+      Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self), sums,
+      ranges)
+    let count = Double(layout.outer * layout.inner)
+    var total = 0.0, largest: Float = 0
+    for c in 0..<layout.channels {
+      unsafe total += sums[c]
+      unsafe largest = max(largest, abs(ranges[2 * c]), abs(ranges[2 * c + 1]))
+    }
+    let mean = Float(total / max(count * Double(layout.channels), 1))
+    for c in 0..<layout.channels {
+      let isEmpty = layout.count == 0
+      let statistics = unsafe Statistics(
+        mean: isEmpty ? 0 : Float(sums[c] / count), low: isEmpty ? 0 : ranges[2 * c],
+        high: isEmpty ? 0 : ranges[2 * c + 1],
+        stand: isEmpty ? 0 : quantizer.method == .lsq ? mean : largest)
+      let batch = initial(layout, quantizer, channel: c, statistics, x)
+      unsafe newParameter.pointer(Float.self)[c] = moved(
+        parameter.pointer(Float.self)[c], batch.parameter, by: share)
+      unsafe newShift.pointer(Float.self)[c] = moved(
+        shift.pointer(Float.self)[c], batch.shift, by: share)
+    }
+  }
+
+  /// `old + share · (new - old)`, and exactly `new` for a share of 1.
+  public static func moved(_ old: Float, _ new: Float, by share: Float) -> Float {
+    share >= 1 ? new : old + share * (new - old)
+  }
+
+  private struct Statistics { let mean: Float, low: Float, high: Float, stand: Float }
+
+  private static func initial(
+    _ layout: CodeLayout, _ quantizer: LearnedQuantizer, channel: Int, _ statistics: Statistics,
+    _ x: TensorView
+  ) -> (parameter: Float, shift: Float) {
+    func candidate(_ share: Float) -> (parameter: Float, shift: Float) {
+      quantizer.initial(
+        mean: statistics.mean, low: statistics.low, high: statistics.high, stand: statistics.stand,
+        share: share)
+    }
+    var best = candidate(1)
+    guard quantizer.method == .lsqPlus, best.parameter.isFinite, layout.count > 0 else {
+      return best
+    }
+    let stride = (layout.outer * layout.inner + trialElements - 1) / trialElements
+    var least = Double.infinity
+    for share in LearnedQuantizer.trialShares {
+      let trial = candidate(share)
+      let parameters = quantizer.parameters(trial.parameter, shift: trial.shift)
+      // SAFETY: the view holds `layout.count` floats.
+      let error = unsafe qat_rounding_error(
+        Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), Int64(channel),
+        Int64(stride), x.pointer(Float.self), parameters.scale, Int32(parameters.zeroPoint),
+        Int32(quantizer.grid.min), Int32(quantizer.grid.max))
+      if error < least { (least, best) = (error, trial) }
+    }
+    return best
+  }
+
+  private static func code(_ method: LearnedMethod) -> qat_learned {
+    switch method {
+    case .lsq: QAT_LSQ
+    case .lsqPlus: QAT_LSQ_PLUS
+    case .pact: QAT_PACT
+    }
+  }
+}

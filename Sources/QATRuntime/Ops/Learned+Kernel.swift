@@ -1,0 +1,43 @@
+import QATCore
+import QATIR
+import QATKernels
+
+extension LearnedQuantizeGradient: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let shape = request.shape(1), layout = CodeLayout(shape: shape, axis: axis)
+    guard request.element(1) == .f32, request.shape(0) == shape, request.results.first != nil
+    else { return nil }
+    let op = self, factor = gradientScale(shape: shape, channels: layout.channels)
+    let range = Int32(grid.min)...Int32(grid.max)
+    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(channels: layout.channels)) {
+      call in
+      guard let scratch = call.scratch else { return }
+      LearnedKernels.gradient(
+        layout, op.method, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range,
+        factor: factor, dx: call.result(), dScale: call.results[1], dOffset: call.results[2],
+        scratch: scratch)
+    }
+  }
+}
+
+extension LearnRange: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32 else { return nil }
+    let layout = CodeLayout(shape: request.shape(0), axis: axis), op = self
+    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(channels: layout.channels)) {
+      call in
+      guard let scratch = call.scratch else { return }
+      let seen = FloatLoops.integer(call[4])
+      call.result(3).copy(from: call[4])
+      if op.training { FloatLoops.setInteger(seen &+ 1, call.result(3)) }
+      guard op.follows(after: seen) else {
+        for index in 0..<3 { call.result(index).copy(from: call[index + 1]) }
+        return
+      }
+      LearnedKernels.follow(
+        layout, op.quantizer, share: op.share(after: seen), x: call[0], parameter: call[1],
+        shift: call[2], newParameter: call.result(0), newShift: call.result(1), scratch: scratch)
+      call.result(2).copy(from: call.result(0).readOnly)
+    }
+  }
+}
