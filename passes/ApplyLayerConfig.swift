@@ -11,7 +11,7 @@ import QATRewrite
 ///
 /// Layers are the operations that quantization knows. `first`, `last` and ranges count those with
 /// weights; names, globs, regular expressions and `op:` reach the others too, and everything that only
-/// has parameters (for `trainable`). A rule that matches nothing is an error.
+/// has parameters (for `trainable`). The schedule of the training becomes a note on the graph. A rule that matches nothing is an error.
 public struct ApplyLayerConfig: Pass {
   public static let name: PassName = "apply-layer-config"
   public static let summary = "note on each layer how it is to be quantized"
@@ -31,6 +31,8 @@ public struct ApplyLayerConfig: Pass {
     } else {
       config = try QuantizationConfig(presetNamed: preset)
     }
+    let schedule = config.schedule.description
+    graph.metadata[QuantizationSchedule.key] = schedule.isEmpty ? nil : schedule
     let nodes = graph.nodes.filter { graph.isLayer($0) }
     var count = 0
     let layers = nodes.map { id -> LayerDescription in

@@ -13,7 +13,8 @@ import QATRewrite
 /// A batch-norm whose statistics are constants (a frozen layer) stays in evaluation form, and so do
 /// all of them with `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
 /// their observers go on: that is training before the quantization delay has passed. With
-/// `observers=frozen` ranges stay, and what is learned is learned. A Dropout drops
+/// `observers=frozen` ranges stay, and what is learned is learned. `weight-bits` and `activation-bits`
+/// widen grids: a stage of a training that narrows them. A Dropout drops
 /// other elements in every step, which a variable counts.
 public struct EnterTraining: Pass {
   public enum BatchNorm: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
@@ -27,22 +28,30 @@ public struct EnterTraining: Pass {
     .init("batchnorm", \.batchnorm, "whether statistics move"),
     .init("quantize", \.quantize, "whether quantizers round"),
     .init("observers", \.observers, "whether ranges move"),
+    .init("weight-bits", \.weightBits, "what narrower grids of weights have; 0 for their own"),
+    .init("activation-bits", \.activationBits, "what other grids have; 0 for their own"),
   ]
 
   public var batchnorm = BatchNorm.training
   public var quantize = true
   public var observers = Observers.moving
+  public var weightBits = 0
+  public var activationBits = 0
 
   public init() {}
   public init(
-    batchnorm: BatchNorm = .training, quantize: Bool = true, observers: Observers = .moving
+    batchnorm: BatchNorm = .training, quantize: Bool = true, observers: Observers = .moving,
+    weightBits: Int = 0, activationBits: Int = 0
   ) {
+    self.weightBits = weightBits
+    self.activationBits = activationBits
     self.batchnorm = batchnorm
     self.quantize = quantize
     self.observers = observers
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    try graph.widenGrids(weights: weightBits, activations: activationBits)
     var updates: [(variable: ValueID, value: ValueID)] = []
     var dropouts: [NodeID] = []
     for id in graph.nodes {

@@ -18,19 +18,39 @@ public struct QuantizationConfig: Sendable, Equatable {
   public var warmupBatches: Int
   /// Training steps in float before fake-quantization begins.
   public var quantizationDelay: Int
+  /// From here on ranges stay; `nil` for where `warmupBatches` ends.
+  public var observerFreeze: TrainingPoint?
+  /// From here on batch-norms keep their running statistics and use them; `nil` for never.
+  public var batchNormFreeze: TrainingPoint?
+  /// Bits that training passes through on the way to the layers' own.
+  public var stages: [BitStage]
   /// Later rules win; a rule that matches nothing is an error.
   public var layers: [LayerRule]
 
   public init(
     weights: TensorQuantization?, activations: TensorQuantization?, quantizeBias: Bool = true,
-    warmupBatches: Int = 100, quantizationDelay: Int = 0, layers: [LayerRule] = []
+    warmupBatches: Int = 100, quantizationDelay: Int = 0, observerFreeze: TrainingPoint? = nil,
+    batchNormFreeze: TrainingPoint? = nil, stages: [BitStage] = [], layers: [LayerRule] = []
   ) {
     self.weights = weights
     self.activations = activations
     self.quantizeBias = quantizeBias
     self.warmupBatches = warmupBatches
     self.quantizationDelay = quantizationDelay
+    self.observerFreeze = observerFreeze
+    self.batchNormFreeze = batchNormFreeze
+    self.stages = stages
     self.layers = layers
+  }
+
+  /// What changes in the course of a training: what a prepared model carries.
+  public var schedule: QuantizationSchedule {
+    var schedule = QuantizationSchedule()
+    schedule.quantizationDelay = quantizationDelay
+    schedule.observerFreeze = observerFreeze
+    schedule.batchNormFreeze = batchNormFreeze
+    schedule.stages = stages
+    return schedule
   }
 
   /// Refuses contradictions that need no model to be seen.
@@ -45,6 +65,7 @@ public struct QuantizationConfig: Sendable, Equatable {
         .configuration, "warmupBatches: \(warmupBatches), quantizationDelay: \(quantizationDelay)",
         hint: "counts are 0 or more")
     }
+    try schedule.validate()
     for (index, rule) in layers.enumerated() {
       do { try rule.validate() } catch { throw rule.placing(error, index) }
     }

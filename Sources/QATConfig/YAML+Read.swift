@@ -41,7 +41,8 @@ extension QuantizationConfig {
     let keys = try reader.mapping(
       root,
       [
-        "preset", "weights", "activations", "bias", "warmupBatches", "quantizationDelay", "layers",
+        "preset", "weights", "activations", "bias", "warmupBatches", "quantizationDelay",
+        "freezeObservers", "freezeBatchNorm", "stages", "layers",
       ])
     let preset = try keys["preset"].map { node throws(Diagnostic) in
       try reader.word(node, of: Preset.self, "preset")
@@ -57,6 +58,11 @@ extension QuantizationConfig {
     if let node = keys["bias"] { quantizeBias = try reader.bias(node) ?? quantizeBias }
     if let node = keys["warmupBatches"] { warmupBatches = try reader.count(node) }
     if let node = keys["quantizationDelay"] { quantizationDelay = try reader.count(node) }
+    if let node = keys["freezeObservers"] { observerFreeze = try reader.point(node) }
+    if let node = keys["freezeBatchNorm"] { batchNormFreeze = try reader.point(node) }
+    if let node = keys["stages"] {
+      for stage in try reader.sequence(node) { stages.append(try reader.stage(stage)) }
+    }
     if let node = keys["layers"] {
       for rule in try reader.sequence(node) { layers.append(try reader.rule(rule)) }
     }
@@ -211,6 +217,40 @@ extension YAMLReader {
     let keys = try mapping(node, ["quantize"])
     guard let node = keys["quantize"] else { return nil }
     return try bool(node)
+  }
+
+  /// `500`, `{step: 500}`, `{epoch: 2}`.
+  fileprivate func point(_ node: Node) throws(Diagnostic) -> TrainingPoint {
+    if case .scalar = node { return .step(try count(node)) }
+    let keys = try mapping(node, ["step", "epoch"])
+    guard let point = try point(keys, of: node) else {
+      throw error(node, .syntax, "neither a step nor an epoch", "as in 500, or {epoch: 2}")
+    }
+    return point
+  }
+
+  private func point(
+    _ keys: [String: Node], of node: Node
+  ) throws(Diagnostic) -> TrainingPoint? {
+    switch (keys["step"], keys["epoch"]) {
+    case (nil, nil): return nil
+    case (let step?, nil): return .step(try count(step))
+    case (nil, let epoch?): return .epoch(try count(epoch))
+    default: throw error(node, .configuration, "both a step and an epoch", "keep one of them")
+    }
+  }
+
+  /// `{epoch: 1, bits: 4}`, `{step: 500, weights: 2, activations: 4}`; the first begins at once.
+  fileprivate func stage(_ node: Node) throws(Diagnostic) -> BitStage {
+    let keys = try mapping(node, ["step", "epoch", "bits", "weights", "activations"])
+    let bits = try keys["bits"].map { node throws(Diagnostic) in try integer(node) }
+    let weights = try keys["weights"].map { node throws(Diagnostic) in try integer(node) }
+    let activations = try keys["activations"].map { node throws(Diagnostic) in try integer(node) }
+    guard let weights = weights ?? bits, let activations = activations ?? bits else {
+      throw error(node, .configuration, "the stage has no bits", "as in {epoch: 1, bits: 4}")
+    }
+    return BitStage(
+      try point(keys, of: node) ?? .step(0), weights: weights, activations: activations)
   }
 
   /// A number of batches or steps.

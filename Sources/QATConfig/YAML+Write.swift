@@ -11,6 +11,20 @@ extension QuantizationConfig: CustomStringConvertible {
       "warmupBatches: \(warmupBatches)",
       "quantizationDelay: \(quantizationDelay)",
     ]
+    if let observerFreeze { lines.append("freezeObservers: \(observerFreeze.yaml)") }
+    if let batchNormFreeze { lines.append("freezeBatchNorm: \(batchNormFreeze.yaml)") }
+    if !stages.isEmpty { lines.append("stages:") }
+    for stage in stages {
+      let start: (String, String) =
+        switch stage.start {
+        case .step(let step): ("step", "\(step)")
+        case .epoch(let epoch): ("epoch", "\(epoch)")
+        }
+      let entries = [
+        start, ("weights", "\(stage.weights)"), ("activations", "\(stage.activations)"),
+      ]
+      lines.append("  - \(flowMapping(entries))")
+    }
     if !layers.isEmpty { lines.append("layers:") }
     for rule in layers {
       lines.append("  - match: \(rule.match.yaml)")

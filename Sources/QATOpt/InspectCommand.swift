@@ -55,6 +55,7 @@ struct InspectCommand: DiagnosedCommand {
       ])
     }
     if rows.count > 1 { lines.append(table(rows)) }
+    lines += trainingState(of: graph)
     return lines.joined(separator: "\n")
   }
 

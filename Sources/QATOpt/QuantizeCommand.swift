@@ -41,8 +41,7 @@ struct QuantizeCommand: DiagnosedCommand {
       let data = try load(quantization.data ?? "", for: graph)
       try Pipeline("qat-prepare", registry: tools.passes).run(
         on: &graph, &context, instruments: running.all)
-      let delay = context[QuantizationConfig.self]?.quantizationDelay ?? 0
-      graph = try training.train(graph, on: data, epochs: epochs, delay: delay).graph
+      graph = try training.train(graph, on: data, epochs: epochs).graph
       try Pipeline("qat-finish,\(lowering)", registry: tools.passes)
         .run(on: &graph, &context, instruments: running.all)
     }

@@ -21,13 +21,15 @@ struct TrainOptions: ParsableArguments {
   @Option(help: "Steps between checkpoints; 0 for one at the end of each epoch.")
   var checkpointEvery = 0
   @Option(help: "A checkpoint to go on from.") var resume: String?
-  @Option(help: "The step from which batch-norm statistics stand still.") var freezeBatchnormStep:
-    Int?
+  @Option(help: "The step from which batch-norm statistics stand still; else the model's schedule.")
+  var freezeBatchnormStep: Int?
+  @Option(help: "The step from which observed ranges stand still; else the model's schedule.")
+  var freezeObserversStep: Int?
 
   /// Trains a graph whose parameters are variables.
   /// - Returns: the graph with the trained parameters.
   func train(
-    _ graph: Graph, on data: any DataSet, epochs: Int, delay: Int = 0
+    _ graph: Graph, on data: any DataSet, epochs: Int
   ) throws(Diagnostic) -> (graph: Graph, history: TrainingHistory) {
     var options = TrainingOptions()
     options.loss = try choice(loss, "--loss")
@@ -44,8 +46,8 @@ struct TrainOptions: ParsableArguments {
     trainer.learningRate = learningRate ?? (options.optimizer.kind == .sgd ? 0.05 : 0.001)
     trainer.schedule = try LearningRateSchedule.Kind(schedule)
     trainer.warmupSteps = warmupSteps
-    trainer.quantizationDelay = delay
     trainer.batchNormFreezeStep = freezeBatchnormStep
+    trainer.observerFreezeStep = freezeObserversStep
     trainer.checkpoint = checkpoint
     trainer.checkpointEvery = checkpointEvery
     let step = try TrainingStep(graph, options)
@@ -55,6 +57,9 @@ struct TrainOptions: ParsableArguments {
     let progress = Progress()
     let history = try trainer.train(step, on: data, validation: validationData, resume: saved) {
       state throws(Diagnostic) in progress.show(state)
+    }
+    for (name, count) in step.projections {
+      Terminal.error("note: '\(name)' was put back into its bounds \(count) times")
     }
     return (step.evaluationGraph, history)
   }

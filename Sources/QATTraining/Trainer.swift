@@ -1,3 +1,4 @@
+import QATConfig
 import QATCore
 import QATData
 import QATIR
@@ -24,11 +25,15 @@ public struct Trainer: Sendable {
   public var schedule = LearningRateSchedule.Kind.constant
   /// Steps in which the learning rate rises to its highest.
   public var warmupSteps = 0
-  /// Steps in float before fake-quantizers round; their observers go on from the first step.
-  public var quantizationDelay = 0
-  /// The step, from 0, from which on batch-norms keep their running statistics and use them; `nil`
-  /// for never.
+  /// Steps in float before fake-quantizers round; their observers go on from the first step. `nil`, here
+  /// and below, for what the schedule in the model says.
+  public var quantizationDelay: Int?
+  /// The step, from 0, from which on batch-norms keep their running statistics and use them.
   public var batchNormFreezeStep: Int?
+  /// The step, from 0, from which on ranges stay.
+  public var observerFreezeStep: Int?
+  /// Bits that training passes through on the way to the layers' own.
+  public var stages: [BitStage]?
   /// Where checkpoints go; `nil` for nowhere.
   public var checkpoint: String?
   /// Steps between checkpoints; 0 for one behind each epoch. One is written when the run ends, too.
@@ -61,7 +66,7 @@ public struct Trainer: Sendable {
     try check(data)
     let bound = try data.bound(to: step.graph.modelFields)
     if let validation { _ = try validation.bound(to: step.graph.modelFields) }
-    var run = TrainingRun(self, step, bound, validation)
+    var run = try TrainingRun(self, step, bound, validation)
     try run.makeReady()
     if let resume { try run.restore(resume) }
     return try run.finish(progress)
@@ -70,10 +75,11 @@ public struct Trainer: Sendable {
   private func check(_ data: any DataSet) throws(Diagnostic) {
     let least: [(String, Int, Int)] = [
       ("epochs", epochs, 1), ("samples a batch", batchSize, 1), ("warm-up steps", warmupSteps, 0),
-      ("steps of quantization delay", quantizationDelay, 0),
+      ("steps of quantization delay", quantizationDelay ?? 0, 0),
       ("steps between checkpoints", checkpointEvery, 0),
       ("steps at most", stepLimit ?? 1, 1),
       ("as the step that freezes batch-norms", batchNormFreezeStep ?? 0, 0),
+      ("as the step that freezes observers", observerFreezeStep ?? 0, 0),
       ("samples a validation batch", validationBatchSize, 1),
     ]
     for (what, number, least) in least where number < least {
@@ -93,11 +99,9 @@ public struct Trainer: Sendable {
   }
 
   /// The settings that decide results, as text.
-  func text(_ step: TrainingStep, samples: Int) -> String {
+  func text(_ step: TrainingStep, samples: Int, schedule forms: String) -> String {
     "samples=\(samples) epochs=\(epochs) batch=\(batchSize) seed=\(seed) learning-rate=\(learningRate) "
       + "schedule=\(schedule) warmup=\(warmupSteps) quantize=\(step.options.quantizes) "
-      + "quantization-delay=\(quantizationDelay) freeze-batchnorm="
-      + (step.options.freezesBatchNorm ? "0" : batchNormFreezeStep.map(String.init) ?? "never")
-      + " \(step.options.text)"
+      + "forms=\(forms.replacing(" ", with: ";")) \(step.options.text)"
   }
 }

@@ -10,6 +10,7 @@ struct TrainingRun {
   private let validation: (any DataSet)?
   private let schedule: LearningRateSchedule
   private let options: String
+  private let forms: ScheduledForms
   private var loader: DataLoader
   private var history = TrainingHistory()
   /// Of the epoch begun.
@@ -17,8 +18,10 @@ struct TrainingRun {
   private var samples = 0
 
   /// - Precondition: settings that were checked.
-  init(_ trainer: Trainer, _ step: TrainingStep, _ data: BoundDataSet, _ validation: (any DataSet)?)
-  {
+  /// - Throws: `syntax`, `configuration` for the schedule that the model carries.
+  init(
+    _ trainer: Trainer, _ step: TrainingStep, _ data: BoundDataSet, _ validation: (any DataSet)?
+  ) throws(Diagnostic) {
     self.trainer = trainer
     self.step = step
     self.data = data
@@ -29,31 +32,23 @@ struct TrainingRun {
     schedule = LearningRateSchedule(
       trainer.schedule, peak: trainer.learningRate, steps: perEpoch * trainer.epochs,
       stepsPerEpoch: perEpoch, warmup: trainer.warmupSteps)
-    options = trainer.text(step, samples: data.count)
+    forms = try ScheduledForms(trainer, step, stepsPerEpoch: perEpoch)
+    options = trainer.text(step, samples: data.count, schedule: forms.text)
   }
 
   // MARK: - Forms
 
-  private func form(at index: Int) -> (quantizes: Bool, freezes: Bool) {
-    (
-      step.options.quantizes && index >= trainer.quantizationDelay,
-      step.options.freezesBatchNorm || trainer.batchNormFreezeStep.map { index >= $0 } ?? false
-    )
-  }
-
   /// Makes the graphs of all forms that will be needed: mistakes show before the first step.
   func makeReady() throws(Diagnostic) {
-    for index in [0, trainer.quantizationDelay, trainer.batchNormFreezeStep ?? 0]
-    where index < schedule.steps {
-      let form = form(at: index)
-      try step.makeReady(quantizes: form.quantizes, freezesBatchNorm: form.freezes)
+    for index in forms.changes where index < schedule.steps {
+      try step.makeReady(forms.form(at: index))
     }
     try enterForm()
   }
 
   private func enterForm() throws(Diagnostic) {
-    let form = form(at: history.steps)
-    try step.setForm(quantizes: form.quantizes, freezesBatchNorm: form.freezes)
+    guard history.steps < schedule.steps else { return }
+    try step.setForm(forms.form(at: history.steps))
   }
 
   // MARK: - Steps
@@ -122,6 +117,8 @@ struct TrainingRun {
 
   private func save() throws(Diagnostic) {
     guard let path = trainer.checkpoint else { return }
+    // A form may bring variables of its own, which whoever resumes expects.
+    try enterForm()
     var checkpoint = Checkpoint()
     (checkpoint.step, checkpoint.epoch) = (history.steps, loader.epoch)
     checkpoint.batch = loader.sampler.position / trainer.batchSize

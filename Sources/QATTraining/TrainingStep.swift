@@ -21,17 +21,14 @@ public final class TrainingStep {
   public let graph: Graph
   public let options: TrainingOptions
 
-  private struct Form: Hashable {
-    var quantizes: Bool
-    var freezesBatchNorm: Bool
-  }
   private struct Prepared {
     let session: Session
     let names: StepNames
   }
 
-  private var form: Form
-  private var prepared: [Form: Prepared] = [:]
+  /// The form of the steps to come.
+  public private(set) var form: TrainingForm
+  private var prepared: [TrainingForm: Prepared] = [:]
   private var current: Prepared
   /// Contents of variables that the current form does not use.
   private var others: [String: AnyTensor]
@@ -42,7 +39,7 @@ public final class TrainingStep {
   public init(_ graph: Graph, _ options: TrainingOptions = .init()) throws(Diagnostic) {
     self.graph = graph
     self.options = options
-    form = Form(quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm)
+    form = TrainingForm(quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm)
     let first = try Self.prepare(graph, options, form)
     current = first
     others = graph.parameters.filter { first.session.variable($0.key) == nil }
@@ -122,10 +119,14 @@ public final class TrainingStep {
   }
 
   /// The evaluation form of what is being trained: while quantizers do not round yet, they do not
-  /// round here either.
+  /// round here either, and while grids are wider, they are so here.
   public var currentGraph: Graph {
     var result = evaluationGraph
-    guard !quantizes else { return result }
+    guard !quantizes else {
+      // The step was made with these bits: they have a grid.
+      try? result.widenGrids(weights: form.weightBits, activations: form.activationBits)
+      return result
+    }
     for id in result.nodes {
       if var op = result[id].op as? FakeQuantize {
         op.bypass = true
@@ -140,6 +141,16 @@ public final class TrainingStep {
     return result
   }
 
+  /// How often an update took a learned parameter out of its bounds and it was put back, by the name of
+  /// the parameter; those that were never.
+  public var projections: [(name: String, count: Int)] {
+    let suffix = ".projections"
+    return variables.sorted { $0.key < $1.key }.compactMap { name, tensor in
+      guard name.hasSuffix(suffix), let count = tensor.integers?.first, count > 0 else { return nil }
+      return (String(name.dropLast(suffix.count)), count)
+    }
+  }
+
   // MARK: - Forms
 
   /// Whether fake-quantizers round.
@@ -152,10 +163,21 @@ public final class TrainingStep {
   /// Changes the form of the steps to come; the contents of all variables stay. The first change to a
   /// form makes its graph.
   public func setForm(quantizes: Bool, freezesBatchNorm: Bool) throws(Diagnostic) {
-    let new = Form(quantizes: quantizes, freezesBatchNorm: freezesBatchNorm)
+    var new = form
+    (new.quantizes, new.freezesBatchNorm) = (quantizes, freezesBatchNorm)
+    try setForm(new)
+  }
+
+  /// Changes the form of the steps to come; the contents of all variables stay, but where a grid
+  /// changes, what is learned of it begins anew with the batches to come.
+  public func setForm(_ new: TrainingForm) throws(Diagnostic) {
     guard new != form else { return }
     let next = try ready(new)
     var contents = variables
+    let old = current.session.graph.learnedGrids
+    for (name, grid) in next.session.graph.learnedGrids where old[name] != grid {
+      contents[name] = AnyTensor(Int64(0))
+    }
     for name in next.session.variables.keys {
       if let tensor = contents.removeValue(forKey: name) {
         try next.session.setVariable(name, to: tensor)
@@ -167,11 +189,9 @@ public final class TrainingStep {
   }
 
   /// Makes the graph of a form ahead of time, so that what is wrong with it shows now.
-  func makeReady(quantizes: Bool, freezesBatchNorm: Bool) throws(Diagnostic) {
-    _ = try ready(Form(quantizes: quantizes, freezesBatchNorm: freezesBatchNorm))
-  }
+  func makeReady(_ form: TrainingForm) throws(Diagnostic) { _ = try ready(form) }
 
-  private func ready(_ form: Form) throws(Diagnostic) -> Prepared {
+  private func ready(_ form: TrainingForm) throws(Diagnostic) -> Prepared {
     if let known = prepared[form] { return known }
     let new = try Self.prepare(graph, options, form)
     prepared[form] = new
@@ -181,7 +201,7 @@ public final class TrainingStep {
   // MARK: - Making
 
   private static func prepare(
-    _ graph: Graph, _ options: TrainingOptions, _ form: Form
+    _ graph: Graph, _ options: TrainingOptions, _ form: TrainingForm
   ) throws(Diagnostic) -> Prepared {
     guard graph.value(named: ApplyOptimizer.learningRate) == nil else {
       throw Diagnostic(
@@ -194,7 +214,9 @@ public final class TrainingStep {
     var passes: [any Pass] = [
       EliminateDeadNodes(),
       EnterTraining(
-        batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes),
+        batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes,
+        observers: form.freezesObservers ? .frozen : .moving, weightBits: form.weightBits,
+        activationBits: form.activationBits),
       Differentiate(),
     ]
     let clipsLearned = step.nodes.contains { (step[$0].op as? LearnRange)?.clip ?? 0 > 0 }
