@@ -43,13 +43,16 @@ struct ScheduledForms: Sendable {
   func form(at index: Int) -> TrainingForm {
     let stage = stages.last { $0.start <= index }?.stage
     return TrainingForm(
-      quantizes: quantizes && index >= delay, freezesBatchNorm: batchNorm.map { index >= $0 } ?? false,
+      quantizes: quantizes && index >= delay,
+      freezesBatchNorm: batchNorm.map { index >= $0 } ?? false,
       freezesObservers: observers.map { index >= $0 } ?? false, weightBits: stage?.weights ?? 0,
       activationBits: stage?.activations ?? 0)
   }
 
   /// Steps at which the form may change.
-  var changes: [Int] { [0, delay] + [batchNorm, observers].compactMap { $0 } + stages.map(\.start) }
+  var changes: [Int] {
+    [0, delay] + [batchNorm, observers].compactMap { $0 } + stages.map(\.start)
+  }
 
   /// What is deployed has the layers' own grids: the last stage must train them.
   private static func checkEnd(_ stage: BitStage, _ graph: Graph) throws(Diagnostic) {

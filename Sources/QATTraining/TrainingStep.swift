@@ -146,7 +146,9 @@ public final class TrainingStep {
   public var projections: [(name: String, count: Int)] {
     let suffix = ".projections"
     return variables.sorted { $0.key < $1.key }.compactMap { name, tensor in
-      guard name.hasSuffix(suffix), let count = tensor.integers?.first, count > 0 else { return nil }
+      guard name.hasSuffix(suffix), let count = tensor.integers?.first, count > 0 else {
+        return nil
+      }
       return (String(name.dropLast(suffix.count)), count)
     }
   }

@@ -3,7 +3,7 @@
     python Tests/Python/lsq_baseline.py MODEL.onnx MNIST_FOLDER --bits 2 --epochs 3 --seed 1
 
 MODEL.onnx holds the weights to begin with, as `qat-opt train` wrote them in float. The network, the
-optimizer, the schedule and the number of epochs are those of `scripts/mnist-learned`; the quantizers
+optimizer, the schedule and the number of epochs are those of `scripts/mnist-lsq`; the quantizers
 are written from the paper (arXiv:1902.08153): weights and activations on `--bits`, the first and the last
 layer on 8, the scale of a weight per tensor. Needs torch; run by hand, with one thread, so that two runs
 give one number.

@@ -38,8 +38,19 @@ struct YAMLTests {
         bits: 16, scheme: .symmetric, signed: false, granularity: .perGroup(blockSize: 32),
         observer: .init(.movingAverage(momentum: 0.015625), every: 3), powerOfTwo: true, ste: .plain
       ),
-      quantizeBias: false, warmupBatches: 0, quantizationDelay: 7,
+      quantizeBias: false, warmupBatches: 0, quantizationDelay: 7, observerFreeze: .step(5),
+      batchNormFreeze: .epoch(2),
+      stages: [
+        BitStage(.step(0), bits: 8), BitStage(.epoch(1), weights: 2, activations: 4),
+      ],
       layers: [
+        LayerRule(
+          .name("learned"),
+          weights: .settings(
+            TensorSettings(
+              quantizer: QuantizerSettings(
+                kind: .lsq, learningRateFactor: 0.5, weightDecay: 0.25, clip: 2))),
+          activations: .settings(TensorSettings(quantizer: QuantizerSettings(kind: .pact)))),
         LayerRule(.last, trainable: true, weights: .float, quantizeBias: true),
         LayerRule(.range(LayerRange(.position(1), .fromEnd(0))), quantize: true),
         LayerRule(
@@ -68,6 +79,42 @@ struct YAMLTests {
     #expect(read == config)
     #expect(read.yaml == config.yaml)
     #expect(read.layers == config.layers)
+  }
+
+  @Test("give a schedule whose text reads back")
+  func schedule() throws {
+    let config = try QuantizationConfig(
+      yaml: """
+        quantizationDelay: 200
+        freezeObservers: 500
+        freezeBatchNorm: {epoch: 2}
+        stages:
+          - bits: 8
+          - {epoch: 1, bits: 4}
+          - {step: 900, weights: 2, activations: 3}
+        """)
+    let text = "delay=200 observers=500 batchnorm=epoch:2 bits=w8a8@0,w4a4@epoch:1,w2a3@900"
+    #expect(config.schedule.description == text)
+    #expect(try QuantizationSchedule(text) == config.schedule)
+    #expect(QuantizationConfig.recommended.schedule.description.isEmpty)
+    for wrong in ["delay=-1", "delay", "bits=w2", "bits=w2a2@x", "observers=epoch:-1", "speed=3"] {
+      #expect(throws: Diagnostic.self, "\(wrong)") { try QuantizationSchedule(wrong) }
+    }
+  }
+
+  @Test("bring PACT's decay, and take back what is learned")
+  func quantizers() throws {
+    let config = try QuantizationConfig(
+      yaml: """
+        activations: {quantizer: pact}
+        weights: {quantizer: {kind: lsq, clip: 1}}
+        layers: [{match: a, activations: {quantizer: observer}, weights: {quantizer: {clip: 2}}}]
+        """)
+    #expect(config.activations?.quantizer == .pact)
+    #expect(config.activations?.quantizer.weightDecay == 0.0005)
+    let layer = try config.resolve(layers: [.init(name: "a", opType: "Conv", index: 0)])[0]
+    #expect(layer.activations?.quantizer == .observer)
+    #expect(layer.weights?.quantizer == QuantizerConfig(.lsq, clip: 2))
   }
 
   @Test("say everything in the canonical form")
@@ -152,9 +199,26 @@ struct YAMLTests {
       ("weights: int8", "syntax", "c.yaml:1:10", "write float, or {bits: 8, …}"),
       (
         "- a", "syntax", "c.yaml:1:1",
-        "the keys are preset, weights, activations, bias, warmupBatches, quantizationDelay, layers"
+        "the keys are preset, weights, activations, bias, warmupBatches, quantizationDelay, "
+          + "freezeObservers, freezeBatchNorm, stages, layers"
       ),
       ("layers: {match: first}", "syntax", "c.yaml:1:9", "start each entry with '- '"),
+      ("weights: {quantizer: lqs}", "unknown-name", "c.yaml:1:22", "did you mean 'lsq' or 'lsq+'?"),
+      (
+        "weights: {quantizer: {clip: 1}}", "configuration", "c.yaml:1:10",
+        "set kind: lsq, lsq+ or pact, or leave clip out"
+      ),
+      (
+        "weights: {quantizer: lsq+}", "configuration", "c.yaml:1:10",
+        "set scheme: asymmetric, or lsq"
+      ),
+      ("weights: {quantizer: lsq, ste: plain}", "configuration", "c.yaml:1:10", "leave ste out"),
+      ("stages: [{bits: 9}]", "configuration", "c.yaml: stages", "use 2 to 8, or 16"),
+      (
+        "stages: [{bits: 4}, {step: 0, bits: 2}]", "configuration", "c.yaml: stages",
+        "write stages in the order they begin"
+      ),
+      ("freezeObservers: {epoch: 1, step: 2}", "configuration", "c.yaml:1:18", "keep one of them"),
       (
         "layers:\n  - quantize: false", "configuration", "c.yaml:2:5",
         "as in match: first, or match: \"conv*\""

@@ -125,7 +125,9 @@ struct LearnedQuantizerTests {
   private func followed(
     _ op: LearnRange, _ batches: [[Float]], shape: [Int]
   ) throws -> [[[Float]]] {
-    var state = [AnyTensor(Float(1)), AnyTensor(Float(0)), AnyTensor(Float(1)), AnyTensor(Int64(0))]
+    var state = [
+      AnyTensor(Float(1)), AnyTensor(Float(0)), AnyTensor(Float(1)), AnyTensor(Int64(0)),
+    ]
     if let axis = op.axis {
       let one = AnyTensor(shape: [shape[axis]], Array(repeating: Float(1), count: shape[axis]))
       state = [one, one, one, AnyTensor(Int64(0))]
