@@ -290,7 +290,9 @@ private struct Inserter {
     of weight: Placement.Weight, _ w: ValueID, name: String
   ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     if weight.settings.learned != nil {
-      return try builder.learnedQuantizer(of: w, weight.settings, axis: weight.axis)
+      let layer = LayerSettings(metadata: builder.graph[weight.node].metadata)
+      return try builder.learnedQuantizer(
+        of: w, weight.settings, axis: weight.axis, isFrozen: layer?.trainable == false)
     }
     let range = builder.emit(MinMax(axis: weight.axis), [w], results: 2, name: name + ".range")
     let scale = builder.emit(

@@ -98,6 +98,21 @@ struct LearnedTrainingTests {
     #expect(abs(clipped) <= 0.125 * bound * 1.01 + 1e-8 && clipped * plain > 0)
   }
 
+  @Test("leaves the scales of a frozen layer where its weights have them") func frozen() throws {
+    var graph = try convNet()
+    var context = PassContext()
+    context[QuantizationConfig.self] = try config(
+      "weights: {bits: 3, quantizer: lsq}\nlayers: [{match: last, trainable: false}]")
+    let passes: [any Pass] = [Freeze(), ApplyLayerConfig(), MakeTrainable(), InsertFakeQuant()]
+    try Pipeline(passes).run(on: &graph, &context)
+    let step = try TrainingStep(graph)
+    let before = step.variables
+    for _ in 0..<3 { _ = try step.run(batch(16), learningRate: 0.1) }
+    #expect(step.variables["dense.weight.step"] == before["dense.weight.step"])
+    #expect(step.variables["conv.weight.step"] != before["conv.weight.step"])
+    #expect(step.variables["dense.weight.step.velocity"] == nil)
+  }
+
   @Test("counts what it puts back, and keeps scales above 0") func projections() throws {
     let step = try TrainingStep(
       net(

@@ -8,13 +8,15 @@ extension GraphBuilder {
   ///
   /// The parameters of a weight begin with what the weight says; those of an activation are set by
   /// `calibrate`, or by the first batches of training.
+  /// - Parameter isFrozen: nothing is learned: the parameters go on following the value, which stays.
   /// - Returns: the quantizer, and its operands behind the value.
   mutating func learnedQuantizer(
-    of value: ValueID, _ settings: TensorSettings, axis: Int? = nil
+    of value: ValueID, _ settings: TensorSettings, axis: Int? = nil, isFrozen: Bool = false
   ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     guard let learned = settings.learned else { preconditionFailure("asked where something is") }
     let isWeight = graph.isParameter(value), name = graph[value].name
-    let op = settings.learnRange(learned, axis: axis, isWeight: isWeight)
+    var op = settings.learnRange(learned, axis: axis, isWeight: isWeight)
+    if isFrozen { op.limit = 0 }
     let start = try initialState(op, of: graph[value])
     let names = [
       learned.method == .pact ? "clip" : "step", learned.method == .lsqPlus ? "offset" : "zero",

@@ -15,7 +15,8 @@ import QATCore
 ///   range); `momentum`; `limit`; `training`: false leaves the state as it is. For the optimizer:
 ///   `rate`, times the learning rate; `weight_decay`; `clip`, the largest norm of the gradient of this
 ///   quantizer's parameters, 0 for none.
-/// - Gradient of `parameter` and `shift`: `dy`, and 0 while the batches are followed.
+/// - Gradient of `parameter` and `shift`: `dy`, and 0 while the batches are followed; none for a limit of
+///   0.
 /// - Errors: `invalid-data` where a batch that is followed holds NaN or infinity.
 /// - Source: the papers of `LearnedMethod`, which begin with the first batches.
 public struct LearnRange: Operation {
@@ -77,7 +78,7 @@ extension LearnRange: Differentiable {
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
     var gradients: [ValueID?] = Array(repeating: nil, count: 5)
-    if training && limit == 0 { return gradients }
+    if limit == 0 { return gradients }
     for index in [0, 1] {
       guard call.needs(index + 1), let seed = call.seeds[index] else { continue }
       guard training else { gradients[index + 1] = seed; continue }
