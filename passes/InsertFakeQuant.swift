@@ -24,7 +24,8 @@ import QATRewrite
 ///
 /// The result of a product is quantized behind the batch-norm and the Relu or Clip that alone reads
 /// it. A value has one quantizer; where layers ask for different grids, that of the product which
-/// reads it counts. Expects the settings that `apply-layer-config` notes on the nodes.
+/// reads it counts, also through a MaxPool or Flatten that it alone is behind. Expects the settings that
+/// `apply-layer-config` notes on the nodes.
 public struct InsertFakeQuant: Pass {
   public static let name: PassName = "insert-fake-quant"
   public static let summary = "insert fake-quantizers by the layers' settings"
@@ -116,6 +117,21 @@ private struct Placement {
         else { continue }
         markResult(of: id, activations)
       }
+    }
+    decideInFront()
+  }
+
+  /// What a product reads behind operations that pass codes is decided in front of them: there the
+  /// quantizer stands that all of them share.
+  private mutating func decideInFront() {
+    for id in graph.nodes.reversed() {
+      guard graph.quantizationRole(of: id) == .passThrough, let x = graph[id].operands[0],
+        let behind = marks[graph[id].result], behind.isRead, graph.isUsedOnce(x),
+        let source = marks[x], !source.isRead, source.fixedScale == nil
+      else { continue }
+      marks[x] = Activation(
+        value: x, settings: behind.settings, fixedScale: nil, readers: source.readers,
+        decidedBy: behind.decidedBy, isRead: true)
     }
   }
 
