@@ -181,6 +181,20 @@ struct LearnedTrainingTests {
     #expect(grids["dense.weight.batches"]?.bits == 2 && grids["image.batches"]?.bits == 2)
   }
 
+  @Test("keeps observed ranges from the step on that freezes them") func frozenRanges() throws {
+    let step = try TrainingStep(quantizedConvNet())
+    var trainer = trainer()
+    trainer.observerFreezeStep = 4
+    var ranges: [[String: AnyTensor]] = [], weights: [AnyTensor?] = []
+    try trainer.train(step, on: digits(40)) { _ in
+      ranges.append(
+        step.variables.filter { $0.key.hasSuffix(".max") || $0.key.hasSuffix(".batches") })
+      weights.append(step.variables["dense.weight"])
+    }
+    #expect(!ranges[0].isEmpty && ranges[2] != ranges[3])
+    #expect(ranges[4...].allSatisfy { $0 == ranges[3] } && weights[4] != weights[3])
+  }
+
   @Test("computes on the grids of the stage, and begins anew with each") func widened() throws {
     let step = try TrainingStep(net(Self.staged)), batch = try batch(16)
     func scale(_ bits: Int) throws -> Float {
