@@ -11,13 +11,15 @@ import QATRewrite
 ///
 /// where k = gamma / sqrt(variance + epsilon), w1[m, ...] = w[m, ...] * k[m] and
 /// b1 = (b - mean) * k + beta. A weight that is fake-quantized per channel and symmetric keeps its
-/// codes: w1 has the codes sign(k) * codes(w) on the scale s * |k|, and codes 0 where k is 0.
+/// codes: w1 has the codes sign(k) * codes(w) on the scale s * |k|, and codes 0 where k is 0. (Where k < 0
+/// turns the lowest code of a grid below 8 bits around, the byte it lives in holds that.)
 ///
 /// Left alone: a product with a second user, a batch-norm in training mode, a weight that is
 /// quantized per tensor or asymmetrically (its codes can't be kept).
 ///
 /// With `layers=unkept` only those are folded whose codes could not be kept after training: layers that
-/// `apply-layer-config` notes as quantized, but not per channel, symmetric and narrow. They train folded.
+/// `apply-layer-config` notes as quantized, but not per channel, symmetric, and narrow or below 8 bits.
+/// They train folded.
 public struct FoldBatchNorm: Pass {
   public enum Layers: String, CaseIterable, PassOptionValue, Sendable { case all, unkept }
 
@@ -138,13 +140,13 @@ private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
 
   var pattern: Pattern {
     let weight = quantizer(w, scale, zero).where { value, graph in
-      // The lowest code of a grid that is not symmetric has no negative.
+      // The lowest code of a full int8 has no negative.
       guard let (node, quantizer) = graph.operation(FakeQuantize.self, of: value),
         let user = graph.users(of: value).first, let op = graph[user].op as? Op,
         let rank = graph[graph[node].result].type.shape?.rank
       else { return false }
       let axis = quantizer.axis.map { $0 < 0 ? $0 + rank : $0 }
-      return quantizer.grid.isNarrow && axis == op.channelAxis
+      return quantizer.grid.isNegatable && axis == op.channelAxis
     }
     return norm(product(x, weight, b.optional).usedOnce, gamma, beta, mean, variance)
   }
@@ -189,7 +191,7 @@ extension Graph {
       let product = producer(of: x),
       let weights = LayerSettings(metadata: self[product].metadata)?.weights
     else { return false }
-    return !(weights.isPerChannel && weights.isSymmetric && weights.grid.isNarrow)
+    return !(weights.isPerChannel && weights.isSymmetric && weights.grid.isNegatable)
   }
 }
 

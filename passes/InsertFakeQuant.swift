@@ -153,7 +153,7 @@ private struct Placement {
       Weight(node: id, operand: weight, axis: weights.isPerChannel ? axis : nil, settings: weights))
     guard settings.activations != nil, settings.quantizeBias else { return }
     if let norm = soleReader(of: graph[id].result, is: BatchNormalization.self),
-      weights.isPerChannel, weights.isSymmetric, weights.grid.isNarrow,
+      weights.isPerChannel, weights.isSymmetric, weights.grid.isNegatable,
       graph[norm].operands.allSatisfy({
         $0 == graph[id].result || $0.map { graph.isParameter($0) } ?? false
       })

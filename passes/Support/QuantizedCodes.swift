@@ -33,6 +33,12 @@ func clipped(_ codes: Term, to grid: IntegerGrid) -> Term {
     ])
 }
 
+extension IntegerGrid {
+  /// Whether the container holds the negative of every code: the lowest code of a full int8 has none,
+  /// that of an int4 in a byte has.
+  var isNegatable: Bool { isSigned && (isNarrow || bits < container.bitWidth) }
+}
+
 /// A scalar of a container type.
 func code(_ integer: Int, _ container: ElementType) -> AnyTensor {
   switch container {
