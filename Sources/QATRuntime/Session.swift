@@ -93,7 +93,7 @@ public final class Session {
 
   // MARK: - Parts
 
-  private func bind(_ inputs: [String: AnyTensor]) throws(Diagnostic) -> [AnyTensor] {
+  func bind(_ inputs: [String: AnyTensor]) throws(Diagnostic) -> [AnyTensor] {
     let names = graph.inputs.map { graph[$0].name }
     if let unknown = inputs.keys.sorted().first(where: { !names.contains($0) }) {
       throw Diagnostic(
@@ -121,7 +121,7 @@ public final class Session {
       && zip(shape.dimensions, sizes).allSatisfy { $0.size == nil || $0.size == $1 }
   }
 
-  private func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {
+  func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {
     let shapes = inputs.map(\.shape)
     if let index = plans.firstIndex(where: { $0.shapes == shapes }) {
       let found = plans.remove(at: index)
