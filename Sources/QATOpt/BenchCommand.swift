@@ -87,19 +87,22 @@ private struct Contestant {
       + milliseconds.map { "\($0)" }.joined(separator: ", ") + "]}"
   }
 
-  /// Where the time goes.
   func profile(_ runs: Int) throws(Diagnostic) -> String {
-    let nodes = try session.profile(inputs, runs: runs)
-    let total = nodes.reduce(0) { $0 + $1.nanoseconds }
-    var rows = [["node", "operation", "µs", "share", "GOPS", "run by"]]
-    for node in nodes.sorted(by: { $0.nanoseconds > $1.nanoseconds }) {
-      rows.append([
-        node.name, node.op.description, fixed(node.nanoseconds / 1000, 1),
-        fixed(100 * node.nanoseconds / total, 1) + " %",
-        node.multiplyAdds > 0 ? fixed(node.gigaOps, 0) : "",
-        node.isKernel ? "kernel" : "reference",
-      ])
-    }
-    return table(rows)
+    costs(try session.profile(inputs, runs: runs))
   }
+}
+
+/// Where the time goes: a table of nodes, the costly ones first.
+func costs(_ nodes: [NodeProfile]) -> String {
+  let total = nodes.reduce(0) { $0 + $1.nanoseconds }
+  var rows = [["node", "operation", "µs", "share", "GOPS", "run by"]]
+  for node in nodes.sorted(by: { $0.nanoseconds > $1.nanoseconds }) {
+    rows.append([
+      node.name, node.op.description, fixed(node.nanoseconds / 1000, 1),
+      fixed(100 * node.nanoseconds / total, 1) + " %",
+      node.multiplyAdds > 0 ? fixed(node.gigaOps, 0) : "",
+      node.isKernel ? "kernel" : "reference",
+    ])
+  }
+  return table(rows)
 }

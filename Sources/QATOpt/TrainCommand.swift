@@ -7,14 +7,16 @@ struct TrainCommand: DiagnosedCommand {
     commandName: "train", abstract: "Train a model, in float or quantization-aware.")
 
   @Argument(help: "The model: .onnx or .qir.") var model: String
-  @Option(name: .shortAndLong, help: "Where the trained model goes.") var output: String
+  @Option(name: .shortAndLong, help: "Where the trained model goes.") var output: String?
   @Option(help: "Epochs.") var epochs = 1
   @Flag(help: "Train with fake-quantizers; the result still holds them.") var qat = false
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var training: TrainOptions
+  @OptionGroup var bench: TrainBenchOptions
 
   func validate() throws {
-    if quantization.data == nil { throw ValidationError("give --data") }
+    if quantization.data == nil && !bench.bench { throw ValidationError("give --data") }
+    if output == nil && !bench.bench { throw ValidationError("give --output") }
     if epochs < 1 { throw ValidationError("--epochs must be 1 or more") }
   }
 
@@ -22,13 +24,20 @@ struct TrainCommand: DiagnosedCommand {
     let tools = QatOpt.tools
     var graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)
+    var quantization = quantization
+    if bench.bench && quantization.data == nil {
+      quantization.data = TrainBenchOptions.data(for: graph, batch: training.batch)
+    }
     try quantization.prepare(&context, for: graph)
     let data = try load(quantization.data ?? "", for: graph)
     let text = qat ? "qat-prepare" : "canonicalize,fold-constants,canonicalize,make-trainable"
     try Pipeline(text, registry: tools.passes).run(on: &graph, &context)
+    if bench.bench {
+      return try bench.run(try training.step(graph), on: data, batch: training.batch)
+    }
     let delay = qat ? context[QuantizationConfig.self]?.quantizationDelay ?? 0 : 0
     let (trained, history) = try training.train(graph, on: data, epochs: epochs, delay: delay)
-    try GraphFiles.write(trained, to: output)
+    if let output { try GraphFiles.write(trained, to: output) }
     if let last = history.epochs.last {
       Terminal.print("loss \(fixed(last.loss, 5)) after \(history.steps) steps")
     }

@@ -29,26 +29,18 @@ struct TrainOptions: ParsableArguments {
   func train(
     _ graph: Graph, on data: any DataSet, epochs: Int, delay: Int = 0
   ) throws(Diagnostic) -> (graph: Graph, history: TrainingHistory) {
-    var options = TrainingOptions()
-    options.loss = try choice(loss, "--loss")
-    options.optimizer.kind = try choice(optimizer, "--optimizer")
-    options.optimizer.momentum = momentum
-    options.optimizer.nesterov = nesterov
-    options.optimizer.weightDecay = weightDecay
-    options.clipNorm = clipNorm
-    options.threads = threads
+    let step = try step(graph)
     var trainer = Trainer()
     trainer.epochs = epochs
     trainer.batchSize = batch
     trainer.seed = seed
-    trainer.learningRate = learningRate ?? (options.optimizer.kind == .sgd ? 0.05 : 0.001)
+    trainer.learningRate = learningRate ?? (step.options.optimizer.kind == .sgd ? 0.05 : 0.001)
     trainer.schedule = try LearningRateSchedule.Kind(schedule)
     trainer.warmupSteps = warmupSteps
     trainer.quantizationDelay = delay
     trainer.batchNormFreezeStep = freezeBatchnormStep
     trainer.checkpoint = checkpoint
     trainer.checkpointEvery = checkpointEvery
-    let step = try TrainingStep(graph, options)
     var validationData: (any DataSet)?
     if let validation { validationData = try load(validation, for: graph, split: .test) }
     let saved = try resume.map { path throws(Diagnostic) in try Checkpoint(path: path) }
@@ -57,6 +49,19 @@ struct TrainOptions: ParsableArguments {
       state throws(Diagnostic) in progress.show(state)
     }
     return (step.evaluationGraph, history)
+  }
+
+  /// The step of a graph whose parameters are variables.
+  func step(_ graph: Graph) throws(Diagnostic) -> TrainingStep {
+    var options = TrainingOptions()
+    options.loss = try choice(loss, "--loss")
+    options.optimizer.kind = try choice(optimizer, "--optimizer")
+    options.optimizer.momentum = momentum
+    options.optimizer.nesterov = nesterov
+    options.optimizer.weightDecay = weightDecay
+    options.clipNorm = clipNorm
+    options.threads = threads
+    return try TrainingStep(graph, options)
   }
 
   private func choice<Value: PassOptionValue>(_ text: String, _ option: String) throws(Diagnostic)

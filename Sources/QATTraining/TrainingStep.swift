@@ -3,7 +3,7 @@ import QATData
 import QATIR
 import QATPasses
 import QATRewrite
-import QATRuntime
+public import QATRuntime
 
 /// One optimizer step on a batch, made from a graph in evaluation form: for people who own their
 /// loop.
@@ -56,6 +56,24 @@ public final class TrainingStep {
   /// - Returns: the loss before the step: the mean over the batch.
   /// - Throws: `invalid-data` for a batch without labels or one that does not fit the model.
   public func run(_ batch: Batch, learningRate: Float) throws(Diagnostic) -> Float {
+    let outputs = try current.session.run(inputs(for: batch, learningRate))
+    guard let loss = outputs.first?.doubles?.first else {
+      throw Diagnostic(.invalidGraph, "the loss is no scalar")
+    }
+    return Float(loss)
+  }
+
+  /// Trains on a batch several times and measures the nodes of the step's graph: forward, backward and
+  /// update.
+  public func profile(
+    _ batch: Batch, learningRate: Float, runs: Int = 9
+  ) throws(Diagnostic) -> [NodeProfile] {
+    try current.session.profile(inputs(for: batch, learningRate), runs: runs)
+  }
+
+  private func inputs(
+    for batch: Batch, _ learningRate: Float
+  ) throws(Diagnostic) -> [String: AnyTensor] {
     let names = current.names
     guard let labels = batch.target(of: names.output) else {
       throw Diagnostic(
@@ -65,11 +83,7 @@ public final class TrainingStep {
     var inputs = graph.bind(batch)
     inputs[names.labels] = labels.asLabels(of: names.labelType)
     inputs[ApplyOptimizer.learningRate] = AnyTensor(learningRate)
-    let outputs = try current.session.run(inputs)
-    guard let loss = outputs.first?.doubles?.first else {
-      throw Diagnostic(.invalidGraph, "the loss is no scalar")
-    }
-    return Float(loss)
+    return inputs
   }
 
   // MARK: - Variables
