@@ -62,6 +62,29 @@ public enum PoolingKernels {
       &c, dy.pointer(Float.self), indices, dx.pointer(Float.self), pool.pool)
   }
 
+  /// y = the sum of each window / what it counts: what lies inside, or the padding too.
+  public static func average(
+    _ shape: PoolingShape, countsPadding: Bool, x: TensorView, y: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    check(shape, x.count, y.count)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_averagepool_f32(
+      &c, x.pointer(Float.self), countsPadding, y.pointer(Float.self), pool.pool)
+  }
+
+  public static func averageGradient(
+    _ shape: PoolingShape, countsPadding: Bool, dy: TensorView, dx: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    check(shape, dx.count, dy.count)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_averagepool_f32_gradient(
+      &c, dy.pointer(Float.self), countsPadding, dx.pointer(Float.self), pool.pool)
+  }
+
   private static func check(_ shape: PoolingShape, _ x: Int, _ y: Int) {
     precondition(
       x == shape.x.reduce(1, *) && y == shape.y.reduce(1, *), "sizes of a pooling do not agree")
