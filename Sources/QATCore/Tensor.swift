@@ -91,6 +91,7 @@ extension Tensor {
 }
 
 extension AnyTensor {
+  /// The same elements, whose type is known when running. O(n).
   public init<Scalar: TensorScalar>(_ tensor: Tensor<Scalar>) {
     self.init(shape: tensor.shape, tensor.elements)
   }

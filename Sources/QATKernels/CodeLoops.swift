@@ -6,9 +6,12 @@ public enum CodeLoops {
   /// A stretch of a broadcast loop: where the result and both operands start, and whether an operand
   /// moves along (else its one element serves all).
   public struct Run: Sendable {
+    /// Elements of the stretch, and where it starts in the result.
     public let count: Int, start: Int
+    /// The same of the operands.
     public let a: (start: Int, moves: Bool), b: (start: Int, moves: Bool)
 
+    /// - Precondition of its use: it lies inside the three tensors.
     public init(
       count: Int, start: Int, a: (start: Int, moves: Bool), b: (start: Int, moves: Bool)
     ) {

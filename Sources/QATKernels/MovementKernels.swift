@@ -4,9 +4,12 @@ import QATCore
 /// A box of elements in memory: where its first one lies, and how far neighbours along each axis are
 /// apart, in elements.
 public struct StridedBox: Sendable {
+  /// Where the first element lies.
   public let offset: Int
+  /// How far neighbours along each axis are apart; ≥ 0.
   public let strides: [Int]
 
+  /// A box of as many axes as strides.
   public init(offset: Int = 0, strides: [Int]) {
     self.offset = offset
     self.strides = strides

@@ -8,8 +8,10 @@ public struct AffineGrid: Sendable, Hashable {
   public var scale: Float
   /// The code of 0; inside the grid.
   public var zeroPoint: Int
+  /// The codes.
   public var grid: IntegerGrid
 
+  /// Takes the numbers as they are; `validate` checks them.
   public init(scale: Float, zeroPoint: Int, grid: IntegerGrid) {
     self.scale = scale
     self.zeroPoint = zeroPoint

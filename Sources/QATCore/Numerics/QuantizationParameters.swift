@@ -5,6 +5,7 @@
 /// and there is one of each for each tensor, channel or block. How many channels or blocks there are
 /// is the tensor's affair: `granularity(of:)` checks it.
 public struct QuantizationParameters: Sendable, Hashable {
+  /// The codes.
   public let grid: IntegerGrid
   /// Units of the real numbers per step. In blocks: row-major over the tensor's shape with
   /// `ceil(size / blockSize)` along the axis.

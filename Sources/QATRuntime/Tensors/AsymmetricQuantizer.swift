@@ -9,11 +9,17 @@ public import QATCore
 /// activations, which often lie on one side of 0.
 /// - Source: Jacob et al., arXiv:1712.05877, section 3; Krishnamoorthi, arXiv:1806.08342, section 2.1.
 public struct AsymmetricQuantizer: TensorQuantizer, Hashable {
+  /// Where the range has 0.
   public static let scheme = QuantizationScheme.asymmetric
+  /// The codes to use.
   public let grid: IntegerGrid
+  /// The axis of the channels or blocks; `nil` per tensor.
   public let axis: Int?
+  /// Neighbours along the axis that share a scale; 0 for one scale a channel.
   public let blockSize: Int
+  /// Whether scales are rounded up to powers of two.
   public let powerOfTwo: Bool
+  /// What the last calibration found, or was set.
   public var parameters: QuantizationParameters?
 
   /// - Parameters:

@@ -13,6 +13,7 @@ import QATKernels
 public struct QuantizedTensor: Sendable, Equatable {
   /// The codes, row-major: i8 or u8 for grids of up to 8 bits, else i16 or u16.
   public let codes: AnyTensor
+  /// What the codes stand for.
   public let parameters: QuantizationParameters
 
   init(unchecked codes: AnyTensor, _ parameters: QuantizationParameters) {

@@ -9,6 +9,7 @@ public import QATCore
 ///
 /// The formulas are those of `RangeToParameters`; a graph's calibration uses the same.
 public protocol TensorQuantizer: Sendable {
+  /// Where the code of 0 lies.
   static var scheme: QuantizationScheme { get }
   /// The codes to use.
   var grid: IntegerGrid { get }

@@ -61,14 +61,17 @@ struct QuantizedArithmeticTests {
   func realBias() throws {
     var random = RandomCodes(seed: 6)
     let x = try random.tensor([4, 6], .uint8), w = try random.tensor([6, 5], .int8, axis: 1)
-    let bias = random.floats([5], in: -100...100), y = random.affine(.uint8)
     let scale = try #require(x.parameters.perTensor).scale
+    let step = try scale * #require(w.parameters.scales.max())
+    let bias = random.floats([5], in: -20_000 * step...20_000 * step)
+    let y = AffineGrid(scale: 300 * step, zeroPoint: 130, grid: .uint8)
     let codes = bias.elements.enumerated().map {
       Int32((Double($1) / Double(Float(scale * w.parameters.scales[$0]))).rounded(.toNearestOrEven))
     }
     let result = try x.matmul(w, bias: bias, to: y)
     #expect(result == (try x.matmul(w, biasCodes: Tensor(shape: [5], codes), to: y)))
     #expect(result.integers == (try product(x, w, bias: codes, to: y).codes))
+    #expect(Set(result.integers).count > 5)
   }
 
   // MARK: - Convolutions
