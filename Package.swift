@@ -86,6 +86,7 @@ let package = Package(
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(
       name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
+    .testTarget(name: "QATTests", dependencies: ["QAT"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
   ]

@@ -16,8 +16,8 @@ func rows(
   if length == count {
     return Kernel { call in
       loop(
-        a == 0 ? call[first].part(from: 0, count: 1) : call[first],
-        b == 0 ? call[second].part(from: 0, count: 1) : call[second], call.result())
+        a == 0 ? call[first].part(at: 0, shape: [1]) : call[first],
+        b == 0 ? call[second].part(at: 0, shape: [1]) : call[second], call.result())
     }
   }
   guard length >= 4 else { return nil }
@@ -26,9 +26,9 @@ func rows(
   return Kernel { call in
     for row in starts {
       loop(
-        call[first].part(from: row.a, count: a == 0 ? 1 : length),
-        call[second].part(from: row.b, count: b == 0 ? 1 : length),
-        call.result().part(from: row.y, count: length))
+        call[first].part(at: row.a, shape: [a == 0 ? 1 : length]),
+        call[second].part(at: row.b, shape: [b == 0 ? 1 : length]),
+        call.result().part(at: row.y, shape: [length]))
     }
   }
 }

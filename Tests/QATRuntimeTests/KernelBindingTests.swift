@@ -85,7 +85,8 @@ private let movements: [Case] = [
     operands: [floats([6, 7]), integers([-1, 5]), integers([-7, 0]), nil, integers([-2, -1])]),
   Case(op: Split(axis: 1), operands: [floats([2, 7, 3]), integers([3, 4])], results: 2),
   Case(op: Concat(axis: 1), operands: [floats([2, 3, 2]), floats([2, 1, 2])], inputs: [0, 1]),
-  Case(op: Concat(axis: -1), operands: [codes([2, 3], .u8), codes([2, 4], .u8)], inputs: [0, 1]),
+  Case(
+    op: Concat(axis: -1), operands: [codes([2, 3], .u8), codes([2, 4], .u8)], inputs: [0, 1]),
 ]
 
 private let rowFunctions: [Case] = [

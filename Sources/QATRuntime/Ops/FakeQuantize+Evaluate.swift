@@ -31,7 +31,7 @@ extension FakeQuantizeGradient: FloatEvaluable {
   }
 }
 
-/// The quantizers of the elements of one tensor, computing in `T` what `QuantizationParameters`
+/// The quantizers of the elements of one tensor, computing in `T` what `AffineGrid`
 /// computes in float32.
 private struct Quantizers<T: ReferenceFloat> {
   private let scales: [T]

@@ -6,23 +6,19 @@ extension Transpose: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let x = request.shape(0), y = request.resultShape()
     let strides = rowMajorStrides(x)
-    let permuted = permutation(rank: x.count).map { strides[$0] }
-    guard isMovable(request),
-      let box = StridedBox(
-        y, permuted, of: x.reduce(1, *), rowMajorStrides(y), of: y.reduce(1, *))
-    else { return nil }
-    return Kernel { call in MovementKernels.copy(box, from: call[0], to: call.result()) }
+    let move = Move(
+      y, from: permutation(rank: x.count).map { strides[$0] }, to: rowMajorStrides(y))
+    guard isMovable(request), let move else { return nil }
+    return Kernel { call in move(call[0], call.result()) }
   }
 }
 
 extension Expand: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let x = request.shape(0), y = request.resultShape()
-    guard isMovable(request),
-      let box = StridedBox(
-        y, broadcastStrides(x, to: y), of: x.reduce(1, *), rowMajorStrides(y), of: y.reduce(1, *))
-    else { return nil }
-    return Kernel { call in MovementKernels.copy(box, from: call[0], to: call.result()) }
+    let move = Move(y, from: broadcastStrides(x, to: y), to: rowMajorStrides(y))
+    guard isMovable(request), let move else { return nil }
+    return Kernel { call in move(call[0], call.result()) }
   }
 }
 
@@ -38,9 +34,8 @@ extension Slice: Executable {
     }
     let axes = request.constant(3)?.integers ?? Array(starts.indices)
     let sizes = request.constant(4)?.integers ?? starts.map { _ in 1 }
-    var strides = rowMajorStrides(x)
-    let whole = strides
-    var start = 0
+    let whole = rowMajorStrides(x)
+    var strides = whole, start = 0
     for (entry, given) in axes.enumerated() {
       let axis = given < 0 ? given + x.count : given
       let range = SliceRange(
@@ -48,61 +43,68 @@ extension Slice: Executable {
       strides[axis] = range.step * whole[axis]
       start += range.start * whole[axis]
     }
-    guard
-      let box = StridedBox(
-        y, from: start, strides, of: x.reduce(1, *), rowMajorStrides(y), of: y.reduce(1, *))
-    else { return nil }
-    return Kernel { call in MovementKernels.copy(box, from: call[0], to: call.result()) }
+    guard let move = Move(y, from: strides, at: start, to: rowMajorStrides(y)) else { return nil }
+    return Kernel { call in move(call[0], call.result()) }
   }
 }
 
 extension Concat: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    let y = request.resultShape(), strides = rowMajorStrides(y), count = y.reduce(1, *)
-    let axis = axis < 0 ? axis + y.count : axis
-    guard isMovable(request), y.indices.contains(axis) else { return nil }
-    var boxes: [StridedBox] = []
+    let strides = rowMajorStrides(request.resultShape())
+    let axis = axis < 0 ? axis + strides.count : axis
+    guard isMovable(request), strides.indices.contains(axis) else { return nil }
+    var moves: [Move] = []
     var position = 0
     for index in request.operands.indices {
       let x = request.shape(index)
-      guard
-        let box = StridedBox(
-          x, rowMajorStrides(x), of: x.reduce(1, *), to: position * strides[axis], strides,
-          of: count)
-      else { return nil }
-      boxes.append(box)
+      let move = Move(x, from: rowMajorStrides(x), to: strides, at: position * strides[axis])
+      guard let move else { return nil }
+      moves.append(move)
       position += x[axis]
     }
     return Kernel { call in
-      for (index, box) in boxes.enumerated() {
-        MovementKernels.copy(box, from: call[index], to: call.result())
-      }
+      for (index, move) in moves.enumerated() { move(call[index], call.result()) }
     }
   }
 }
 
 extension Split: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    let x = request.shape(0), strides = rowMajorStrides(x), count = x.reduce(1, *)
-    let axis = axis < 0 ? axis + x.count : axis
-    guard isMovable(request), x.indices.contains(axis) else { return nil }
-    var boxes: [StridedBox?] = []
+    let strides = rowMajorStrides(request.shape(0))
+    let axis = axis < 0 ? axis + strides.count : axis
+    guard isMovable(request), strides.indices.contains(axis),
+      request.results.allSatisfy({ $0 != nil })
+    else { return nil }
+    var moves: [Move] = []
     var position = 0
     for index in request.results.indices {
-      guard request.results[index] != nil else { return nil }
       let y = request.resultShape(index)
-      let box = StridedBox(
-        y, from: position * strides[axis], strides, of: count, rowMajorStrides(y),
-        of: y.reduce(1, *))
-      if box == nil { return nil }
-      boxes.append(box)
+      let move = Move(y, from: strides, at: position * strides[axis], to: rowMajorStrides(y))
+      guard let move else { return nil }
+      moves.append(move)
       position += y[axis]
     }
     return Kernel { call in
-      for (index, box) in boxes.enumerated() {
-        if let box { MovementKernels.copy(box, from: call[0], to: call.result(index)) }
-      }
+      for (index, move) in moves.enumerated() { move(call[0], call.result(index)) }
     }
+  }
+}
+
+/// A box of elements that goes from one layout to another.
+private struct Move {
+  private let sizes: [Int], from: StridedBox, to: StridedBox
+
+  /// - Returns: `nil` for more than 8 axes longer than 1.
+  init?(_ shape: [Int], from: [Int], at start: Int = 0, to: [Int], at target: Int = 0) {
+    let axes = shape.indices.filter { shape[$0] != 1 }
+    guard axes.count <= 8 else { return nil }
+    sizes = axes.map { shape[$0] }
+    self.from = StridedBox(offset: start, strides: axes.map { from[$0] })
+    self.to = StridedBox(offset: target, strides: axes.map { to[$0] })
+  }
+
+  func callAsFunction(_ source: TensorView, _ target: MutableTensorView) {
+    MovementKernels.copy(sizes: sizes, from: source, from, to: target, to)
   }
 }
 

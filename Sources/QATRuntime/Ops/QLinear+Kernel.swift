@@ -10,11 +10,10 @@ extension QLinearAdd: Executable {
       let b = request.parameters(scale: 4, zero: 5, codes: 3),
       let c = request.parameters(scale: 6, zero: 7, codes: 0)
     else { return nil }
-    let swaps = quantizedSumSwapsOperands(request.shape(0), request.shape(3))
-    let rule = swaps ? CodeKernels.Sum(b, a, to: c) : CodeKernels.Sum(a, b, to: c)
-    return rows(request, 0, 3) { a, b, y in
-      if swaps { CodeKernels.add(rule, b, a, y) } else { CodeKernels.add(rule, a, b, y) }
+    if quantizedSumSwapsOperands(request.shape(0), request.shape(3)) {
+      return rows(request, 0, 3) { CodeLoops.add($1, b, $0, a, to: $2, c, run($1, $0, $2)) }
     }
+    return rows(request, 0, 3) { CodeLoops.add($0, a, $1, b, to: $2, c, run($0, $1, $2)) }
   }
 }
 
@@ -24,9 +23,14 @@ extension QLinearMul: Executable {
       let b = request.parameters(scale: 4, zero: 5, codes: 3),
       let c = request.parameters(scale: 6, zero: 7, codes: 0)
     else { return nil }
-    let rule = CodeKernels.Product(a, b, to: c)
-    return rows(request, 0, 3) { a, b, y in CodeKernels.multiply(rule, a, b, y) }
+    return rows(request, 0, 3) { CodeLoops.multiply($0, a, $1, b, to: $2, c, run($0, $1, $2)) }
   }
+}
+
+/// A row of a broadcast: an operand of one element serves all.
+private func run(_ a: TensorView, _ b: TensorView, _ c: MutableTensorView) -> CodeLoops.Run {
+  CodeLoops.Run(
+    count: c.count, start: 0, a: (0, moves: a.count == c.count), b: (0, moves: b.count == c.count))
 }
 
 extension QLinearSigmoid: Executable {
@@ -51,7 +55,7 @@ private func lookUp(_ request: KernelRequest, _ f: (Float) -> Float) -> Kernel? 
     let code = x.grid.min < 0 && byte > 127 ? byte - 256 : byte
     return UInt8(truncatingIfNeeded: entries[code])
   }
-  return Kernel { call in CodeKernels.lookUp(table, call[0], call.result()) }
+  return Kernel { call in CodeLoops.lookUp(call[0], table: table, call.result()) }
 }
 
 extension QLinearAveragePool: Executable {
@@ -65,7 +69,7 @@ extension QLinearAveragePool: Executable {
     else { return nil }
     let pool = request.pool
     return Kernel { call in
-      CodeKernels.average(shape, x: call[0], from: x, y: call.result(), to: y, pool)
+      PoolingKernels.averageCodes(shape, x: call[0], from: x, y: call.result(), to: y, pool)
     }
   }
 }
@@ -79,22 +83,23 @@ extension QLinearGlobalAveragePool: Executable {
     else { return nil }
     let pixels = shape[2...].reduce(1, *)
     return Kernel { call in
-      CodeKernels.globalAverage(pixels: pixels, x: call[0], from: x, y: call.result(), to: y)
+      PoolingKernels.globalAverageCodes(
+        pixels: pixels, x: call[0], from: x, y: call.result(), to: y)
     }
   }
 }
 
 extension KernelRequest {
   /// Constant parameters of a tensor of 8-bit codes with one scale; an absent zero point is 0.
-  func parameters(scale: Int, zero: Int, codes: Int) -> QuantizationParameters? {
+  func parameters(scale: Int, zero: Int, codes: Int) -> AffineGrid? {
     guard let element = element(codes), element.bitWidth == 8,
       let grid = IntegerGrid(codesOf: element),
       let scales = constant(scale)?.elements(as: Float.self), scales.count == 1
     else { return nil }
     guard isPresent(zero) else {
-      return QuantizationParameters(scale: scales[0], zeroPoint: 0, grid: grid)
+      return AffineGrid(scale: scales[0], zeroPoint: 0, grid: grid)
     }
     guard let zeros = constant(zero)?.integers, zeros.count == 1 else { return nil }
-    return QuantizationParameters(scale: scales[0], zeroPoint: zeros[0], grid: grid)
+    return AffineGrid(scale: scales[0], zeroPoint: zeros[0], grid: grid)
   }
 }

@@ -67,7 +67,7 @@ private func layout(_ request: KernelRequest, axis: Int) -> (CodeLayout, [Int32]
 
 extension IntegerGrid {
   /// The codes as the kernels take them.
-  fileprivate var codeRange: ClosedRange<Int32> { Int32(min)...Int32(max) }
+  var codeRange: ClosedRange<Int32> { Int32(min)...Int32(max) }
 }
 
 extension Clip {
