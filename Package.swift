@@ -88,5 +88,7 @@ let package = Package(
       name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
+    // What a user's program sees: the umbrella alone.
+    .testTarget(name: "QATTests", dependencies: ["QAT"], swiftSettings: strict),
   ]
 )
