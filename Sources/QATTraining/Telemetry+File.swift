@@ -53,7 +53,8 @@ extension Telemetry {
         + "\"weight\": \(quantizer.isWeight), \"first\": \(first), "
         + "\"channels\": \(quantizer.channels)}"
     }
-    return "{\"version\": 1, \"every\": \(every), \"quantizers\": [\(entries.joined(separator: ", "))]}"
+    return
+      "{\"version\": 1, \"every\": \(every), \"quantizers\": [\(entries.joined(separator: ", "))]}"
   }
 
   /// Writes `arrays` as an `.npz` file, there whole or not at all:

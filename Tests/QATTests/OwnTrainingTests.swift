@@ -104,7 +104,8 @@ struct OwnTrainingTests {
     #expect(step.variables["b.moment"]?.elements(as: Float.self) == [0.125])
   }
 
-  @Test("trains with its own loss, optimizer and data, and resumes to the same bits") func training()
+  @Test("trains with its own loss, optimizer and data, and resumes to the same bits")
+  func training()
     throws
   {
     let whole = try TrainingStep(model(), options())
@@ -161,6 +162,6 @@ struct OwnTrainingTests {
     options = self.options()
     options.optimizer = ApplyOptimizer(Misshapen())
     let update = #expect(throws: Diagnostic.self) { try TrainingStep(model(), options) }
-    #expect(update?.place == "optimizer 'misshapen'")
+    #expect(update?.place?.hasSuffix("optimizer 'misshapen'") == true)
   }
 }

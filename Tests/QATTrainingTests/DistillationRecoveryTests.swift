@@ -9,35 +9,44 @@ import Testing
 
 @Suite("Distillation without labels")
 struct DistillationRecoveryTests {
-  /// Of the accuracy that rounding to 2-bit weights takes, training with labels gives some back; the
-  /// float model in place of labels gives back nine tenths of that, on the same digits.
-  @Test("recovers nine tenths of what labels recover", arguments: [1, 2, 3] as [UInt64])
-  func recovery(seed: UInt64) throws {
+  private struct Accuracies { var ptq = 0.0, labelled = 0.0, distilled = 0.0 }
+
+  /// Of the accuracy that rounding weights to 2 bits takes, training with labels gives some back; the
+  /// float model in place of labels gives back nine tenths of that, on the same digits. The means of
+  /// three seeds: with 360 test digits, one by itself is good to two points.
+  @Test("recovers nine tenths of what labels recover") func recovery() throws {
+    var mean = Accuracies()
+    for seed in [1, 2, 3] as [UInt64] {
+      let one = try accuracies(seed)
+      mean.ptq += one.ptq / 3
+      mean.labelled += one.labelled / 3
+      mean.distilled += one.distilled / 3
+    }
+    #expect(mean.labelled > mean.ptq + 0.1, "where PTQ loses nothing, nothing is recovered")
+    let share = (mean.distilled - mean.ptq) / (mean.labelled - mean.ptq)
+    #expect(share >= 0.9, "\(mean)")
+  }
+
+  private func accuracies(_ seed: UInt64) throws -> Accuracies {
     let train = try digits(1437), test = try digits(360, .test)
-    let float = try fit(convNet(), on: train, epochs: 20, rate: 0.05, seed: seed)
+    let float = try fit(convNet(), on: train, epochs: 15, rate: 0.05, seed: seed)
     var context = PassContext()
     var config = QuantizationConfig.recommended
     config.weights?.bits = 2
     context[QuantizationConfig.self] = config
-    context[CalibrationData.self] = CalibrationData(data: try bound(train, float), batchSize: 64, batches: 8)
-
-    var ptq = float
+    context[CalibrationData.self] = CalibrationData(
+      data: try train.bound(to: float.modelFields), batchSize: 64, batches: 8)
+    var ptq = float, prepared = float
     try Pipeline("freeze,ptq", registry: .withPipelines).run(on: &ptq, &context)
-    var prepared = float
     try Pipeline("freeze,qat-prepare", registry: .withPipelines).run(on: &prepared, &context)
-    let labelled = try fit(prepared, on: train, epochs: 15, rate: 0.02, seed: seed)
+    let labelled = try fit(prepared, on: train, epochs: 12, rate: 0.02, seed: seed)
+    // The same images, and nothing beside them.
     let images = try ArrayDataSet(inputs: train.batch(Array(0..<train.count)).inputs)
     let distilled = try fit(
-      prepared, on: images, epochs: 15, rate: 0.02, seed: seed,
-      loss: Distillation(teacher: float))
-
-    let before = try accuracy(ptq, test), best = try accuracy(labelled, test)
-    let result = try accuracy(distilled, test)
-    let share = (result - before) / (best - before)
-    print("seed \(seed): float \(try accuracy(float, test)), PTQ \(before), QAT \(best), "
-      + "distilled \(result): \(share)")
-    #expect(best > before + 0.05, "PTQ has to lose for the rest to mean something")
-    #expect(share >= 0.9)
+      prepared, on: images, epochs: 12, rate: 0.02, seed: seed, loss: Distillation(teacher: float))
+    return Accuracies(
+      ptq: try accuracy(ptq, test), labelled: try accuracy(labelled, test),
+      distilled: try accuracy(distilled, test))
   }
 
   private func fit(
@@ -53,10 +62,6 @@ struct DistillationRecoveryTests {
     let step = try TrainingStep(graph, options)
     try trainer.train(step, on: data)
     return step.evaluationGraph
-  }
-
-  private func bound(_ data: any DataSet, _ graph: Graph) throws -> BoundDataSet {
-    try data.bound(to: graph.modelFields)
   }
 
   private func accuracy(_ graph: Graph, _ data: any DataSet) throws -> Double {

@@ -67,14 +67,16 @@ struct DistillationTests {
     let value = try step.run(unlabelled, learningRate: 1)
     // float32 against float64: a few units in the last place of the largest term.
     #expect(abs(value - example.loss) < 4e-6 * example.loss)
-    let old = try student().first("w"), new = try #require(step.variables["w"]?.elements(as: Float.self))
+    let old = try student().first("w"),
+      new = try #require(step.variables["w"]?.elements(as: Float.self))
     for (index, gradient) in example.gradient.enumerated() {
       #expect(abs((old[index] - new[index]) - gradient) < 2e-6 * max(1, abs(gradient)))
     }
     #expect(step.variables.keys.sorted() == ["w", "w.velocity"], "the teacher is constant")
   }
 
-  @Test("takes the model itself, unquantized and as it was, as the teacher") func ownTeacher() throws
+  @Test("takes the model itself, unquantized and as it was, as the teacher") func ownTeacher()
+    throws
   {
     var options = TrainingOptions()
     options.loss = Distillation()
@@ -94,7 +96,8 @@ struct DistillationTests {
     #expect(try step.run(batch, learningRate: 0) > first + 0.01)
   }
 
-  @Test("runs the teacher's batch-norms and dropouts in evaluation form") func evaluationForm() throws
+  @Test("runs the teacher's batch-norms and dropouts in evaluation form") func evaluationForm()
+    throws
   {
     var teacher = try convNet()
     let relu = try #require(teacher.value(named: "relu"))
@@ -125,7 +128,8 @@ struct DistillationTests {
     #expect(expected > 1e-3 && abs(Double(loss) - expected) < 1e-5 * expected)
   }
 
-  @Test("trains and validates on data without labels, and resumes to the same bits") func unlabelled()
+  @Test("trains and validates on data without labels, and resumes to the same bits")
+  func unlabelled()
     throws
   {
     let images = try digits(40).batch(Array(0..<40)).inputs

@@ -8,16 +8,17 @@ import Testing
 @Suite("Telemetry")
 struct TelemetryTests {
   /// loss = mean((x · q(w) - t)²), q on i3 with scale 0.5: codes -4…3, values -2…1.5.
-  private func line(_ weights: [Float], straightThrough: String = "clipped") throws -> TrainingStep {
-    let grid = try IntegerGrid(bits: 3, signed: true)
+  private func line(_ weights: [Float], straightThrough: String = "clipped") throws -> TrainingStep
+  {
     var graph = Graph(name: "line")
-    let x = graph.addInput("x", TensorType(.f32, Shape([Dimension(symbol: "N"), weights.count])))
+    let x = graph.addInput(
+      "x", TensorType(.f32, Shape([Dimension(symbol: "N"), Dimension(weights.count)])))
     let w = graph.addVariable("w", AnyTensor(shape: [weights.count, 1], weights))
     let scale = graph.addConstant("scale", AnyTensor(Float(0.5)))
     let zero = graph.addConstant("zero", AnyTensor(Int32(0)))
-    let q = try graph.addNode(
-      FakeQuantize(grid: grid, straightThrough: straightThrough), [w, scale, zero],
-      name: "w.quantized")
+    let op = try FakeQuantize(
+      grid: IntegerGrid(bits: 3, signed: true), straightThrough: straightThrough)
+    let q = try graph.addNode(op, [w, scale, zero], name: "w.quantized")
     let y = try graph.addNode(MatMul(), [x, graph[q].result], name: "y")
     graph.setOutputs([graph[y].result])
     var options = TrainingOptions()
@@ -38,9 +39,8 @@ struct TelemetryTests {
     // y = 0 + 1 + 1.5 + 1.5 - 2 + 0 = 2, dy = 2 (2 - 0.5) = 3 for every w whose code is inside.
     _ = try step.run(batch([1, 1, 1, 1, 1, 1], 0.5), learningRate: 0)
     let quantizer = try #require(telemetry.quantizers.first)
-    #expect(
-      quantizer == .init(name: "w", grid: "i3", isWeight: true, channels: 1)
-        && telemetry.quantizers.count == 1)
+    #expect(quantizer.name == "w" && quantizer.grid == "i3" && quantizer.isWeight)
+    #expect(quantizer.channels == 1 && telemetry.quantizers.count == 1)
     let record = try #require(telemetry.records.first), measure = record.measures[0]
     #expect(record.step == 0 && record.loss == 2.25 && record.quantizes)
     #expect(measure.scale == [0.5] && measure.zeroPoint == [0])
@@ -84,7 +84,8 @@ struct TelemetryTests {
     #expect(telemetry.records.map { $0.measures[0].scale } == [[0.5], [0.5], [0.5]])
   }
 
-  @Test("lets everything pass where the estimator is plain, or nothing rounds yet") func plain() throws
+  @Test("lets everything pass where the estimator is plain, or nothing rounds yet") func plain()
+    throws
   {
     let step = try line([2, 0.3], straightThrough: "plain"), telemetry = try Telemetry(of: step)
     _ = try step.run(batch([1, 1], 0), learningRate: 0)
@@ -133,7 +134,8 @@ struct TelemetryTests {
   }
 
   @Test("is written as arrays that read back") func file() throws {
-    let step = try TrainingStep(quantizedConvNet()), telemetry = try Telemetry(of: step, every: 2, first: 10)
+    let step = try TrainingStep(quantizedConvNet()),
+      telemetry = try Telemetry(of: step, every: 2, first: 10)
     for _ in 0..<3 { _ = try step.run(digits(8).batch(Array(0..<8)), learningRate: 0.01) }
     let path = temporaryPath("telemetry.npz")
     try telemetry.write(to: path)
@@ -148,7 +150,9 @@ struct TelemetryTests {
     let index = try #require(telemetry.quantizers.firstIndex { $0.name == "conv.weight" })
     let first = telemetry.quantizers[..<index].reduce(0) { $0 + $1.channels }
     let kernel = try #require(
-      step.graph.value(named: "conv.weight").flatMap { step.graph[$0].variable?.elements(as: Float.self) })
+      step.graph.value(named: "conv.weight").flatMap {
+        step.graph[$0].variable?.elements(as: Float.self)
+      })
     let scale = try #require(arrays["scale"]?.elements(as: Float.self))
     for channel in 0..<4 {
       let largest = kernel[channel * 9..<(channel + 1) * 9].map(abs).max() ?? 0

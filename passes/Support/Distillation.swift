@@ -123,7 +123,10 @@ public struct Distillation: Loss {
       weight == 1
         ? term : builder.emit(Mul(), [term, builder.scalar(Double(weight), like: term)])
     }
-    guard weighted.count > 1 else { return weighted[0] }
+    guard weighted.count > 1 else {
+      builder.graph.rename(weighted[0], to: builder.graph.freeValueName("distillation"))
+      return weighted[0]
+    }
     return builder.emit(Sum(), weighted.map { $0 }, name: "distillation")
   }
 
