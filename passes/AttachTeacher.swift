@@ -31,6 +31,7 @@ public struct AttachTeacher: Pass {
     .init("output", \.output, "the output it looks at; the first"),
   ]
 
+  /// The loss, and the teacher where it is not the caller's.
   public var distillation = Distillation()
   public var output = ""
   var matches: ValueMatches {

@@ -37,9 +37,11 @@ public final class Telemetry {
     public var measures: [QuantizerMeasure]
   }
 
+  /// All fake-quantizers of the graph, in its order.
   public let quantizers: [Quantizer]
   /// Steps from one that is measured to the next.
   public let every: Int
+  /// One a measured step, in order.
   public private(set) var records: [Record] = []
 
   /// Owns this object while it watches.
