@@ -89,5 +89,7 @@ let package = Package(
     .testTarget(name: "QATTests", dependencies: ["QAT"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
+    // What a user's program sees: the umbrella alone.
+    .testTarget(name: "QATTests", dependencies: ["QAT"], swiftSettings: strict),
   ]
 )

@@ -139,7 +139,11 @@ public enum LayerSelector: Sendable, Hashable {
 }
 
 /// Whether a name matches a glob: `*` any run, `?` one character, `[ab-d]` and `[!ab]` sets.
-///
+/// O(glob · name).
+public func globMatches(_ glob: String, _ name: String) -> Bool {
+  globMatches(Array(glob)[...], Array(name)[...])
+}
+
 /// O(glob · name): on a mismatch only the last star is tried again.
 func globMatches(_ glob: ArraySlice<Character>, _ name: ArraySlice<Character>) -> Bool {
   var glob = glob, name = name

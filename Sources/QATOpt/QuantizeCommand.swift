@@ -22,6 +22,12 @@ struct QuantizeCommand: DiagnosedCommand {
 
   func validate() throws {
     if quantization.data == nil { throw ValidationError("give --data") }
+    if epochs == 0 && training.distillation.distill {
+      throw ValidationError("--distill trains: give --epochs, 1 or more")
+    }
+    if epochs == 0 && training.telemetry.telemetry != nil {
+      throw ValidationError("--telemetry watches training: give --epochs, 1 or more")
+    }
     if epochs < 0 { throw ValidationError("--epochs must be 0 or more") }
     if target != "ort-cpu" { throw ValidationError("unknown target '\(target)'; known: ort-cpu") }
   }
@@ -29,6 +35,7 @@ struct QuantizeCommand: DiagnosedCommand {
   func execute() throws(Diagnostic) {
     let tools = QatOpt.tools
     var graph = try GraphFiles.read(model, registry: tools.ops)
+    let float = graph
     var context = PassContext(registry: tools.ops)
     try quantization.prepare(&context, for: graph)
     let running = try instruments.instruments(for: graph, quantization)
@@ -42,7 +49,9 @@ struct QuantizeCommand: DiagnosedCommand {
       try Pipeline("qat-prepare", registry: tools.passes).run(
         on: &graph, &context, instruments: running.all)
       let delay = context[QuantizationConfig.self]?.quantizationDelay ?? 0
-      graph = try training.train(graph, on: data, epochs: epochs, delay: delay).graph
+      graph = try training.train(
+        graph, on: data, epochs: epochs, delay: delay, float: float
+      ).graph
       try Pipeline("qat-finish,\(lowering)", registry: tools.passes)
         .run(on: &graph, &context, instruments: running.all)
     }

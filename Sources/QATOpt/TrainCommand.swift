@@ -17,12 +17,17 @@ struct TrainCommand: DiagnosedCommand {
   func validate() throws {
     if quantization.data == nil && !bench.bench { throw ValidationError("give --data") }
     if output == nil && !bench.bench { throw ValidationError("give --output") }
+    if training.distillation.distill && !qat && training.distillation.teacher == nil {
+      throw ValidationError(
+        "--distill in float needs --teacher: a model has nothing to learn of itself")
+    }
     if epochs < 1 { throw ValidationError("--epochs must be 1 or more") }
   }
 
   func execute() throws(Diagnostic) {
     let tools = QatOpt.tools
     var graph = try GraphFiles.read(model, registry: tools.ops)
+    let float = graph
     var context = PassContext(registry: tools.ops)
     var quantization = quantization
     if bench.bench && quantization.data == nil {
@@ -33,10 +38,12 @@ struct TrainCommand: DiagnosedCommand {
     let text = qat ? "qat-prepare" : "canonicalize,fold-constants,canonicalize,make-trainable"
     try Pipeline(text, registry: tools.passes).run(on: &graph, &context)
     if bench.bench {
-      return try bench.run(try training.step(graph), on: data, batch: training.batch)
+      return try bench.run(
+        try training.step(graph, float: float), on: data, batch: training.batch)
     }
     let delay = qat ? context[QuantizationConfig.self]?.quantizationDelay ?? 0 : 0
-    let (trained, history) = try training.train(graph, on: data, epochs: epochs, delay: delay)
+    let (trained, history) = try training.train(
+      graph, on: data, epochs: epochs, delay: delay, float: float)
     if let output { try GraphFiles.write(trained, to: output) }
     if let last = history.epochs.last {
       Terminal.print("loss \(fixed(last.loss, 5)) after \(history.steps) steps")

@@ -24,12 +24,16 @@ struct TrainOptions: ParsableArguments {
   @Option(help: "The step from which batch-norm statistics stand still.") var freezeBatchnormStep:
     Int?
 
+  @OptionGroup var distillation: DistillOptions
+  @OptionGroup var telemetry: TelemetryOptions
+
   /// Trains a graph whose parameters are variables.
+  /// - Parameter float: the model before it was quantized: the teacher of a distillation.
   /// - Returns: the graph with the trained parameters.
   func train(
-    _ graph: Graph, on data: any DataSet, epochs: Int, delay: Int = 0
+    _ graph: Graph, on data: any DataSet, epochs: Int, delay: Int = 0, float: Graph
   ) throws(Diagnostic) -> (graph: Graph, history: TrainingHistory) {
-    let step = try step(graph)
+    let step = try step(graph, float: float)
     var trainer = Trainer()
     trainer.epochs = epochs
     trainer.batchSize = batch
@@ -44,17 +48,20 @@ struct TrainOptions: ParsableArguments {
     var validationData: (any DataSet)?
     if let validation { validationData = try load(validation, for: graph, split: .test) }
     let saved = try resume.map { path throws(Diagnostic) in try Checkpoint(path: path) }
+    let watch = try telemetry.watch(step, from: saved)
     let progress = Progress()
     let history = try trainer.train(step, on: data, validation: validationData, resume: saved) {
       state throws(Diagnostic) in progress.show(state)
     }
+    try telemetry.write(watch)
     return (step.evaluationGraph, history)
   }
 
   /// The step of a graph whose parameters are variables.
-  func step(_ graph: Graph) throws(Diagnostic) -> TrainingStep {
+  func step(_ graph: Graph, float: Graph) throws(Diagnostic) -> TrainingStep {
     var options = TrainingOptions()
-    options.loss = try choice(loss, "--loss")
+    let labels = StandardLoss(try choice(loss, "--loss"))
+    options.loss = try distillation.loss(labels: labels, float: float) ?? labels
     options.optimizer.kind = try choice(optimizer, "--optimizer")
     options.optimizer.momentum = momentum
     options.optimizer.nesterov = nesterov

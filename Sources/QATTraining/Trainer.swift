@@ -11,7 +11,8 @@ import QATRuntime
 ///     let history = try trainer.train(step, on: data, validation: test) { print($0.loss) }
 ///     let trained = step.evaluationGraph
 ///
-/// Results depend on the graph, the data and the settings alone: a run that was interrupted and
+/// The loss and the optimizer are those of the step (`TrainingOptions`), and may be of your own, like
+/// the data set; hooks that were added to the step go on. Results depend on the graph, the data and the settings alone: a run that was interrupted and
 /// resumed from its checkpoint ends bit for bit where an uninterrupted one does.
 public struct Trainer: Sendable {
   public var epochs = 1

@@ -3,11 +3,12 @@ import QATPasses
 
 /// What a training step is made of.
 public struct TrainingOptions: Sendable {
-  /// The loss; see `AttachLoss`.
-  public var loss = AttachLoss.Kind.crossEntropy
+  /// The loss: `.crossEntropy`, `.mse`, `.bce`, `.l1`, a `Distillation`, or one of your own.
+  public var loss: any Loss = .crossEntropy
   /// The output that the loss looks at; the first where empty.
   public var output = ""
-  /// The optimizer and its settings; the learning rate is given with every step.
+  /// The optimizer and its settings, or `ApplyOptimizer(…)` of one of your own; the learning rate is
+  /// given with every step.
   public var optimizer = ApplyOptimizer()
   /// The largest norm of all gradients together; 0 for none.
   public var clipNorm: Float = 0
@@ -24,6 +25,7 @@ public struct TrainingOptions: Sendable {
 
   /// The settings that decide results, as text.
   var text: String {
-    "loss=\(loss.rawValue) output=\(output) optimizer=\(optimizer.text) clip-norm=\(clipNorm) clip-value=\(clipValue)"
+    "loss=\(loss.text) output=\(output) optimizer=\(optimizer.optimizer?.text ?? optimizer.text) "
+      + "clip-norm=\(clipNorm) clip-value=\(clipValue)"
   }
 }

@@ -45,6 +45,15 @@ CASES = [
     ("train model.onnx --data random:8 -o OUT.onnx", 1, ["no labels", "hint:"]),
     ("train model.onnx --data random:8?classes=10 --optimizer foo -o OUT.onnx", 64, ["sgd", "hint:"]),
     ("train model.onnx --data random:8?classes=10 --resume missing.ckpt -o OUT.onnx", 1, ["io", "hint:"]),
+    ("train model.onnx --data random:8 --distill -o OUT.onnx", 64, ["--teacher"]),
+    ("train model.onnx --data random:8 --qat --distill-weight 2 -o OUT.onnx", 64, ["--distill"]),
+    ("train model.onnx --data random:8 --qat --distill --distill-kind ce -o OUT.onnx", 64, ["kl, mse", "hint:"]),
+    ("train model.onnx --data random:8 --qat --distill --distill-values nowhere -o OUT.onnx", 1, ["'nowhere'", "hint:"]),
+    ("train model.onnx --data random:8 --qat --distill --label-weight 1 -o OUT.onnx", 1, ["no labels", "hint:"]),
+    ("quantize model.onnx --data random:8 --distill -o OUT.onnx", 64, ["--epochs"]),
+    ("train model.onnx --data random:8?classes=10 --telemetry OUT.npz -o OUT.onnx", 64, ["--qat", "hint:"]),
+    ("evaluate model.onnx --data random:8?classes=10 --mode fast", 64, ["float, integer, auto", "hint:"]),
+    ("evaluate model.onnx --data random:8?classes=10 --mode integer", 1, ["unsupported", "hint:"]),
     ("evaluate model.onnx --data digits", 1, ["shape-mismatch", "hint:"]),
 ]
 

@@ -72,14 +72,29 @@ final class Plan {
   // MARK: - Running
 
   /// Runs all nodes. The inputs are in the order of the graph's.
-  func run(_ inputs: [AnyTensor], before hook: ((NodeID) throws(Diagnostic) -> Void)? = nil)
-    throws(Diagnostic)
-  {
+  func run(_ inputs: [AnyTensor]) throws(Diagnostic) {
     for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
-    for step in steps {
-      try hook?(step.node)
-      do throws(Diagnostic) { try step.run() } catch { throw error.at("node '\(step.name)'") }
+    for step in steps { try run(step) }
+  }
+
+  /// Runs all nodes, with hooks called as soon as their values are there: those of inputs, variables
+  /// and what was known before the run first.
+  func run(_ inputs: [AnyTensor], _ hooks: Hooks) throws(Diagnostic) {
+    for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
+    for value in hooks.values {
+      if case .block = places[value] { continue }
+      try hooks.fire(value, in: self)
     }
+    for step in steps {
+      try run(step)
+      for case .some(let result) in graph[step.node].results {
+        try hooks.fire(result, in: self)
+      }
+    }
+  }
+
+  private func run(_ step: Step) throws(Diagnostic) {
+    do throws(Diagnostic) { try step.run() } catch { throw error.at("node '\(step.name)'") }
   }
 
   /// Runs all nodes as `run` does.
