@@ -24,8 +24,14 @@ struct TrainCommand: DiagnosedCommand {
     var context = PassContext(registry: tools.ops)
     try quantization.prepare(&context, for: graph)
     let data = try load(quantization.data ?? "", for: graph)
-    let text = qat ? "qat-prepare" : "canonicalize,fold-constants,canonicalize,make-trainable"
-    try Pipeline(text, registry: tools.passes).run(on: &graph, &context)
+    if qat {
+      var preparer = QATPreparer(context: context, passes: tools.passes)
+      graph = try preparer.prepareForQAT(graph)
+      context = preparer.context
+    } else {
+      try Pipeline("canonicalize,fold-constants,canonicalize,make-trainable", registry: tools.passes)
+        .run(on: &graph, &context)
+    }
     let delay = qat ? context[QuantizationConfig.self]?.quantizationDelay ?? 0 : 0
     let (trained, history) = try training.train(graph, on: data, epochs: epochs, delay: delay)
     try GraphFiles.write(trained, to: output)

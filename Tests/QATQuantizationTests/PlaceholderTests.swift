@@ -1,0 +1,2 @@
+import QATQuantization
+import Testing
