@@ -76,6 +76,7 @@ public struct AssignBits: Pass {
       context.remark(node: choice.layer, choice.reason)
     }
     context.remark(
+      .note,
       "\(assignment.bytes) bytes of weights (\(fixed(100 * Double(assignment.bytes) / Double(floatBytes), 1)) % "
         + "of float), \(fixed(assignment.sqnr, 1)) dB expected at the outputs")
   }
@@ -128,8 +129,10 @@ public struct AssignBits: Pass {
       func holds(_ assignment: BitAssignment) throws(Diagnostic) -> Bool {
         try score.measure(try quantized(graph, assignment, context)) >= least
       }
-      return try Self.smallest(frontier, holds) ?? Self.smallest(withFloat, holds)
-        ?? withFloat[withFloat.count - 1]
+      for frontier in [frontier, withFloat] {
+        if let found = try Self.smallest(frontier, holds) { return found }
+      }
+      return withFloat[withFloat.count - 1]
     }
   }
 
@@ -138,7 +141,8 @@ public struct AssignBits: Pass {
   ) throws(Diagnostic) -> BitAssignment {
     guard let found = frontier.within(bytes: bytes) else {
       throw Diagnostic(
-        .configuration, "\(bytes) bytes are too few: at \(bits) the weights have "
+        .configuration,
+        "\(bytes) bytes are too few: at \(bits) the weights have "
           + "\(frontier[0].bytes) at least",
         hint: "offer fewer bits, or raise the budget")
     }

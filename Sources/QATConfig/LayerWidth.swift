@@ -38,7 +38,8 @@ public struct LayerWidth: Sendable, Hashable, CustomStringConvertible {
   /// - Throws: `invalid-option` for an empty list, a width that is none, or one that stands twice.
   public static func list(_ text: String) throws(Diagnostic) -> [LayerWidth] {
     var widths: [LayerWidth] = []
-    for part in text.split(omittingEmptySubsequences: false, whereSeparator: { ",+".contains($0) }) {
+    for part in text.split(omittingEmptySubsequences: false, whereSeparator: { ",+".contains($0) })
+    {
       let width = try LayerWidth(String(part.drop { $0 == " " }))
       if widths.contains(width) {
         throw Diagnostic(

@@ -24,9 +24,12 @@ struct QuantizeCommand: DiagnosedCommand {
   func validate() throws {
     if quantization.data == nil { throw ValidationError("give --data") }
     if epochs < 0 { throw ValidationError("--epochs must be 0 or more") }
-    if fallback.maxDrop != nil {
+    if let drop = fallback.maxDrop {
+      if drop < 0 { throw ValidationError("--max-drop must be 0 or more") }
       if training.validation == nil { throw ValidationError("--max-drop needs --validation") }
-      if training.resume != nil { throw ValidationError("--max-drop and --resume exclude each other") }
+      if training.resume != nil {
+        throw ValidationError("--max-drop and --resume exclude each other")
+      }
     } else if fallback.writeConfig != nil {
       throw ValidationError("--write-config goes with --max-drop")
     }

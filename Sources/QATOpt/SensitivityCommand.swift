@@ -44,8 +44,8 @@ extension SensitivityTable {
     let entries = ranking.map { entry in
       "{\"layer\": \(quoted(entry.layer)), \"op\": \(quoted(entry.opType)), "
         + "\"width\": \(entry.width.map { quoted($0.description) } ?? "null"), "
-        + "\"weights\": \(jsonNumber(entry.weightBits.map(Double.init))), "
-        + "\"activations\": \(jsonNumber(entry.activationBits.map(Double.init))), "
+        + "\"weights\": \(entry.weightBits?.description ?? "null"), "
+        + "\"activations\": \(entry.activationBits?.description ?? "null"), "
         + "\"elements\": \(entry.weightCount), \"sqnr\": \(jsonNumber(entry.sqnr)), "
         + "\"drop\": \(jsonNumber(entry.drop.map { 100 * $0 }))}"
     }

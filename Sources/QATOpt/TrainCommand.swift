@@ -29,8 +29,10 @@ struct TrainCommand: DiagnosedCommand {
       graph = try preparer.prepareForQAT(graph)
       context = preparer.context
     } else {
-      try Pipeline("canonicalize,fold-constants,canonicalize,make-trainable", registry: tools.passes)
-        .run(on: &graph, &context)
+      try Pipeline(
+        "canonicalize,fold-constants,canonicalize,make-trainable", registry: tools.passes
+      )
+      .run(on: &graph, &context)
     }
     let delay = qat ? context[QuantizationConfig.self]?.quantizationDelay ?? 0 : 0
     let (trained, history) = try training.train(graph, on: data, epochs: epochs, delay: delay)

@@ -28,26 +28,25 @@ public struct QuantizationStatistics: Sendable, Equatable {
   /// Bytes of the constants and variables, as they are stored now.
   public var parameterBytes = 0
 
-  /// Reads a graph with fake-quantizers (prepared, trained or frozen) or one in QDQ form.
+  /// Reads a graph with fake-quantizers (prepared, trained or frozen) or one in QDQ form. A bias that is
+  /// folded onto its grid already has no quantizer any more.
   ///
   /// - Throws: what evaluating the parameters of quantizers throws.
   public init(of graph: Graph) throws(Diagnostic) {
     parameterBytes = (graph.constants + graph.variables).reduce(0) {
       $0 + (graph[$1].parameter?.storage.byteCount ?? 0)
     }
-    // Scales of a graph in training are computed from ranges, which are variables.
-    var frozen = graph, context = PassContext()
-    if !graph.variables.isEmpty {
-      try Pipeline([Freeze(), FoldConstants()]).run(on: &frozen, &context)
-    }
-    for id in frozen.nodes {
-      if let quantizer = Self.quantizer(id, in: frozen) { quantizers.append(quantizer) }
+    let reader = try ParameterReader(graph)
+    for id in graph.nodes {
+      if let quantizer = Self.quantizer(id, in: graph, reader) { quantizers.append(quantizer) }
     }
   }
 
   public func count(_ kind: Quantizer.Kind) -> Int { quantizers.count { $0.kind == kind } }
 
-  private static func quantizer(_ id: NodeID, in graph: Graph) -> Quantizer? {
+  private static func quantizer(
+    _ id: NodeID, in graph: Graph, _ reader: ParameterReader
+  ) -> Quantizer? {
     let node = graph[id]
     guard let x = node.operands.first ?? nil else { return nil }
     let isParameter = graph.isParameter(x)
@@ -60,24 +59,49 @@ public struct QuantizationStatistics: Sendable, Equatable {
     case is QuantizeLinear: break
     default: return nil
     }
-    func numbers(_ index: Int) -> AnyTensor? {
-      guard index < node.operands.count, let operand = node.operands[index] else { return nil }
-      return graph[operand].constant
+    func tensor(_ index: Int) -> AnyTensor? {
+      index < node.operands.count ? node.operands[index].flatMap { reader.contents(of: $0) } : nil
+    }
+    var scales = tensor(1)?.elements(as: Float.self) ?? []
+    var zeroPoints = tensor(2)?.integers ?? []
+    if node.op is FakeQuantizeBias {
+      // s_x · s_w, and no zero point.
+      scales = (tensor(2)?.elements(as: Float.self) ?? []).map { (scales.first ?? 0) * $0 }
+      zeroPoints = [0]
     }
     return Quantizer(
       value: graph[node.result].name, operation: node.op.name.description, kind: kind,
-      layer: node.metadata["qat.decided-by"], grid: grid,
-      scales: node.op is FakeQuantizeBias
-        ? zip(numbers(1), numbers(2)) : numbers(1)?.elements(as: Float.self) ?? [],
-      zeroPoints: node.op is FakeQuantizeBias ? [0] : numbers(2)?.integers ?? [])
+      layer: node.metadata["qat.decided-by"], grid: grid, scales: scales, zeroPoints: zeroPoints)
+  }
+}
+
+/// The scales and zero points of a graph, also where they are computed from ranges that are variables.
+private struct ParameterReader {
+  private let graph: Graph
+  private let frozen: Graph
+  /// Where the scale or zero point of a fake-quantizer stands in the frozen graph.
+  private var places: [ValueID: ValueID] = [:]
+
+  init(_ graph: Graph) throws(Diagnostic) {
+    self.graph = graph
+    var frozen = graph, context = PassContext()
+    if !graph.variables.isEmpty {
+      try Pipeline([Freeze(), Canonicalize(), FoldConstants()]).run(on: &frozen, &context)
+    }
+    for id in graph.nodes where graph[id].op is FakeQuantize {
+      guard let value = frozen.value(named: graph[graph[id].result].name),
+        let twin = frozen.operation(FakeQuantize.self, of: value)?.node
+      else { continue }
+      for index in [1, 2] {
+        guard let operand = graph[id].operands[index] else { continue }
+        places[operand] = frozen[twin].operands[index]
+      }
+    }
+    self.frozen = frozen
   }
 
-  /// The scales of a product: s_x · s_w.
-  private static func zip(_ input: AnyTensor?, _ weight: AnyTensor?) -> [Float] {
-    guard let x = input?.elements(as: Float.self)?.first,
-      let w = weight?.elements(as: Float.self)
-    else { return [] }
-    return w.map { x * $0 }
+  func contents(of value: ValueID) -> AnyTensor? {
+    graph[value].constant ?? places[value].flatMap { frozen[$0].constant }
   }
 }
 

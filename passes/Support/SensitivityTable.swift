@@ -88,20 +88,20 @@ extension SensitivityTable {
       var column: [Entry] = []
       for id in layers {
         let name = graph[id].name, settings = sized.layerSettings(of: id)
-        let key = "\(name)\n\(settings?.weights?.text ?? "")\n\(settings?.activations?.text ?? "")"
+        let count = graph.quantizedWeightCount(of: id)
+        let weights = count > 0 ? settings?.weights : nil
+        let key = "\(name)\n\(weights?.text ?? "")\n\(settings?.activations?.text ?? "")"
         if var known = measured[key] {
           known.width = width
           column.append(known)
           continue
         }
-        let count = graph.quantizedWeightCount(of: id)
         var entry = Entry(
           layer: name, opType: graph[id].op.name.type, width: width,
-          weightBits: count > 0 ? settings?.weights?.grid.bits : nil,
+          weightBits: weights?.grid.bits,
           activationBits: settings?.activations?.grid.bits, weightCount: count, noise: 0)
-        let form = try quantized ?? sized.fakeQuantized(context)
-        quantized = form
-        guard let layer = form.node(named: name) else {
+        if quantized == nil { quantized = try sized.fakeQuantized(context) }
+        guard let form = quantized, let layer = form.node(named: name) else {
           throw Diagnostic(.invalidGraph, "the layer '\(name)' is gone")
         }
         let result = try probe(try form.quantizingOnly([layer]))

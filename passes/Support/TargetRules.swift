@@ -27,12 +27,17 @@ extension ResolvedLayer {
   /// The diagnostic at the layer, and in front of that at the rule that made the setting it is about
   /// (any rule of the layer, where its place is no setting).
   func placing(_ error: Diagnostic) -> Diagnostic {
-    let origin =
-      error.place.flatMap { $0.contains(".") ? origin(of: $0) : nil }
-      ?? (error.place == "weights.signed" ? origin(of: "activations.signed") : nil)
-      ?? origin(of: "weights", "activations")
+    var decider = origin(of: "weights", "activations")
+    switch error.place {
+    case "weights.signed":
+      decider =
+        origin(of: "weights.signed", "activations.signed", "weights.scheme", "activations.scheme")
+        ?? decider
+    case let setting?: decider = origin(of: setting) ?? decider
+    case nil: break
+    }
     let placed = error.at("layer '\(layer.name)'")
-    guard let origin else { return placed }
-    return placed.at(origin.place.map { "\($0): \(origin)" } ?? origin.description)
+    guard let decider else { return placed }
+    return placed.at(decider.place.map { "\($0): \(decider)" } ?? decider.description)
   }
 }

@@ -1,2 +1,0 @@
-import QATQuantization
-import Testing
