@@ -1,6 +1,14 @@
 import ArgumentParser
 import QAT
 
+extension Progress {
+  /// Shows on a terminal how many layers are measured.
+  static func showMeasuring(_ done: Int, _ all: Int) {
+    guard Terminal.isInteractive else { return }
+    Terminal.show("\rmeasuring \(done + 1)/\(all)" + (done + 1 == all ? "\n" : ""))
+  }
+}
+
 /// Giving bits back until little enough accuracy is lost.
 struct FallbackOptions: ParsableArguments {
   @Option(
@@ -24,19 +32,21 @@ struct FallbackOptions: ParsableArguments {
     let evaluator = Evaluator(threads: training.threads)
     let floatAccuracy = try evaluator.accuracy(graph, data)
     let preparer = QATPreparer(context: context, passes: QatOpt.tools.passes)
-    var options = SensitivityOptions()
-    options.seed = training.seed
-    options.evaluator = evaluator
-    let configured = try preparer.sensitivity(of: graph, on: data, options)
-    options.widths = widths
-    let wider = try preparer.sensitivity(of: graph, on: data, options)
-    let table = SensitivityTable(
-      entries: configured.layers.flatMap { layer in
-        (configured.entries + wider.entries).filter { $0.layer == layer }
-      }, floatScore: configured.floatScore)
     let fallback = AccuracyFallback(maxDrop: maxDrop ?? 0, widths: widths)
     let outcome = try fallback.run(
-      from: preparer.config, table, floatAccuracy: floatAccuracy, quantize: quantize,
+      from: preparer.config, floatAccuracy: floatAccuracy,
+      sensitivities: { () throws(Diagnostic) in
+        var options = SensitivityOptions()
+        options.seed = training.seed
+        options.evaluator = evaluator
+        options.progress = Progress.showMeasuring
+        let configured = try preparer.sensitivity(of: graph, on: data, options)
+        options.widths = widths
+        let wider = try preparer.sensitivity(of: graph, on: data, options)
+        return SensitivityTable(
+          entries: configured.entries + wider.entries, floatScore: configured.floatScore)
+      },
+      quantize: quantize,
       accuracy: { graph throws(Diagnostic) in try evaluator.accuracy(graph, data) },
       progress: { Terminal.error("\($0)") })
     Terminal.error(

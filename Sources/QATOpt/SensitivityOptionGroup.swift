@@ -33,6 +33,7 @@ struct SensitivityOptionGroup: ParsableArguments {
     options.samples = limit
     options.seed = seed
     options.evaluator = Evaluator(batchSize: batch, threads: threads)
+    options.progress = Progress.showMeasuring
     let tools = QatOpt.tools
     let graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)

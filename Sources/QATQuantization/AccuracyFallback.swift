@@ -46,7 +46,8 @@ public struct AccuracyFallback: Sendable {
 
   /// - Parameters:
   ///   - config: where to start.
-  ///   - table: noises of the layers as configured (width `nil`) and at `widths`.
+  ///   - sensitivities: noises of the layers as configured (width `nil`) and at `widths`; asked for
+  ///     once, where the first model loses too much.
   ///   - floatAccuracy: 0…1, on the same data as `accuracy`.
   ///   - quantize: makes the model of a configuration.
   ///   - accuracy: 0…1 of such a model.
@@ -54,15 +55,18 @@ public struct AccuracyFallback: Sendable {
   /// - Throws: `configuration` where the drop isn't met with a single quantized layer left; what the
   ///   closures throw.
   public func run(
-    from config: QuantizationConfig, _ table: SensitivityTable, floatAccuracy: Double,
+    from config: QuantizationConfig, floatAccuracy: Double,
+    sensitivities: () throws(Diagnostic) -> SensitivityTable,
     quantize: (QuantizationConfig) throws(Diagnostic) -> Graph,
     accuracy: (Graph) throws(Diagnostic) -> Double, progress: (Step) -> Void = { _ in }
   ) throws(Diagnostic) -> Outcome {
-    var ladders = table.layers.map { Ladder(of: $0, in: table, widths) }
     var outcome = Outcome(
       config: config, graph: try quantize(config), steps: [], floatAccuracy: floatAccuracy,
       accuracy: 0)
     outcome.accuracy = try accuracy(outcome.graph)
+    guard outcome.drop > maxDrop else { return outcome }
+    let table = try sensitivities()
+    var ladders = table.layers.map { Ladder(of: $0, in: table, widths) }
     while outcome.drop > maxDrop {
       guard let worst = ladders.worst, let old = ladders[worst].present else {
         throw Diagnostic(

@@ -81,13 +81,18 @@ public struct QATPreparer: Sendable {
     try QuantizationStatistics(of: graph)
   }
 
-  /// Runs a pipeline and that of a form.
-  private mutating func run(
-    _ text: String, on graph: Graph, then form: QuantizedForm = .fakeQuantized
-  ) throws(Diagnostic) -> Graph {
+  /// Runs passes of the caller's over a graph, with what this preparer knows.
+  public mutating func run(_ pipeline: Pipeline, on graph: Graph) throws(Diagnostic) -> Graph {
     var result = graph
-    let whole = form.pipeline.isEmpty ? text : "\(text),\(form.pipeline)"
-    try Pipeline(whole, registry: passes).run(on: &result, &context, instruments: instruments)
+    try pipeline.run(on: &result, &context, instruments: instruments)
     return result
+  }
+
+  /// Runs a named pipeline and that of a form.
+  private mutating func run(
+    _ name: String, on graph: Graph, then form: QuantizedForm = .fakeQuantized
+  ) throws(Diagnostic) -> Graph {
+    let text = form.pipeline.isEmpty ? name : "\(name),\(form.pipeline)"
+    return try run(try Pipeline(text, registry: passes), on: graph)
   }
 }

@@ -17,6 +17,8 @@ public struct SensitivityOptions: Sendable {
   public var seed: UInt64 = 0
   /// Counts the accuracy.
   public var evaluator = Evaluator()
+  /// Called with the measurements done and all there are.
+  public var progress: @Sendable (_ done: Int, _ all: Int) -> Void = { _, _ in }
 
   public init() {}
 }
@@ -33,7 +35,9 @@ extension QATPreparer {
     let layers = try withLayerSettings(graph)
     let part = data.seededPart(of: options.samples, seed: options.seed)
     let widths = options.widths.isEmpty ? [nil] : options.widths.map { LayerWidth?.some($0) }
-    return try SensitivityTable(of: layers, widths: widths, context) { graph throws(Diagnostic) in
+    return try SensitivityTable(
+      of: layers, widths: widths, context, progress: options.progress
+    ) { graph throws(Diagnostic) in
       var outputs: [[AnyTensor]] = []
       let metrics = try options.evaluator.evaluate(
         Session(graph, threads: options.evaluator.threads), part

@@ -31,7 +31,10 @@ struct LayerBitsTests {
     config.setBits(of: "a", weights: 4, activations: nil)
     config.setBits(of: "b", weights: 8, activations: 4)
     config.leaveInFloat("first")
-    #expect(config.layers.map(\.match) == [.glob("*"), .name("b"), .name("a"), .name("b"), .name("first")])
+    #expect(
+      config.layers.map(\.match) == [
+        .glob("*"), .name("b"), .name("a"), .name("b"), .name("first"),
+      ])
     // A second time, and through YAML: the name 'first' is no selector.
     config.setBits(of: "a", weights: 3, activations: nil)
     config = try QuantizationConfig(yaml: config.yaml)

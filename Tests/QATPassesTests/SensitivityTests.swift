@@ -37,8 +37,11 @@ struct SensitivityTests {
       let one = try all.quantizingOnly([try #require(all.node(named: layer))])
       try one.verify()
       var alone = config
-      alone.layers = [LayerRule(.glob("*"), quantize: false), LayerRule(.name(layer), quantize: true)]
-      let expected = try run("\(Self.toLayers),insert-fake-quant,share-scales,calibrate", on: graph, alone)
+      alone.layers = [
+        LayerRule(.glob("*"), quantize: false), LayerRule(.name(layer), quantize: true),
+      ]
+      let expected = try run(
+        "\(Self.toLayers),insert-fake-quant,share-scales,calibrate", on: graph, alone)
       for input in inputs {
         #expect(try Session(one).run(input) == Session(expected).run(input), "\(layer)")
       }

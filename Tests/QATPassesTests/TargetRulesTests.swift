@@ -28,7 +28,9 @@ struct TargetRulesTests {
         """)
     }
     #expect(signs?.code == .unsupported && signs?.hint != nil)
-    #expect(signs?.place?.contains("c.yaml:6:5: rule 3 {match: first, weights: {signed: false}}: layer '") == true)
+    #expect(
+      signs?.place?.contains("c.yaml:6:5: rule 3 {match: first, weights: {signed: false}}: layer '")
+        == true)
     let channels = #expect(throws: Diagnostic.self) {
       try apply("layers:\n  - match: last\n    activations: {granularity: per-channel}\n")
     }

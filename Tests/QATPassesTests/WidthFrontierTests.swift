@@ -36,7 +36,9 @@ struct WidthFrontierTests {
       let found = try #require(frontier.within(bytes: bytes))
       #expect(found.bytes <= bytes && abs(found.noise - best) <= 1e-12 * best)
     }
-    for noise in every.map(\.noise).sorted().enumerated().filter({ $0.offset % 97 == 0 }).map(\.element) {
+    for noise in every.map(\.noise).sorted().enumerated().filter({ $0.offset % 97 == 0 }).map(
+      \.element)
+    {
       let best = try #require(every.filter { $0.noise <= noise * (1 + 1e-12) }.map(\.bytes).min())
       #expect(try #require(frontier.within(noise: noise * (1 + 1e-12))).bytes == best)
     }

@@ -41,7 +41,8 @@ struct CompareTests {
     #expect(parts.outputs[0].comparison.equalCount == comparison.outputs[0].comparison.equalCount)
     #expect(parts.second == comparison.second)
     #expect(comparison.description.contains("middle.relu"))
-    #expect(comparison.description.hasSuffix("% of 200, \(fixed(100 * (1 - accuracy), 2)) points apart"))
+    #expect(
+      comparison.description.hasSuffix("% of 200, \(fixed(100 * (1 - accuracy), 2)) points apart"))
     // A model against itself.
     let same = try compareQuantized(graph, graph, on: data, samples: 10)
     #expect(same.first.count == 10 && same.values.allSatisfy { $0.comparison.equalShare == 1 })

@@ -9,7 +9,9 @@ import Testing
 
 @Suite("Mixed precision")
 struct MixedPrecisionTests {
-  private func preparer(_ graph: Graph, _ config: QuantizationConfig = .recommended) throws -> QATPreparer {
+  private func preparer(_ graph: Graph, _ config: QuantizationConfig = .recommended) throws
+    -> QATPreparer
+  {
     let data = try labelled(graph, 64, seed: 1).bound(to: graph.modelFields)
     return QATPreparer(
       config, calibration: CalibrationData(data: data, batchSize: 32, batches: 0))
@@ -69,7 +71,7 @@ struct MixedPrecisionTests {
     let table = SensitivityTable(entries: configured.entries + wide.entries)
     func run(_ maxDrop: Double) throws -> AccuracyFallback.Outcome {
       try AccuracyFallback(maxDrop: maxDrop, widths: [width]).run(
-        from: config, table, floatAccuracy: 1,
+        from: config, floatAccuracy: 1, sensitivities: { table },
         quantize: { config throws(Diagnostic) in
           start.config = config
           return try start.quantize(graph)
@@ -86,7 +88,7 @@ struct MixedPrecisionTests {
     #expect(outcome.steps[0].description.contains("adds the most noise"))
     #expect(try QuantizationConfig(yaml: outcome.config.yaml) == outcome.config)
     #expect(try run(2).config == outcome.config)
-    // Met from the start; and not to be met.
+    // Met from the start: then nothing is measured.
     let loose = try run(100)
     #expect(loose.steps.isEmpty && loose.config == config)
     let error = #expect(throws: Diagnostic.self) { try run(-1) }

@@ -12,7 +12,9 @@ import Testing
 @Suite("Preparing and converting")
 struct PreparerTests {
   private func calibration(_ graph: Graph) throws -> CalibrationData {
-    CalibrationData(data: try labelled(graph, 64, seed: 1).bound(to: graph.modelFields), batchSize: 32, batches: 0)
+    CalibrationData(
+      data: try labelled(graph, 64, seed: 1).bound(to: graph.modelFields), batchSize: 32, batches: 0
+    )
   }
 
   @Test("puts quantizers in, lets training run, and makes integers of the result")
@@ -27,7 +29,8 @@ struct PreparerTests {
     // The input, two hidden layers and the scores.
     #expect(before.count(.activations) == 4)
 
-    let bias = try #require(before.quantizers.first { $0.kind == .bias && $0.value.hasPrefix("middle") })
+    let bias = try #require(
+      before.quantizers.first { $0.kind == .bias && $0.value.hasPrefix("middle") })
     let input = try #require(before.quantizers.first { $0.value.hasPrefix("front.relu") })
     #expect(bias.scales == [Float](repeating: input.scales[0] * (100 / 127), count: 16))
 
@@ -66,7 +69,9 @@ struct PreparerTests {
   @Test("quantizes in one call as the pipeline does, and tells what passes said")
   func oneCall() throws {
     let graph = try fragileModel(), data = try labelled(graph, 96, seed: 1)
-    for (form, pipeline) in [(QuantizedForm.qdq, "ptq-qdq"), (.qoperator, "ptq-qoperator"), (.fakeQuantized, "ptq")] {
+    for (form, pipeline) in [
+      (QuantizedForm.qdq, "ptq-qdq"), (.qoperator, "ptq-qoperator"), (.fakeQuantized, "ptq"),
+    ] {
       let model = try quantizeModel(graph, calibration: data, form: form)
       var expected = graph, context = PassContext()
       context[CalibrationData.self] = CalibrationData(

@@ -68,17 +68,19 @@ extension SensitivityTable {
   ///   - graph: a float graph with the notes of `apply-layer-config`.
   ///   - widths: what to give each layer; `nil` stands for what its notes say. A layer without weights
   ///     takes only the bits of activations.
+  ///   - progress: called with the measurements done and all there are.
   ///   - probe: runs a graph over the data: it is called with the float graph first.
   /// - Throws: what calibrating and running throw.
   public init(
     of graph: Graph, widths: [LayerWidth?], _ context: PassContext,
+    progress: (_ done: Int, _ all: Int) -> Void = { _, _ in },
     probe: (Graph) throws(Diagnostic) -> Probe
   ) throws(Diagnostic) {
     let float = try probe(graph)
     let layers = graph.quantizedLayers
     var measured: [String: Entry] = [:]
     var columns: [[Entry]] = []
-    for width in widths {
+    for (widthIndex, width) in widths.enumerated() {
       var sized = graph
       for id in layers {
         guard let width, let settings = graph.layerSettings(of: id) else { continue }
@@ -86,7 +88,8 @@ extension SensitivityTable {
       }
       var quantized: Graph?
       var column: [Entry] = []
-      for id in layers {
+      for (layerIndex, id) in layers.enumerated() {
+        progress(widthIndex * layers.count + layerIndex, widths.count * layers.count)
         let name = graph[id].name, settings = sized.layerSettings(of: id)
         let count = graph.quantizedWeightCount(of: id)
         let weights = count > 0 ? settings?.weights : nil
