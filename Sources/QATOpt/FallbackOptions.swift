@@ -50,7 +50,7 @@ struct FallbackOptions: ParsableArguments {
       accuracy: { graph throws(Diagnostic) in try evaluator.accuracy(graph, data) },
       progress: { Terminal.error("\($0)") })
     Terminal.error(
-      "accuracy \(fixed(100 * outcome.accuracy, 2)) %, \(fixed(outcome.drop, 2)) points below float, "
+      "accuracy \(fixed(100 * outcome.accuracy, 2)) % (float: \(fixed(100 * floatAccuracy, 2)) %) "
         + "after \(outcome.steps.count) fallbacks")
     if let writeConfig {
       try AtomicFile.write(text: outcome.config.yaml, to: writeConfig)

@@ -87,6 +87,15 @@ struct SensitivityTests {
     #expect(table.description.contains("W2A8"))
   }
 
+  @Test("counts the weights that are computed from variables: a folded batch-norm's")
+  func variables() throws {
+    let graph = try run("make-trainable", on: Sample.graph("conv_norm"))
+    let layers = try run(Self.toLayers, on: graph)
+    #expect(layers.quantizedLayers.map { layers.quantizedWeightCount(of: $0) } == [54])
+    let frozen = try run(Self.toLayers, on: Sample.graph("conv_norm"))
+    #expect(frozen.quantizedLayers.map { frozen.quantizedWeightCount(of: $0) } == [54])
+  }
+
   @Test("finds the weight that an outlier has spoilt")
   func fragile() throws {
     // Three equal products in a row; the middle one has an outlier that meets an input of 0.

@@ -51,8 +51,9 @@ extension Graph {
   func quantizedWeightCount(of id: NodeID) -> Int {
     guard layerSettings(of: id)?.weights != nil,
       case .weighted(_, let weight, _, _) = quantizationRole(of: id),
-      let operand = self[id].operands[weight], let tensor = self[operand].parameter
+      let operand = self[id].operands[weight], isParameter(operand),
+      let sizes = self[operand].type.shape?.sizes
     else { return 0 }
-    return tensor.elementCount
+    return sizes.reduce(1, *)
   }
 }

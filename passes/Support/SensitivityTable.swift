@@ -130,10 +130,11 @@ extension Graph {
 }
 
 extension SensitivityTable: CustomStringConvertible {
-  /// The ranking as a table.
+  /// The ranking as a table; a layer that several widths leave on the same grids stands there once.
   public var description: String {
     var rows = [["layer", "op", "bits", "SQNR dB", "drop", "weights"]]
-    for entry in ranking {
+    var seen: Set<[String]> = []
+    for entry in ranking where seen.insert([entry.layer, entry.bits]).inserted {
       rows.append([
         entry.layer, entry.opType, entry.bits, fixed(entry.sqnr, 1),
         entry.drop.map { fixed(100 * $0, 2) } ?? "-",
