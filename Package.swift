@@ -67,7 +67,8 @@ let package = Package(
     .target(
       name: "QATTraining", dependencies: ["QATPasses", "QATData", "QATONNX"],
       swiftSettings: strict),
-    .target(name: "QAT", dependencies: ["QATTraining"], swiftSettings: strict),
+    .target(name: "QATQuantization", dependencies: ["QATTraining"], swiftSettings: strict),
+    .target(name: "QAT", dependencies: ["QATQuantization"], swiftSettings: strict),
     .target(
       name: "QATOpt",
       dependencies: ["QAT", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -86,7 +87,8 @@ let package = Package(
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(
       name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
-    .testTarget(name: "QATTests", dependencies: ["QAT"], swiftSettings: strict),
+    .testTarget(
+      name: "QATQuantizationTests", dependencies: ["QATQuantization"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
     // What a user's program sees: the umbrella alone.

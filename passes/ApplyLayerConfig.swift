@@ -11,16 +11,19 @@ import QATRewrite
 ///
 /// Layers are the operations that quantization knows. `first`, `last` and ranges count those with
 /// weights; names, globs, regular expressions and `op:` reach the others too, and everything that only
-/// has parameters (for `trainable`). A rule that matches nothing is an error.
+/// has parameters (for `trainable`). A rule that matches nothing is an error, and so is a setting that
+/// the target can't take: it names the rule that made it.
 public struct ApplyLayerConfig: Pass {
   public static let name: PassName = "apply-layer-config"
   public static let summary = "note on each layer how it is to be quantized"
   public static let effect: Effect = .exact
   public static let options: [PassOption<Self>] = [
-    .init("preset", \.preset, "the configuration where none is given")
+    .init("preset", \.preset, "the configuration where none is given"),
+    .init("target", \.target, "where the model is to run"),
   ]
 
   public var preset = "recommended"
+  public var target = CheckTarget.Target.ortCPU
 
   public init() {}
 
@@ -46,8 +49,9 @@ public struct ApplyLayerConfig: Pass {
     for (id, layer) in zip(nodes, try config.resolve(layers: layers)) {
       do throws(Diagnostic) {
         let settings = try LayerSettings(layer, warmupBatches: config.warmupBatches)
+        try target.check(layer)
         for (key, note) in settings.metadata { graph.setMetadata(key, of: id, to: note) }
-      } catch { throw error.at("layer '\(layer.layer.name)'") }
+      } catch { throw layer.placing(error) }
     }
   }
 }

@@ -7,8 +7,10 @@ extension PassRegistry {
     EliminateCommonSubexpressions.self,
     MakeTrainable.self, Freeze.self,
     FoldBatchNorm.self, FuseActivation.self,
-    ApplyLayerConfig.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self, CheckTarget.self,
-    AttachLoss.self, AttachTeacher.self, EnterTraining.self, Differentiate.self, ClipGradients.self,
+    ApplyLayerConfig.self, AssignBits.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self,
+    CheckTarget.self,
+    AttachLoss.self, AttachTeacher.self, EnterTraining.self, Differentiate.self,
+    ClipGradients.self,
     ApplyOptimizer.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
   ])

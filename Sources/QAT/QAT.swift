@@ -6,6 +6,7 @@
 @_exported public import class QATKernels.ThreadPool
 @_exported public import QATONNX
 @_exported public import QATPasses
+@_exported public import QATQuantization
 @_exported public import QATRewrite
 @_exported public import QATRuntime
 @_exported public import QATTraining

@@ -19,6 +19,7 @@ struct QuantizeCommand: DiagnosedCommand {
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var training: TrainOptions
   @OptionGroup var instruments: InstrumentOptions
+  @OptionGroup var fallback: FallbackOptions
 
   func validate() throws {
     if quantization.data == nil { throw ValidationError("give --data") }
@@ -29,34 +30,57 @@ struct QuantizeCommand: DiagnosedCommand {
       throw ValidationError("--telemetry watches training: give --epochs, 1 or more")
     }
     if epochs < 0 { throw ValidationError("--epochs must be 0 or more") }
+    if let drop = fallback.maxDrop {
+      if drop < 0 { throw ValidationError("--max-drop must be 0 or more") }
+      if training.validation == nil { throw ValidationError("--max-drop needs --validation") }
+      if training.resume != nil {
+        throw ValidationError("--max-drop and --resume exclude each other")
+      }
+    } else if fallback.writeConfig != nil {
+      throw ValidationError("--write-config goes with --max-drop")
+    }
     if target != "ort-cpu" { throw ValidationError("unknown target '\(target)'; known: ort-cpu") }
   }
 
   func execute() throws(Diagnostic) {
     let tools = QatOpt.tools
-    var graph = try GraphFiles.read(model, registry: tools.ops)
-    let float = graph
+    let graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)
     try quantization.prepare(&context, for: graph)
     let running = try instruments.instruments(for: graph, quantization)
     defer { running.report() }
-    let lowering = format == .qdq ? "lower-qdq" : "lower-qoperator"
-    if epochs == 0 {
-      let pipeline = try Pipeline("ptq,\(lowering)", registry: tools.passes)
-      try pipeline.run(on: &graph, &context, instruments: running.all)
+    var preparer = QATPreparer(
+      context: context, passes: tools.passes, instruments: running.all)
+    let result: Graph
+    if fallback.maxDrop != nil {
+      let start = preparer
+      result = try fallback.search(
+        graph, context, validation: training.validation ?? "", training: training
+      ) { config throws(Diagnostic) in
+        preparer = start
+        preparer.config = config
+        return try quantize(graph, &preparer)
+      }
     } else {
-      let data = try load(quantization.data ?? "", for: graph)
-      try Pipeline("qat-prepare", registry: tools.passes).run(
-        on: &graph, &context, instruments: running.all)
-      let delay = context[QuantizationConfig.self]?.quantizationDelay ?? 0
-      graph = try training.train(
-        graph, on: data, epochs: epochs, delay: delay, float: float
-      ).graph
-      try Pipeline("qat-finish,\(lowering)", registry: tools.passes)
-        .run(on: &graph, &context, instruments: running.all)
+      result = try quantize(graph, &preparer)
     }
-    for remark in context.remarks { Terminal.error(remark.description) }
-    try graph.verify(evaluation: true)
-    try GraphFiles.write(graph, to: output)
+    for remark in preparer.remarks { Terminal.error(remark.description) }
+    try result.verify(evaluation: true)
+    try GraphFiles.write(result, to: output)
+  }
+
+  /// The model by the preparer's configuration, with or without training.
+  private func quantize(
+    _ graph: Graph, _ preparer: inout QATPreparer
+  ) throws(Diagnostic) -> Graph {
+    let form: QuantizedForm = format == .qdq ? .qdq : .qoperator
+    if epochs == 0 { return try preparer.quantize(graph, to: form) }
+    let data = try load(quantization.data ?? "", for: graph)
+    let prepared = try preparer.prepareForQAT(graph)
+    let delay = preparer.context[QuantizationConfig.self]?.quantizationDelay ?? 0
+    let trained = try training.train(
+      prepared, on: data, epochs: epochs, delay: delay, float: graph
+    ).graph
+    return try preparer.convertToQuantized(trained, to: form)
   }
 }

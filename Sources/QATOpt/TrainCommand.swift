@@ -35,8 +35,16 @@ struct TrainCommand: DiagnosedCommand {
     }
     try quantization.prepare(&context, for: graph)
     let data = try load(quantization.data ?? "", for: graph)
-    let text = qat ? "qat-prepare" : "canonicalize,fold-constants,canonicalize,make-trainable"
-    try Pipeline(text, registry: tools.passes).run(on: &graph, &context)
+    if qat {
+      var preparer = QATPreparer(context: context, passes: tools.passes)
+      graph = try preparer.prepareForQAT(graph)
+      context = preparer.context
+    } else {
+      try Pipeline(
+        "canonicalize,fold-constants,canonicalize,make-trainable", registry: tools.passes
+      )
+      .run(on: &graph, &context)
+    }
     if bench.bench {
       return try bench.run(
         try training.step(graph, float: float), on: data, batch: training.batch)

@@ -57,12 +57,17 @@ public struct Evaluator: Sendable {
   }
 
   /// Runs a session's graph over all samples; no loss is computed.
-  public func evaluate(_ session: Session, _ data: any DataSet) throws(Diagnostic) -> Metrics {
-    try evaluate(session, data, nil)
+  /// - Parameter observe: called with the outputs of each batch.
+  public func evaluate(
+    _ session: Session, _ data: any DataSet,
+    observe: ([AnyTensor]) throws(Diagnostic) -> Void = { _ in }
+  ) throws(Diagnostic) -> Metrics {
+    try evaluate(session, data, nil, observe)
   }
 
   private func evaluate(
-    _ session: Session, _ data: any DataSet, _ targets: [LossBuilder.Target]?
+    _ session: Session, _ data: any DataSet, _ targets: [LossBuilder.Target]?,
+    _ observe: ([AnyTensor]) throws(Diagnostic) -> Void = { _ in }
   ) throws(Diagnostic) -> Metrics {
     let graph = session.graph
     let first = targets == nil ? 0 : 1
@@ -85,6 +90,7 @@ public struct Evaluator: Sendable {
       let outputs = try session.run(inputs)
       if targets != nil { total += (outputs[0].doubles?.first ?? .nan) * Double(batch.count) }
       if let labels { hits.add(outputs[first + index], labels) }
+      try observe(outputs)
       count += batch.count
     }
     return Metrics(
