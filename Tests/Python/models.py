@@ -55,8 +55,8 @@ class Net:
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def weight(self, shape, fan_in, name="weight"):
-        value = self.random.standard_normal(shape) * np.sqrt(2 / fan_in)
+    def weight(self, shape, fan_in, name="weight", gain=1):
+        value = self.random.standard_normal(shape) * np.sqrt(2 / fan_in) * gain
         return self.constant(value.astype(F32), name)
 
     def uniform(self, low, high, count, name):
@@ -84,9 +84,9 @@ class Net:
     def relu(self, x):
         return self.add("Relu", x)
 
-    def dense(self, x, k, n, **attributes):
+    def dense(self, x, k, n, gain=1, **attributes):
         shape = [n, k] if attributes.get("transB") else [k, n]
-        return self.add("Gemm", x, self.weight(shape, k), self.uniform(-0.1, 0.1, n, "bias"),
+        return self.add("Gemm", x, self.weight(shape, k, gain=gain), self.uniform(-0.1, 0.1, n, "bias"),
                         **attributes)
 
     def model(self, result, shape, out, opset=17, ir=8, inputs_list_initializers=False):
@@ -180,7 +180,7 @@ def helper_mnist():
         x = n.relu(n.add("BatchNormalization", x, *start))
         x = n.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
     x = n.relu(n.dense(n.add("Flatten", x), 3136, 128, transB=1))
-    return n.model(n.dense(x, 128, 10, transB=1), [1, 28, 28], [10])
+    return n.model(n.dense(x, 128, 10, gain=0.1, transB=1), [1, 28, 28], [10])
 
 
 HELPERS = {"helper-mlp": helper_mlp, "helper-cnn": helper_cnn, "helper-grouped": helper_grouped,
