@@ -33,7 +33,8 @@ public struct CorrectBias: Pass {
     let float = graph.withObservers(training: true, limit: 0)
     let wanted = try means(of: products, in: float, &context)
     for group in graph.levels(of: products) {
-      let found = try means(of: group, in: graph, &context)
+      // The correction is rounded with the bias, once: what rounding does to the old bias is no error.
+      let found = try means(of: group, in: graph.withExactBiases(of: group), &context)
       for product in group {
         guard let a = wanted[product], let b = found[product] else { continue }
         let error = zip(b, a).map { $0 - $1 }
@@ -71,6 +72,16 @@ extension Graph {
       !isParameter(x)
     else { return false }
     return [x, w].contains { operation(FakeQuantize.self, of: $0) != nil }
+  }
+
+  /// The graph with products whose biases are not rounded.
+  fileprivate func withExactBiases(of products: [NodeID]) -> Graph {
+    var result = self
+    for case .some(let bias) in products.flatMap({ self[$0].operands }) {
+      guard let (node, _) = operation(FakeQuantizeBias.self, of: bias) else { continue }
+      result.setOperation(of: node, to: FakeQuantizeBias(bypass: true))
+    }
+    return result
   }
 
   /// The channels of a product's result.

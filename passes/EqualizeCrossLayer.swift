@@ -52,6 +52,8 @@ public struct EqualizeCrossLayer: Pass {
       for pair in pairs { largest = max(largest, pair.equalize(&layers)) }
       sweeps += 1
     }
+    // One sweep that finds nothing to move: the ranges were equal.
+    if sweeps == 1 && largest <= Self.smallestFactor { return }
     let changed = pairs.filter { layers[$0.first]?.scalesOutputs ?? false }
     if changed.isEmpty { return }
     for (node, layer) in layers.sorted(by: { graph[$0.key].name < graph[$1.key].name }) {

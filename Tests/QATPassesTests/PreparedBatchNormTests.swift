@@ -119,7 +119,8 @@ struct PreparedBatchNormTests {
       #expect(Array((forward[2].elements(as: Float.self) ?? []).prefix(2)) == [0.75, 1.5])
       let y = (forward[0].elements(as: Float.self) ?? [])[4...5]
       // Mean 4 and variance 5 of 1, 3, 5, 7; k = 1.
-      #expect(zip(y, [-3, -1]).allSatisfy { abs($0 - ($1 * 2 / Float(5).squareRoot() + 1)) < 1e-6 })
+      #expect(
+        zip(y, [-3, -1]).allSatisfy { abs($0 - ($1 * 2 / Float(5).squareRoot() + 1)) < 1e-6 })
       let backward = try run(
         BatchNormalizationCorrectionGradient(epsilon: 0), [dy, x, operands[1], operands[4]], 4,
         isFast)

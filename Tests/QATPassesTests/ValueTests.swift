@@ -33,6 +33,7 @@ struct ValueTests {
     "are kept through whole pipelines", arguments: try Sample.names(),
     [
       "ptq-qdq", "ptq-qoperator", "make-trainable,ptq-qoperator",
+      "ptq-corrected,lower-qoperator",
       "apply-layer-config,insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,"
         + "lower-qoperator",
       "apply-layer-config{preset=default},insert-fake-quant,share-scales,calibrate,freeze,canonicalize,"

@@ -11,7 +11,8 @@ struct EqualizedLayer: Sendable {
   private var outputFactors: [Double], inputFactors: [Double]
 
   init?(_ id: NodeID, in graph: Graph) {
-    guard case .weighted(let input, let weightIndex, _, let biasIndex) = graph.quantizationRole(of: id),
+    guard
+      case .weighted(let input, let weightIndex, _, let biasIndex) = graph.quantizationRole(of: id),
       input == 0, let weight = graph[id].operands[weightIndex], graph.isOwn(weight),
       let tensor = graph[weight].parameter, let elements = tensor.elements(as: Float.self),
       let channels = WeightChannels(graph[id].op, weight: tensor.shape)
