@@ -48,8 +48,8 @@ let package = Package(
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
       resources: [
-        "ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator", "qat-prepare",
-        "qat-finish",
+        "ptq", "ptq-corrected", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator",
+        "qat-prepare", "qat-finish",
       ].map {
         .embedInCode("pipelines/\($0).pipeline")
       },

@@ -10,8 +10,10 @@ import QATRewrite
 ///     qat.Assign(%mean, %mean1)
 ///     qat.Assign(%var, %var1)
 ///
-/// A batch-norm whose statistics are constants (a frozen layer) stays in evaluation form, and so do
-/// all of them with `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
+/// The mark of a batch-norm that `prepare-batchnorm` folded becomes the correction to the batch's
+/// statistics, `qat.BatchNormalizationCorrection`, behind a product without bias. A batch-norm whose
+/// statistics are constants (a frozen layer) stays in evaluation form, and so do all of them with
+/// `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
 /// their observers go on: that is training before the quantization delay has passed. A Dropout drops
 /// other elements in every step, which a variable counts.
 public struct EnterTraining: Pass {
@@ -42,6 +44,8 @@ public struct EnterTraining: Pass {
       switch graph[id].op {
       case let op as BatchNormalization where batchnorm == .training && !op.trainingMode:
         updates += try trainBatchNorm(id, op, in: &graph)
+      case let op as FoldedBatchNormalization where batchnorm == .training:
+        updates += try graph.correctBatchNorm(id, op)
       case var op as Observe:
         op.training = true
         graph.setOperation(of: id, to: op)

@@ -156,7 +156,10 @@ private struct Placement {
   /// Marks the result, or what is left of it behind the batch-norm and activation that alone read it.
   private mutating func markResult(of id: NodeID, _ settings: TensorSettings) {
     var value = graph[id].result
-    if let norm = soleReader(of: value, is: BatchNormalization.self) { value = graph[norm].result }
+    let norm =
+      soleReader(of: value, is: BatchNormalization.self)
+      ?? soleReader(of: value, is: FoldedBatchNormalization.self)
+    if let norm { value = graph[norm].result }
     // A quantizer clamps at the lowest code; that does the work of a Relu where the code stands for 0.
     if !settings.isSymmetric, let reader = graph.users(of: value).first, graph.isUsedOnce(value),
       graph.quantizationRole(of: reader) == .clamping, graph[reader].operands[0] == value

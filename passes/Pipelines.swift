@@ -5,7 +5,9 @@ extension PassRegistry {
   public static let withPipelines: PassRegistry = {
     var registry = builtin
     for (name, text) in [
-      ("ptq", PackageResources.ptq_pipeline), ("lower-qdq", PackageResources.lower_qdq_pipeline),
+      ("ptq", PackageResources.ptq_pipeline),
+      ("ptq-corrected", PackageResources.ptq_corrected_pipeline),
+      ("lower-qdq", PackageResources.lower_qdq_pipeline),
       ("lower-qoperator", PackageResources.lower_qoperator_pipeline),
       ("ptq-qdq", PackageResources.ptq_qdq_pipeline),
       ("ptq-qoperator", PackageResources.ptq_qoperator_pipeline),

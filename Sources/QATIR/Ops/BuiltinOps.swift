@@ -31,17 +31,19 @@ extension OpRegistry {
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
   ]
   static let trainingOps: [any Operation.Type] = [
-    Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationGradient.self,
+    Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationCorrection.self,
+    BatchNormalizationCorrectionGradient.self, BatchNormalizationGradient.self,
     BatchNormalizationInferenceGradient.self, BinaryCrossEntropy.self, ChannelSum.self,
     ClipGradient.self, ConcatGradient.self, ConvInputGradient.self,
     ConvTransposeInputGradient.self, ConvTransposeWeightGradient.self, ConvWeightGradient.self,
     ExpandLike.self, FakeQuantize.self, FakeQuantizeBias.self, FakeQuantizeGradient.self,
-    FoldedBiasRounding.self, GatherGradient.self, GlobalAveragePoolGradient.self,
+    FoldedBatchNormalization.self, FoldedBiasRounding.self, GatherGradient.self,
+    GlobalAveragePoolGradient.self,
     GlobalMaxPoolGradient.self, GlobalNorm.self, LayerNormalizationGradient.self,
     LogSoftmaxGradient.self, MaxPoolGradient.self, MeanAbsoluteError.self,
     MeanSquaredError.self, MinMax.self, Observe.self, PadGradient.self, ReduceLike.self,
     ReluGradient.self, ReshapeLike.self, SGD.self, ScaleFromRange.self, SliceGradient.self,
     SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self,
-    SteppedDropout.self,
+    SteppedDropout.self, StopGradient.self,
   ]
 }
