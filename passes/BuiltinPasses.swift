@@ -11,5 +11,6 @@ extension PassRegistry {
     AttachLoss.self, EnterTraining.self, Differentiate.self, ClipGradients.self,
     ApplyOptimizer.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
+    LowerDynamic.self, LowerWeightOnly.self, ProveIntegerSafety.self, IsolateIslands.self,
   ])
 }

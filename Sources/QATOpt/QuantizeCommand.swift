@@ -4,8 +4,6 @@ import QAT
 /// `qat-opt quantize MODEL --data DATA [--epochs N] -o OUT`: the float model to integers in one call, by
 /// post-training quantization or by quantization-aware training.
 struct QuantizeCommand: DiagnosedCommand {
-  enum Format: String, ExpressibleByArgument, CaseIterable { case qdq, qoperator }
-
   static let configuration = CommandConfiguration(
     commandName: "quantize", abstract: "Quantize a model: calibrate, round, lower, write.")
 
@@ -13,17 +11,29 @@ struct QuantizeCommand: DiagnosedCommand {
   @Option(name: .shortAndLong, help: "Where the quantized model goes.") var output: String
   @Option(help: "Epochs of quantization-aware training; 0 for post-training quantization.")
   var epochs = 0
-  @Option(help: "qdq (QuantizeLinear and DequantizeLinear) or qoperator (QLinearConv, …).")
-  var format = Format.qdq
+  @Option(
+    help:
+      "qdq (QuantizeLinear and DequantizeLinear), qoperator (QLinearConv, …), dynamic (activations quantized when running), weight-only or matmulnbits (activations in float). qdq where left out; weight-only for the preset int4-aggressive."
+  )
+  var format: QuantizeFormat?
   @Option(help: "Where the model is to run.") var target = "ort-cpu"
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var training: TrainOptions
   @OptionGroup var instruments: InstrumentOptions
 
   func validate() throws {
-    if quantization.data == nil { throw ValidationError("give --data") }
+    if quantization.data == nil && (form.observesActivations || epochs > 0) {
+      throw ValidationError("give --data")
+    }
     if epochs < 0 { throw ValidationError("--epochs must be 0 or more") }
     if target != "ort-cpu" { throw ValidationError("unknown target '\(target)'; known: ort-cpu") }
+  }
+
+  /// The format asked for, or the one that goes with the preset.
+  private var form: QuantizeFormat {
+    format
+      ?? (quantization.preset == QuantizationConfig.Preset.int4Aggressive.rawValue
+        ? .weightOnly : .qdq)
   }
 
   func execute() throws(Diagnostic) {
@@ -33,17 +43,16 @@ struct QuantizeCommand: DiagnosedCommand {
     try quantization.prepare(&context, for: graph)
     let running = try instruments.instruments(for: graph, quantization)
     defer { running.report() }
-    let lowering = format == .qdq ? "lower-qdq" : "lower-qoperator"
     if epochs == 0 {
-      let pipeline = try Pipeline("ptq,\(lowering)", registry: tools.passes)
+      let pipeline = try Pipeline(form.pipeline, registry: tools.passes)
       try pipeline.run(on: &graph, &context, instruments: running.all)
     } else {
       let data = try load(quantization.data ?? "", for: graph)
-      try Pipeline("qat-prepare", registry: tools.passes).run(
+      try form.preparation(tools.passes).run(
         on: &graph, &context, instruments: running.all)
       let delay = context[QuantizationConfig.self]?.quantizationDelay ?? 0
       graph = try training.train(graph, on: data, epochs: epochs, delay: delay).graph
-      try Pipeline("qat-finish,\(lowering)", registry: tools.passes)
+      try Pipeline("qat-finish,\(form.lowering)", registry: tools.passes)
         .run(on: &graph, &context, instruments: running.all)
     }
     for remark in context.remarks { Terminal.error(remark.description) }
