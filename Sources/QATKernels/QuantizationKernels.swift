@@ -109,6 +109,14 @@ public enum QuantizationKernels {
       Int64(x.count), x.base, x.element == .i8, range.lowerBound, range.upperBound, y.base)
   }
 
+  /// The one 8-bit code of a view.
+  public static func code(_ view: TensorView) -> Int32 {
+    precondition(view.count == 1 && view.element.bitWidth == 8)
+    // SAFETY: the view holds one byte.
+    let byte = unsafe view.base.load(as: UInt8.self)
+    return view.element == .i8 ? Int32(Int8(bitPattern: byte)) : Int32(byte)
+  }
+
   private static func check(
     _ layout: CodeLayout, _ x: Int, _ y: Int, _ scale: TensorView, _ zero: TensorView
   ) {

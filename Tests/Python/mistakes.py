@@ -15,6 +15,7 @@ YAML = {
     "nothing.yaml": "preset: recommended\nlayers:\n  - match: nolayer\n    quantize: false\n",
     "conflict.yaml": "preset: recommended\nlayers:\n  - match: first\n    quantize: false\n    weights: {bits: 4}\n",
     "bits.yaml": "weights: {bits: 9}\n",
+    "groups.yaml": "activations: {granularity: {per-group: 32}}\n",
     "key.yaml": "wieghts: {bits: 8}\n",
 }
 
@@ -37,6 +38,10 @@ CASES = [
     ("quantize model.onnx --data random:8 --config nothing.yaml -o OUT.onnx", 1, ["matches no layer", "hint:"]),
     ("quantize model.onnx --data random:8 --config conflict.yaml -o OUT.onnx", 1, ["configuration", "hint:"]),
     ("quantize model.onnx --data random:8 --config bits.yaml -o OUT.onnx", 1, ["9", "hint:"]),
+    ("quantize model.onnx --data random:8 --config groups.yaml -o OUT.onnx", 1, ["activations have no scales per group", "hint:"]),
+    ("quantize model.onnx --format dynamic --epochs 1 -o OUT.onnx", 64, ["--data"]),
+    ("quantize model.onnx --format int4 -o OUT.onnx", 64, ["weight-only"]),
+    ("model.onnx --pass-pipeline lower-weight-only{accuracy-level=9}", 1, ["accuracy-level", "hint:"]),
     ("quantize model.onnx --data random:8 --config key.yaml -o OUT.onnx", 1, ["weights", "hint:"]),
     ("quantize model.onnx --data random:8 -o no/such/folder/OUT.onnx", 1, ["io", "hint:"]),
     ("quantize model.onnx -o OUT.onnx", 64, ["--data"]),
