@@ -57,10 +57,17 @@ public struct LowerWeightOnly: Pass {
       graph = editor.graph
       try FoldConstants().run(on: &graph, &context)
     }
+    var matrices = 0
     for id in graph.nodes {
       guard let weight = ConstantWeight(of: id, in: graph), !weight.isBetweenCodes else { continue }
       try pack(weight, in: &graph)
+      if graph[id].op is MatMul { matrices += 1 }
     }
+    guard matrices > 0 else { return }
+    context.remark(
+      .note,
+      "ONNX Runtime rounds the activations of \(matrices) matrix products to 8 bits, unless "
+        + "session.qdq_matmulnbits_accuracy_level is 1; form=matmulnbits keeps them in float")
   }
 
   /// Codes of 4 bits, two a byte.

@@ -99,6 +99,13 @@ public struct ProveIntegerSafety: Pass {
       do throws(Island) {
         if let product = ProductScales(of: id, input, weight, in: graph) {
           guard product.grid.bits <= 8 else { continue }
+          if let codes = graph.codes(of: id, bias) {
+            // A bias that is int32 already stands on the scale as it is: nothing to be raised.
+            let bounds = AccumulatorBounds(
+              inputs: inputs, weights: form.weights(product.centredCodes(product.weight)))
+            try proof.check(name, bounds.ranges, bias: codes)
+            continue
+          }
           let safe = try SafeScales(
             product, inputs: inputs, bias: graph.floats(of: id, bias), sums: form.weights)
           proof.note(name, safe.share)
@@ -162,11 +169,7 @@ public struct ProveIntegerSafety: Pass {
     guard let id = constant.node(named: repair.node), graph.contains(id),
       case .weighted(let input, let weight, _, _) = constant.quantizationRole(of: id),
       let own = ProductScales(of: id, input, weight, in: constant),
-      own.weight.count == repair.safe.scales.count,
-      // A bias that is int32 already stands on the scale as it is.
-      !constant[id].operands.dropFirst(2).contains(where: {
-        constant.operation(DequantizeLinear.self, of: $0) != nil
-      })
+      own.weight.count == repair.safe.scales.count
     else { return false }
     // A batch-norm to be folded multiplies each scale: they are raised by the same factors.
     let scales = own.weight.indices.map { index -> Float in
@@ -263,12 +266,14 @@ extension Graph {
     guard let index, index < self[id].operands.count, let operand = self[id].operands[index],
       self[operand].type.shape?.rank == 1
     else { return nil }
-    if let (node, _) = operation(DequantizeLinear.self, of: operand) {
-      guard let codes = self[node].operands[0].flatMap({ self[$0].constant?.integers }),
-        let scales = scales(of: node)
-      else { return nil }
-      return codes.enumerated().map { Float($1) * scales[scales.count == 1 ? 0 : $0] }
-    }
     return self[operand].constant?.elements(as: Float.self)
+  }
+
+  /// The bias of a node where it is constant codes of int32.
+  fileprivate func codes(of id: NodeID, _ index: Int?) -> [Int]? {
+    guard let index, index < self[id].operands.count,
+      let (node, _) = operation(DequantizeLinear.self, of: self[id].operands[index])
+    else { return nil }
+    return self[node].operands[0].flatMap { self[$0].constant?.integers }
   }
 }
