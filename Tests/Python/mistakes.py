@@ -41,7 +41,7 @@ CASES = [
     ("quantize model.onnx --data random:8 --config groups.yaml -o OUT.onnx", 1, ["activations have no scales per group", "hint:"]),
     ("quantize model.onnx --format dynamic --epochs 1 -o OUT.onnx", 64, ["--data"]),
     ("quantize model.onnx --format int4 -o OUT.onnx", 64, ["weight-only"]),
-    ("model.onnx --pass-pipeline lower-weight-only{accuracy-level=9}", 1, ["accuracy-level", "hint:"]),
+    ("model.onnx --pass-pipeline lower-weight-only{accuracy-level=9}", 64, ["accuracy-level", "hint:"]),
     ("quantize model.onnx --data random:8 --config key.yaml -o OUT.onnx", 1, ["weights", "hint:"]),
     ("quantize model.onnx --data random:8 -o no/such/folder/OUT.onnx", 1, ["io", "hint:"]),
     ("quantize model.onnx -o OUT.onnx", 64, ["--data"]),
