@@ -49,7 +49,8 @@ let package = Package(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
       resources: [
         "ptq", "ptq-corrected", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator",
-        "qat-prepare", "qat-finish",
+        "qat-prepare", "qat-finish", "to-dynamic", "to-weight-only", "to-matmulnbits",
+        "ptq-dynamic", "ptq-weight-only", "ptq-matmulnbits",
       ].map {
         .embedInCode("pipelines/\($0).pipeline")
       },

@@ -15,5 +15,6 @@ extension PassRegistry {
     ClipGradients.self,
     ApplyOptimizer.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
+    LowerDynamic.self, LowerWeightOnly.self, ProveIntegerSafety.self, IsolateIslands.self,
   ])
 }

@@ -87,7 +87,9 @@ private struct FoldIntoProduct<Op: ScalesByChannel>: RewriteRule {
 private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
   private let product = Capture<Op>("product")
   private let norm = Capture<BatchNormalization>("norm") { !$0.trainingMode }
-  private let quantizer = Capture<FakeQuantize>("quantizer") { $0.axis != nil }
+  private let quantizer = Capture<FakeQuantize>("quantizer") {
+    $0.axis != nil && $0.blockSize == 0
+  }
   private let x = ValueCapture("x")
   private let w = ParameterCapture("w"), b = ParameterCapture("b")
   private let scale = ParameterCapture("scale")

@@ -19,6 +19,11 @@ import QATRewrite
 /// The result of a product is quantized behind the batch-norm and the Relu or Clip that alone reads
 /// it. A value has one quantizer; where layers ask for different grids, that of the product which
 /// reads it counts. Expects the settings that `apply-layer-config` notes on the nodes.
+///
+/// Weights with a scale per group have one for each run of `block_size` input channels, at each output
+/// channel and each position of a kernel (ONNX's blocks); their products compute in float, so their
+/// biases stay in float too. With a single input channel a group would be one weight: such a layer gets
+/// a scale per channel, and a remark.
 public struct InsertFakeQuant: Pass {
   public static let name: PassName = "insert-fake-quant"
   public static let summary = "insert fake-quantizers by the layers' settings"
@@ -34,6 +39,7 @@ public struct InsertFakeQuant: Pass {
         .configuration, "nothing is to be quantized",
         hint: "run apply-layer-config first, and look at its rules")
     }
+    for (node, message) in plan.remarks { context.remark(.warning, node: node, message) }
     var inserter = Inserter(graph)
     for value in plan.activations { try inserter.quantizeActivation(value) }
     for weight in plan.weights { inserter.quantizeWeight(weight) }
@@ -62,6 +68,7 @@ private struct Placement {
     let node: NodeID
     let operand: Int
     let axis: Int?
+    let blockSize: Int
     let settings: TensorSettings
   }
   struct Bias {
@@ -79,6 +86,7 @@ private struct Placement {
   private(set) var weights: [Weight] = []
   private(set) var biases: [Bias] = []
   private(set) var norms: [Norm] = []
+  private(set) var remarks: [(node: String, message: String)] = []
 
   init(_ graph: Graph) { self.graph = graph }
 
@@ -127,9 +135,14 @@ private struct Placement {
     guard hasWeight, let weights = settings.weights, graph[w].type.element.isFloatingPoint else {
       return
     }
+    let group = group(of: id, w, weights)
     self.weights.append(
-      Weight(node: id, operand: weight, axis: weights.isPerChannel ? axis : nil, settings: weights))
-    guard settings.activations != nil, settings.quantizeBias else { return }
+      Weight(
+        node: id, operand: weight,
+        axis: group ?? (weights.isPerChannel || weights.blockSize > 0 ? axis : nil),
+        blockSize: group == nil ? 0 : weights.blockSize, settings: weights))
+    // An int32 bias needs one scale a channel.
+    guard settings.activations != nil, settings.quantizeBias, group == nil else { return }
     if let norm = soleReader(of: graph[id].result, is: BatchNormalization.self),
       weights.isPerChannel, weights.isSymmetric, weights.grid.isNarrow,
       graph[norm].operands.allSatisfy({
@@ -144,6 +157,27 @@ private struct Placement {
     {
       biases.append(Bias(node: id, input: input, weight: weight, operand: bias))
     }
+  }
+
+  /// The axis along which a weight has groups; `nil`, with a remark where groups were asked for, where
+  /// it has none.
+  private mutating func group(
+    of id: NodeID, _ w: ValueID, _ settings: TensorSettings
+  ) -> Int? {
+    guard settings.blockSize > 0 else { return nil }
+    guard let axis = graph.groupAxis(of: id), let shape = graph[w].type.shape,
+      let channels = shape[axis].size
+    else {
+      remarks.append((graph[id].name, "its weight has no axis of groups: one scale a channel"))
+      return nil
+    }
+    if channels > 1 { return axis }
+    remarks.append(
+      (
+        graph[id].name,
+        "with one input channel, a group would be one weight: one scale a channel instead"
+      ))
+    return nil
   }
 
   private mutating func markOperand(
@@ -271,11 +305,13 @@ private struct Inserter {
     let name = builder.graph[w].name
     builder.insertionPoint = weight.node
     builder.namePrefix = name + "."
-    let range = builder.emit(MinMax(axis: weight.axis), [w], results: 2, name: name + ".range")
+    let range = builder.emit(
+      MinMax(axis: weight.axis, blockSize: weight.blockSize), [w], results: 2,
+      name: name + ".range")
     let scale = builder.emit(
       weight.settings.scaleFromRange, range.map { $0 }, results: 2, name: name + ".scale")
     let op = FakeQuantize(
-      grid: weight.settings.grid, axis: weight.axis,
+      grid: weight.settings.grid, axis: weight.axis, blockSize: weight.blockSize,
       straightThrough: weight.settings.straightThrough)
     let quantized = builder.emit(op, [w, scale[0], scale[1]], name: name + ".quantized")
     if let node = builder.graph.producer(of: quantized) {

@@ -13,6 +13,12 @@ extension PassRegistry {
       ("ptq-qoperator", PackageResources.ptq_qoperator_pipeline),
       ("qat-prepare", PackageResources.qat_prepare_pipeline),
       ("qat-finish", PackageResources.qat_finish_pipeline),
+      ("to-dynamic", PackageResources.to_dynamic_pipeline),
+      ("to-weight-only", PackageResources.to_weight_only_pipeline),
+      ("to-matmulnbits", PackageResources.to_matmulnbits_pipeline),
+      ("ptq-dynamic", PackageResources.ptq_dynamic_pipeline),
+      ("ptq-weight-only", PackageResources.ptq_weight_only_pipeline),
+      ("ptq-matmulnbits", PackageResources.ptq_matmulnbits_pipeline),
     ] {
       registry.register(pipeline: name, String(decoding: text, as: UTF8.self))
     }

@@ -4,8 +4,6 @@ import QAT
 /// `qat-opt quantize MODEL --data DATA [--epochs N] -o OUT`: the float model to integers in one call, by
 /// post-training quantization or by quantization-aware training.
 struct QuantizeCommand: DiagnosedCommand {
-  enum Format: String, ExpressibleByArgument, CaseIterable { case qdq, qoperator }
-
   static let configuration = CommandConfiguration(
     commandName: "quantize", abstract: "Quantize a model: calibrate, round, lower, write.")
 
@@ -13,8 +11,11 @@ struct QuantizeCommand: DiagnosedCommand {
   @Option(name: .shortAndLong, help: "Where the quantized model goes.") var output: String
   @Option(help: "Epochs of quantization-aware training; 0 for post-training quantization.")
   var epochs = 0
-  @Option(help: "qdq (QuantizeLinear and DequantizeLinear) or qoperator (QLinearConv, …).")
-  var format = Format.qdq
+  @Option(
+    help:
+      "qdq (QuantizeLinear and DequantizeLinear), qoperator (QLinearConv, …), dynamic (activations quantized when running), weight-only or matmulnbits (activations in float). qdq where left out; weight-only for the preset int4-aggressive."
+  )
+  var format: QuantizeFormat?
   @Option(help: "Where the model is to run.") var target = "ort-cpu"
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var training: TrainOptions
@@ -22,7 +23,9 @@ struct QuantizeCommand: DiagnosedCommand {
   @OptionGroup var fallback: FallbackOptions
 
   func validate() throws {
-    if quantization.data == nil { throw ValidationError("give --data") }
+    if quantization.data == nil && (form.observesActivations || epochs > 0) {
+      throw ValidationError("give --data")
+    }
     if epochs == 0 && training.distillation.distill {
       throw ValidationError("--distill trains: give --epochs, 1 or more")
     }
@@ -40,6 +43,13 @@ struct QuantizeCommand: DiagnosedCommand {
       throw ValidationError("--write-config goes with --max-drop")
     }
     if target != "ort-cpu" { throw ValidationError("unknown target '\(target)'; known: ort-cpu") }
+  }
+
+  /// The format asked for, or the one that goes with the preset.
+  private var form: QuantizedForm {
+    format?.form
+      ?? (quantization.preset == QuantizationConfig.Preset.int4Aggressive.rawValue
+        ? .weightOnly : .qdq)
   }
 
   func execute() throws(Diagnostic) {
@@ -73,10 +83,10 @@ struct QuantizeCommand: DiagnosedCommand {
   private func quantize(
     _ graph: Graph, _ preparer: inout QATPreparer
   ) throws(Diagnostic) -> Graph {
-    let form: QuantizedForm = format == .qdq ? .qdq : .qoperator
+    let form = form
     if epochs == 0 { return try preparer.quantize(graph, to: form) }
     let data = try load(quantization.data ?? "", for: graph)
-    let prepared = try preparer.prepareForQAT(graph)
+    let prepared = try preparer.prepareForQAT(graph, for: form)
     let delay = preparer.context[QuantizationConfig.self]?.quantizationDelay ?? 0
     let trained = try training.train(
       prepared, on: data, epochs: epochs, delay: delay, float: graph

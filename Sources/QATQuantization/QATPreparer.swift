@@ -54,17 +54,22 @@ public struct QATPreparer: Sendable {
 
   /// A float model with fake-quantizers whose ranges are observed and whose parameters are variables.
   ///
+  /// - Parameter form: what it is going to become; only those that observe activations have their
+  ///   quantizers.
   /// - Throws: `configuration` for rules that match nothing or contradict each other, `unsupported`
   ///   for what the target can't take, `invalid-data` without calibration data.
-  public mutating func prepareForQAT(_ graph: Graph) throws(Diagnostic) -> Graph {
-    try run("qat-prepare", on: graph)
+  public mutating func prepareForQAT(
+    _ graph: Graph, for form: QuantizedForm = .qdq
+  ) throws(Diagnostic) -> Graph {
+    try run(form.preparation(passes), on: graph)
   }
 
   /// A prepared model, trained or not, with its fake-quantizers frozen and lowered.
   public mutating func convertToQuantized(
     _ graph: Graph, to form: QuantizedForm = .qdq
   ) throws(Diagnostic) -> Graph {
-    try run("qat-finish", on: graph, then: form)
+    let text = form == .fakeQuantized ? "qat-finish" : "qat-finish,\(form.lowering)"
+    return try run(Pipeline(text, registry: passes), on: graph)
   }
 
   /// A float model quantized without training.
@@ -73,7 +78,7 @@ public struct QATPreparer: Sendable {
   public mutating func quantize(
     _ graph: Graph, to form: QuantizedForm = .qdq
   ) throws(Diagnostic) -> Graph {
-    try run("ptq", on: graph, then: form)
+    try run(Pipeline(form.postTraining, registry: passes), on: graph)
   }
 
   /// The quantizers of a graph at any of these stages. O(size of the parameters).
@@ -86,13 +91,5 @@ public struct QATPreparer: Sendable {
     var result = graph
     try pipeline.run(on: &result, &context, instruments: instruments)
     return result
-  }
-
-  /// Runs a named pipeline and that of a form.
-  private mutating func run(
-    _ name: String, on graph: Graph, then form: QuantizedForm = .fakeQuantized
-  ) throws(Diagnostic) -> Graph {
-    let text = form.pipeline.isEmpty ? name : "\(name),\(form.pipeline)"
-    return try run(try Pipeline(text, registry: passes), on: graph)
   }
 }

@@ -19,6 +19,7 @@ YAML = {
     "relu.yaml": "layers:\n  - match: 'op: Relu'\n    weights: {bits: 4}\n",
     "near.yaml": "layers:\n  - match: 'op: Convv'\n    weights: {bits: 4}\n",
     "bits.yaml": "weights: {bits: 9}\n",
+    "groups.yaml": "activations: {granularity: {per-group: 32}}\n",
     "key.yaml": "wieghts: {bits: 8}\n",
 }
 
@@ -54,6 +55,10 @@ CASES = [
     ("assign-bits model.onnx --data random:8 --max-drop 1 -o OUT.yaml", 64, ["--validation"]),
     ("model.onnx --pass-pipeline apply-layer-config,assign-bits", 64, ["no budget", "hint:"]),
     ("quantize model.onnx --data random:8 --config bits.yaml -o OUT.onnx", 1, ["9", "hint:"]),
+    ("quantize model.onnx --data random:8 --config groups.yaml -o OUT.onnx", 1, ["activations have no scales per group", "hint:"]),
+    ("quantize model.onnx --format dynamic --epochs 1 -o OUT.onnx", 64, ["--data"]),
+    ("quantize model.onnx --format int4 -o OUT.onnx", 64, ["weight-only"]),
+    ("model.onnx --pass-pipeline lower-weight-only{accuracy-level=9}", 64, ["accuracy-level", "hint:"]),
     ("quantize model.onnx --data random:8 --config key.yaml -o OUT.onnx", 1, ["weights", "hint:"]),
     ("quantize model.onnx --data random:8 -o no/such/folder/OUT.onnx", 1, ["io", "hint:"]),
     ("quantize model.onnx -o OUT.onnx", 64, ["--data"]),

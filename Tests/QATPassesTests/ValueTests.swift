@@ -32,8 +32,8 @@ struct ValueTests {
   @Test(
     "are kept through whole pipelines", arguments: try Sample.names(),
     [
-      "ptq-qdq", "ptq-qoperator", "make-trainable,ptq-qoperator",
-      "ptq-corrected,lower-qoperator",
+      "ptq-qdq", "ptq-qoperator", "make-trainable,ptq-qoperator", "ptq-dynamic", "ptq-weight-only",
+      "ptq-matmulnbits", "ptq-corrected,lower-qoperator",
       "apply-layer-config,insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,"
         + "lower-qoperator",
       "apply-layer-config{preset=default},insert-fake-quant,share-scales,calibrate,freeze,canonicalize,"

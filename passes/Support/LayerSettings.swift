@@ -8,6 +8,8 @@ struct TensorSettings: Sendable, Equatable {
   var grid = IntegerGrid.int8
   var isSymmetric = true
   var isPerChannel = false
+  /// Input channels that share a scale; 0 where none do.
+  var blockSize = 0
   var powerOfTwo = false
   var observer = ObserverKind.minMax
   var momentum: Float = 0.1
@@ -22,7 +24,7 @@ struct TensorSettings: Sendable, Equatable {
       grid: grid, scheme: isSymmetric ? .symmetric : .asymmetric, powerOfTwo: powerOfTwo)
   }
 
-  /// - Throws: `unsupported` for a granularity or an observer that no operation has yet.
+  /// - Throws: `unsupported` for an observer that no operation has yet.
   init(_ settings: TensorQuantization, warmupBatches: Int) throws(Diagnostic) {
     grid = try settings.grid
     isSymmetric = settings.scheme == .symmetric
@@ -33,8 +35,7 @@ struct TensorSettings: Sendable, Equatable {
     switch settings.granularity {
     case .perTensor: isPerChannel = false
     case .perChannel: isPerChannel = true
-    case .perGroup:
-      throw Diagnostic(.unsupported, "scales per group are not supported", hint: "use per-channel")
+    case .perGroup(let size): blockSize = size
     }
     switch settings.observer.kind {
     case .minMax: observer = .minMax
@@ -55,7 +56,8 @@ struct TensorSettings: Sendable, Equatable {
   var text: String {
     [
       grid.description, isSymmetric ? "symmetric" : "asymmetric",
-      isPerChannel ? "per-channel" : "per-tensor", powerOfTwo ? "power-of-two" : nil,
+      blockSize > 0 ? "per-group=\(blockSize)" : isPerChannel ? "per-channel" : "per-tensor",
+      powerOfTwo ? "power-of-two" : nil,
       observer.rawValue,
       observer == .movingAverage ? "momentum=\(momentum)" : nil,
       every == 1 ? nil : "every=\(every)",
@@ -72,6 +74,7 @@ struct TensorSettings: Sendable, Equatable {
       case "asymmetric": isSymmetric = false
       case "per-channel": isPerChannel = true
       case "per-tensor": isPerChannel = false
+      case "per-group": blockSize = pair.last.flatMap { Int($0) } ?? blockSize
       case "power-of-two": powerOfTwo = true
       case "min-max", "moving-average": observer = ObserverKind(rawValue: word) ?? observer
       case "momentum": momentum = pair.last.flatMap(Float.init) ?? momentum
@@ -90,6 +93,8 @@ struct TensorSettings: Sendable, Equatable {
 struct LayerSettings: Sendable, Equatable {
   var weights: TensorSettings?
   var activations: TensorSettings?
+  /// Activations are quantized when running, by their own range.
+  var quantizesWhenRunning = false
   var quantizeBias = true
   var trainable = true
   /// The rules that decided, for `inspect`.
@@ -97,6 +102,7 @@ struct LayerSettings: Sendable, Equatable {
 
   var quantize: Bool { weights != nil || activations != nil }
 
+  private static let dynamic = "dynamic"
   private enum Key {
     static let weights = "qat.weights", activations = "qat.activations", bias = "qat.bias"
     static let trainable = "qat.trainable", rules = "qat.rules"
@@ -107,7 +113,11 @@ struct LayerSettings: Sendable, Equatable {
       try TensorSettings(settings, warmupBatches: 0)
     }
     activations = try layer.activations.map { settings throws(Diagnostic) in
-      try TensorSettings(settings, warmupBatches: warmupBatches)
+      if case .perGroup = settings.granularity {
+        throw Diagnostic(
+          .unsupported, "activations have no scales per group", hint: "groups are for weights")
+      }
+      return try TensorSettings(settings, warmupBatches: warmupBatches)
     }
     quantizeBias = layer.quantizeBias
     trainable = layer.trainable
@@ -120,7 +130,9 @@ struct LayerSettings: Sendable, Equatable {
       return nil
     }
     self.weights = weights == "float" ? nil : TensorSettings(text: weights)
-    self.activations = activations == "float" ? nil : TensorSettings(text: activations)
+    quantizesWhenRunning = activations == Self.dynamic
+    self.activations =
+      activations == "float" || quantizesWhenRunning ? nil : TensorSettings(text: activations)
     quantizeBias = metadata[Key.bias] != "float"
     trainable = metadata[Key.trainable] != "false"
     decidedBy = metadata[Key.rules]?.split(separator: "\n").map(String.init) ?? []
@@ -129,7 +141,8 @@ struct LayerSettings: Sendable, Equatable {
   /// The notes, by key; `nil` for one that is to be removed.
   var metadata: [String: String?] {
     [
-      Key.weights: weights?.text ?? "float", Key.activations: activations?.text ?? "float",
+      Key.weights: weights?.text ?? "float",
+      Key.activations: activations?.text ?? (quantizesWhenRunning ? Self.dynamic : "float"),
       Key.bias: quantizeBias ? nil : "float", Key.trainable: trainable ? nil : "false",
       Key.rules: decidedBy.isEmpty ? nil : decidedBy.joined(separator: "\n"),
     ]

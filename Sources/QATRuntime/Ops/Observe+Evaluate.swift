@@ -5,7 +5,7 @@ extension MinMax: FloatEvaluable {
   public func evaluate<T: ReferenceFloat>(
     _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let (low, high) = try ranges(of: call.tensor(0, as: T.self), axis: axis)
+    let (low, high) = try ranges(of: call.tensor(0, as: T.self), axis: axis, blockSize: blockSize)
     return [AnyTensor(shape: call.shape(0), low), AnyTensor(shape: call.shape(1), high)]
   }
 }
@@ -39,16 +39,14 @@ extension Observe: FloatEvaluable {
   }
 }
 
-/// The smallest and the largest element, of all or of each channel; NaN where there is one.
+/// The smallest and the largest element, of all, of each channel or of each block; NaN where there is one.
 private func ranges<T: ReferenceFloat>(
-  of x: Tensor<T>, axis: Int?
+  of x: Tensor<T>, axis: Int?, blockSize: Int = 0
 ) throws(Diagnostic) -> (low: [T], high: [T]) {
-  var granularity = Granularity.perTensor, channels = 1
-  if let axis {
-    let axis = try checkedAxis(axis, rank: x.rank)
-    granularity = Granularity(perChannelOf: x.shape, axis: axis)
-    channels = x.shape[axis]
-  }
+  let granularity = try Granularity(of: x.shape, axis: axis, blockSize: blockSize)
+  let channels =
+    try parameterShape(of: Shape(x.shape), axis: axis, blockSize: blockSize)
+    .elementCount.size ?? 1
   if x.count == 0 {
     return (Array(repeating: 0, count: channels), Array(repeating: 0, count: channels))
   }
