@@ -58,24 +58,16 @@ public struct ApplyLayerConfig: Pass {
     }
     for (id, layer) in zip(nodes, try config.resolve(layers: layers)) {
       do throws(Diagnostic) {
-        let settings = try settings(layer, config)
-        try target.check(layer)
+        var effective = layer
+        if activations != .asConfigured { effective.activations = nil }
+        var settings = try LayerSettings(effective, warmupBatches: config.warmupBatches)
+        // Only what has a weight becomes a product of integers.
+        settings.quantizesWhenRunning =
+          activations == .dynamic && layer.activations != nil && layer.layer.index != nil
+        try target.check(effective)
         for (key, note) in settings.metadata { graph.setMetadata(key, of: id, to: note) }
       } catch { throw layer.placing(error) }
     }
-  }
-
-  private func settings(
-    _ layer: ResolvedLayer, _ config: QuantizationConfig
-  ) throws(Diagnostic) -> LayerSettings {
-    var layer = layer
-    let isQuantized = layer.activations != nil
-    if activations != .asConfigured { layer.activations = nil }
-    var settings = try LayerSettings(layer, warmupBatches: config.warmupBatches)
-    // Only what has a weight becomes a product of integers.
-    settings.quantizesWhenRunning =
-      activations == .dynamic && isQuantized && layer.layer.index != nil
-    return settings
   }
 }
 

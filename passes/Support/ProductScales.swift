@@ -54,7 +54,7 @@ struct ProductScales: Sendable {
     }
     return (source.elements(as: Float.self) ?? []).enumerated().map { index, x in
       let c = channel(index), zero = zeros[zeros.count == 1 ? 0 : c]
-      return QuantizationParameters(scale: scales[c], zeroPoint: zero, grid: grid).quantize(x)
+      return AffineGrid(scale: scales[c], zeroPoint: zero, grid: grid).quantize(x)
         - zero
     }
   }

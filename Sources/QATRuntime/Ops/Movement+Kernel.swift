@@ -57,7 +57,7 @@ extension Concat: Executable {
     var position = 0
     for index in request.operands.indices {
       let x = request.shape(index)
-      let move = Move(x, from: rowMajorStrides(x), to: strides, at: position * strides[axis])
+      let move = Move(x, from: rowMajorStrides(x), to: strides, offset: position * strides[axis])
       guard let move else { return nil }
       moves.append(move)
       position += x[axis]
@@ -95,7 +95,7 @@ private struct Move {
   private let sizes: [Int], from: StridedBox, to: StridedBox
 
   /// - Returns: `nil` for more than 8 axes longer than 1.
-  init?(_ shape: [Int], from: [Int], at start: Int = 0, to: [Int], at target: Int = 0) {
+  init?(_ shape: [Int], from: [Int], at start: Int = 0, to: [Int], offset target: Int = 0) {
     let axes = shape.indices.filter { shape[$0] != 1 }
     guard axes.count <= 8 else { return nil }
     sizes = axes.map { shape[$0] }
