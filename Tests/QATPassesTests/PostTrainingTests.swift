@@ -193,7 +193,8 @@ struct PostTrainingTests {
     #expect(!isFrozen || corrected.variables.allSatisfy { !corrected[$0].name.contains("bias") })
   }
 
-  @Test("a batch-norm behind a product takes the correction, folded or not",
+  @Test(
+    "a batch-norm behind a product takes the correction, folded or not",
     arguments: ["default", "recommended"])
   func correctNorm(_ preset: String) throws {
     var graph = try Sample.graph("conv_norm"), context = PassContext.forTests(graph)

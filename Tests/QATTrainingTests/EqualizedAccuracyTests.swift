@@ -19,7 +19,8 @@ struct EqualizedAccuracyTests {
     context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: "default")
     let images = try digits(256).bound(to: graph.modelFields)
     context[CalibrationData.self] = CalibrationData(data: images, batchSize: 64, batches: 4)
-    try Pipeline("freeze,fold-batchnorm,fold-constants", registry: .builtin).run(on: &graph, &context)
+    try Pipeline("freeze,fold-batchnorm,fold-constants", registry: .builtin).run(
+      on: &graph, &context)
     // The results of each channel are scaled, and what reads them the other way.
     for id in graph.nodes {
       let factors: [Float] = [1, 300, 0.02, 15]
