@@ -17,7 +17,8 @@ import QATRewrite
 /// quantized per tensor or asymmetrically (its codes can't be kept).
 ///
 /// With `layers=unkept` only those are folded whose codes could not be kept after training: layers that
-/// `apply-layer-config` notes as quantized, but not per channel, symmetric and narrow. They train folded.
+/// `apply-layer-config` notes as quantized, but not per channel, symmetric and narrow, or on scales that
+/// are powers of two. They train folded.
 public struct FoldBatchNorm: Pass {
   public enum Layers: String, CaseIterable, PassOptionValue, Sendable { case all, unkept }
 
@@ -189,7 +190,9 @@ extension Graph {
       let product = producer(of: x),
       let weights = LayerSettings(metadata: self[product].metadata)?.weights
     else { return false }
+    // Scales that are powers of two are none any more when a batch-norm is folded in.
     return !(weights.isPerChannel && weights.isSymmetric && weights.grid.isNarrow)
+      || weights.powerOfTwo
   }
 }
 

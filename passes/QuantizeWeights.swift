@@ -99,7 +99,11 @@ public struct QuantizeWeights: Pass {
   ) {
     let limit = Float(1 << 30)
     guard bias / (inputScale * scale) > limit else { return }
-    let raised = bias / (inputScale * limit)
+    var raised = bias / (inputScale * limit)
+    // A power of two stays one.
+    if scale.significand == 1, raised.significand > 1 {
+      raised = Float(sign: .plus, exponent: raised.exponent + 1, significand: 1)
+    }
     context.remark(
       .warning, node: node,
       "the weight scale\(channel.map { " of channel \($0)" } ?? "") was raised from \(scale) to "

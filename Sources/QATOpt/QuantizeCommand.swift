@@ -21,7 +21,9 @@ struct QuantizeCommand: DiagnosedCommand {
   @OptionGroup var instruments: InstrumentOptions
 
   func validate() throws {
-    if quantization.data == nil { throw ValidationError("give --data") }
+    if quantization.data == nil && (epochs > 0 || quantization.calibration == nil) {
+      throw ValidationError("give --data (or, without training, --calibration)")
+    }
     if epochs < 0 { throw ValidationError("--epochs must be 0 or more") }
     if target != "ort-cpu" { throw ValidationError("unknown target '\(target)'; known: ort-cpu") }
   }
@@ -46,6 +48,7 @@ struct QuantizeCommand: DiagnosedCommand {
       try Pipeline("qat-finish,\(lowering)", registry: tools.passes)
         .run(on: &graph, &context, instruments: running.all)
     }
+    try quantization.saveRanges(context)
     for remark in context.remarks { Terminal.error(remark.description) }
     try graph.verify(evaluation: true)
     try GraphFiles.write(graph, to: output)

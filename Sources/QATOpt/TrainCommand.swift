@@ -26,6 +26,7 @@ struct TrainCommand: DiagnosedCommand {
     let data = try load(quantization.data ?? "", for: graph)
     let text = qat ? "qat-prepare" : "canonicalize,fold-constants,canonicalize,make-trainable"
     try Pipeline(text, registry: tools.passes).run(on: &graph, &context)
+    try quantization.saveRanges(context)
     let delay = qat ? context[QuantizationConfig.self]?.quantizationDelay ?? 0 : 0
     let (trained, history) = try training.train(graph, on: data, epochs: epochs, delay: delay)
     try GraphFiles.write(trained, to: output)

@@ -24,6 +24,7 @@ public final class TrainingStep {
   private struct Form: Hashable {
     var quantizes: Bool
     var freezesBatchNorm: Bool
+    var freezesObservers: Bool
   }
   private struct Prepared {
     let session: Session
@@ -42,7 +43,9 @@ public final class TrainingStep {
   public init(_ graph: Graph, _ options: TrainingOptions = .init()) throws(Diagnostic) {
     self.graph = graph
     self.options = options
-    form = Form(quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm)
+    form = Form(
+      quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm,
+      freezesObservers: options.freezesObservers)
     let first = try Self.prepare(graph, options, form)
     current = first
     others = graph.parameters.filter { first.session.variable($0.key) == nil }
@@ -93,6 +96,9 @@ public final class TrainingStep {
       }
     }
   }
+
+  /// Lets all observers forget what they saw: the next batch is their first, and warm-up begins anew.
+  public func resetObservers() throws(Diagnostic) { try setVariables(graph.emptyObserverState) }
 
   /// Takes over all variables of an earlier step of the same graph.
   /// - Throws: `invalid-data` where one is missing; `shape-mismatch`.
@@ -146,13 +152,18 @@ public final class TrainingStep {
   public var quantizes: Bool { form.quantizes }
   /// Whether batch-norms keep their running statistics, and use them.
   public var freezesBatchNorm: Bool { form.freezesBatchNorm }
+  /// Whether observed ranges stay as they are.
+  public var freezesObservers: Bool { form.freezesObservers }
   /// The graph of the step in its present form, with the variables' first contents.
   public var stepGraph: Graph { current.session.graph }
 
   /// Changes the form of the steps to come; the contents of all variables stay. The first change to a
   /// form makes its graph.
-  public func setForm(quantizes: Bool, freezesBatchNorm: Bool) throws(Diagnostic) {
-    let new = Form(quantizes: quantizes, freezesBatchNorm: freezesBatchNorm)
+  public func setForm(
+    quantizes: Bool, freezesBatchNorm: Bool, freezesObservers: Bool = false
+  ) throws(Diagnostic) {
+    let new = Form(
+      quantizes: quantizes, freezesBatchNorm: freezesBatchNorm, freezesObservers: freezesObservers)
     guard new != form else { return }
     let next = try ready(new)
     var contents = variables
@@ -167,8 +178,13 @@ public final class TrainingStep {
   }
 
   /// Makes the graph of a form ahead of time, so that what is wrong with it shows now.
-  func makeReady(quantizes: Bool, freezesBatchNorm: Bool) throws(Diagnostic) {
-    _ = try ready(Form(quantizes: quantizes, freezesBatchNorm: freezesBatchNorm))
+  func makeReady(
+    quantizes: Bool, freezesBatchNorm: Bool, freezesObservers: Bool
+  ) throws(Diagnostic) {
+    _ = try ready(
+      Form(
+        quantizes: quantizes, freezesBatchNorm: freezesBatchNorm, freezesObservers: freezesObservers
+      ))
   }
 
   private func ready(_ form: Form) throws(Diagnostic) -> Prepared {
@@ -194,7 +210,8 @@ public final class TrainingStep {
     var passes: [any Pass] = [
       EliminateDeadNodes(),
       EnterTraining(
-        batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes),
+        batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes,
+        observers: form.freezesObservers ? .frozen : .training),
       Differentiate(),
     ]
     if options.clipNorm > 0 || options.clipValue > 0 {
