@@ -20,6 +20,13 @@ public struct CalibrationData: Sendable {
   }
 }
 
+extension Calibrator {
+  /// Runs all batches.
+  public mutating func observe(_ data: CalibrationData) throws(Diagnostic) {
+    for batch in data.batches() { try observe(try batch.get()) }
+  }
+}
+
 /// Runs the model in float over calibration data and sets the ranges of its observers.
 ///
 ///     variable %x.min: f32[] = 0.0      // and %x.max, %x.batches
