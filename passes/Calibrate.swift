@@ -52,8 +52,8 @@ public struct Calibrate: Pass {
     var observers: [NodeID] = []
     for id in graph.nodes {
       guard let observe = graph[id].op as? Observe, let x = graph[id].operands[0] else { continue }
-      if let parameter = graph[x].parameter {
-        try graph.observe(parameter, with: observe, id)
+      if graph.isParameter(x) {
+        try graph.observe(try graph.parameterValue(x), with: observe, id)
       } else {
         observers.append(id)
       }
@@ -105,6 +105,21 @@ public struct Calibrate: Pass {
 }
 
 extension Graph {
+  /// What a value is that does not depend on the inputs.
+  fileprivate func parameterValue(_ value: ValueID) throws(Diagnostic) -> AnyTensor {
+    if let tensor = self[value].parameter { return tensor }
+    guard let id = producer(of: value), let index = self[id].results.firstIndex(of: value) else {
+      throw Diagnostic(.invalidGraph, "'\(self[value].name)' depends on the inputs")
+    }
+    var operands: [AnyTensor?] = []
+    for operand in self[id].operands {
+      operands.append(try operand.map { value throws(Diagnostic) in try parameterValue(value) })
+    }
+    do throws(Diagnostic) {
+      return try ReferenceEvaluator.evaluate(self[id].op, operands, resultCount: index + 1)[index]
+    } catch { throw error.at("node '\(self[id].name)'") }
+  }
+
   /// Sets the range of an observer from all there is to see.
   fileprivate mutating func observe(
     _ parameter: AnyTensor, with observe: Observe, _ id: NodeID

@@ -141,7 +141,7 @@ def entropy_range(counts, width, low, high, grid, scheme):
         q = np.where(filled, (sums / np.maximum(sizes, 1))[group], 0)
         if inside.sum() == 0:
             continue
-        p, q = p / p.sum(), q / q.sum()
+        p, q = p / counts.sum(), q / counts.sum()
         used = p > 0
         if (q[used] == 0).any():
             continue

@@ -5,7 +5,8 @@ import Testing
 @Suite("A table of ranges")
 struct CalibrationTableTests {
   private static let table = CalibrationTable(ranges: [
-    "image": .init(min: -0.424_212_96, max: 2.821_486_7, observer: .movingAverage, bits: 8, batches: 32),
+    "image": .init(
+      min: -0.424_212_96, max: 2.821_486_7, observer: .movingAverage, bits: 8, batches: 32),
     "conv 1/relu: out": .init(min: 0, max: 1e-7, observer: .percentile, bits: 4, batches: 1),
     "true": .init(min: -.greatestFiniteMagnitude, max: 3, observer: .entropy, bits: 2, batches: 0),
   ])

@@ -27,8 +27,7 @@ struct TensorSettings: Sendable, Equatable {
   /// How the range of an activation follows the batches, or that of a weight, which each batch shows
   /// whole.
   func observe(axis: Int? = nil) -> Observe {
-    var observe = Observe(
-      observer, momentum: momentum, every: every, limit: warmupBatches, axis: axis)
+    var observe = Observe(observer, every: every, limit: warmupBatches, axis: axis)
     observe.training = false
     switch observer {
     case .percentile: observe.percentile = percentile
@@ -36,7 +35,7 @@ struct TensorSettings: Sendable, Equatable {
       observe.grid = grid
       observe.scheme = isSymmetric ? .symmetric : .asymmetric
       observe.powerOfTwo = powerOfTwo
-    case .minMax, .movingAverage: break
+    case .minMax, .movingAverage: observe.momentum = momentum
     }
     return observe
   }

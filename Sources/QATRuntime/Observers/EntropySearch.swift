@@ -15,8 +15,10 @@ import QATCore
 /// codes up to the last with a value in it: P is what lies in those bins, with everything outside
 /// moved to the outermost ones; Q spreads the counts inside, without what is outside, as the grid would
 /// see them: bin j of n goes to group `floor(j · codes/n)`, and each bin that was not empty gets the
-/// mean of those of its group. Both are normalized; of `Σ P · log(P/Q)` the least wins, and of equal
-/// ones the widest. A symmetric grid has one histogram of magnitudes and the codes from zero up (int8:
+/// mean of those of its group. Both are shares of all values, so that Q lacks what is clipped (where
+/// TensorRT makes it whole again, a window around one of few distinct values, as the grey levels of an
+/// image are, diverges by nothing). Of `Σ P · log(P/Q)` the least wins, and of equal ones the widest. A
+/// symmetric grid has one histogram of magnitudes and the codes from zero up (int8:
 /// 128). The bin beside zero takes its neighbour's count first: values of exactly zero, of which a Relu
 /// makes many, are exact under any scale. A candidate that moves outside values into an empty bin has
 /// an infinite divergence.
@@ -94,6 +96,6 @@ private struct Line {
       }
       start = end
     }
-    return result / all + log(inside / all)
+    return result / all
   }
 }

@@ -92,7 +92,7 @@ public struct Histogram: Sendable, Equatable {
   /// The range that is left when the outermost values are dropped: `floor(N · (100 - share)/200)` of N
   /// at each end.
   ///
-  /// It holds the exact range of what is left and is wider by less than one bin at each end; it never
+  /// It holds the exact range of what is left and is wider by at most one bin at each end; it never
   /// reaches beyond the values seen. Few values are all kept: 99.99 % drops nothing below 20,000.
   /// - Parameter share: in percent, above 50, up to 100.
   public func percentileRange(_ share: Double) -> ClosedRange<Float> {

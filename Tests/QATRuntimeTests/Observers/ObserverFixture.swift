@@ -56,5 +56,7 @@ struct ObserverFixture: Decodable, Sendable, CustomTestStringConvertible {
     }
   }()
 
-  private static let outliers = bell.enumerated().map { $0.offset % 997 == 0 ? $0.element * 16 : $0.element }
+  private static let outliers = bell.enumerated().map {
+    $0.offset % 997 == 0 ? $0.element * 16 : $0.element
+  }
 }

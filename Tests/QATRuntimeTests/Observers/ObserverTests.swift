@@ -141,7 +141,8 @@ struct ObserverTests {
         // The operation stops at its limit.
         if index < 5 { try value.observe(batch) }
         let range = try #require(value.ranges.first)
-        #expect(results[0] == AnyTensor(range.lowerBound) && results[1] == AnyTensor(range.upperBound))
+        #expect(
+          results[0] == AnyTensor(range.lowerBound) && results[1] == AnyTensor(range.upperBound))
         #expect(results[2] == AnyTensor(Int64(index + 1)))
       }
     }

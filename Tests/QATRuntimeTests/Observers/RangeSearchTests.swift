@@ -50,7 +50,8 @@ struct RangeSearchTests {
     }
   }
 
-  @Test("by squared error clips outliers where steps are coarse, and keeps them where they are fine")
+  @Test(
+    "by squared error clips outliers where steps are coarse, and keeps them where they are fine")
   func clipping() throws {
     let fixture = try #require(ObserverFixture.all.first { $0.name == "outliers" })
     let histogram = try histogram(fixture)
@@ -84,7 +85,9 @@ struct RangeSearchTests {
       #expect(entropy == low...high, "\(values)")
       let error = SquaredErrorSearch(parameters: rule).range(histogram)
       // A bin's middle is what is quantized: within half a bin the ends may move.
-      #expect(abs(error.lowerBound - low) <= abs(low) / 2 && abs(error.upperBound - high) <= abs(high) / 2)
+      #expect(
+        abs(error.lowerBound - low) <= abs(low) / 2 && abs(error.upperBound - high) <= abs(high) / 2
+      )
     }
   }
 }
