@@ -11,8 +11,8 @@ import QATRewrite
 ///
 /// A bias becomes int32 codes on the scale `s_x * s_w` of the product it is added to, also one that no
 /// `qat.FakeQuantizeBias` marks yet. Where |b / (s_x * s_w)| > 2^30 in a channel, that channel's `s_w`
-/// is raised until it is not (a power of two to the next one), and a remark says so. Expects constants: run `freeze` and
-/// `fold-constants` first.
+/// is raised until it is not (a power of two to the next one), and a remark says so. Expects
+/// constants: run `freeze` and `fold-constants` first.
 public struct QuantizeWeights: Pass {
   public static let name: PassName = "quantize-weights"
   public static let summary = "make weights and biases integer codes"
