@@ -9,7 +9,7 @@ extension PassRegistry {
     FoldBatchNorm.self, PrepareBatchNorm.self, FuseActivation.self,
     EqualizeCrossLayer.self,
     ApplyLayerConfig.self, AssignBits.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self,
-    CheckTarget.self,
+    ResetObservers.self, CheckTarget.self,
     ReestimateBatchNorm.self, CorrectBias.self,
     AttachLoss.self, AttachTeacher.self, EnterTraining.self, Differentiate.self,
     ClipGradients.self,

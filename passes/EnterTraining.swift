@@ -15,9 +15,10 @@ import QATRewrite
 /// statistics are constants (a frozen layer) stays in evaluation form, and so do all of them with
 /// `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
 /// their observers go on: that is training before the quantization delay has passed. A Dropout drops
-/// other elements in every step, which a variable counts.
+/// other elements in every step, which a variable counts. With `observers=frozen` ranges stay as they are.
 public struct EnterTraining: Pass {
   public enum BatchNorm: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
+  public enum Observers: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
 
   public static let name: PassName = "enter-training"
   public static let summary = "use batch statistics, move observers, drop out"
@@ -26,15 +27,20 @@ public struct EnterTraining: Pass {
   public static let options: [PassOption<Self>] = [
     .init("batchnorm", \.batchnorm, "whether statistics move"),
     .init("quantize", \.quantize, "whether quantizers round"),
+    .init("observers", \.observers, "whether ranges move"),
   ]
 
   public var batchnorm = BatchNorm.training
   public var quantize = true
+  public var observers = Observers.training
 
   public init() {}
-  public init(batchnorm: BatchNorm = .training, quantize: Bool = true) {
+  public init(
+    batchnorm: BatchNorm = .training, quantize: Bool = true, observers: Observers = .training
+  ) {
     self.batchnorm = batchnorm
     self.quantize = quantize
+    self.observers = observers
   }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
@@ -46,14 +52,10 @@ public struct EnterTraining: Pass {
         updates += try trainBatchNorm(id, op, in: &graph)
       case let op as FoldedBatchNormalization where batchnorm == .training:
         updates += try graph.correctBatchNorm(id, op)
-      case var op as Observe:
+      case var op as Observe where observers == .training:
         op.training = true
         graph.setOperation(of: id, to: op)
-        updates += (0..<3).compactMap { index in
-          guard let variable = graph[id].operands[index + 1], let value = graph[id].results[index]
-          else { return nil }
-          return (variable, value)
-        }
+        updates += graph.observerState(of: id).map { ($0.variable, $0.result) }
       case var op as FakeQuantize:
         op.bypass = !quantize
         graph.setOperation(of: id, to: op)

@@ -2,6 +2,7 @@ import QATCore
 import QATConfig
 import QATIR
 import QATRewrite
+import QATRuntime
 
 /// Puts fake-quantizers on the activations, weights and biases of the layers that are to be quantized.
 ///
@@ -281,23 +282,33 @@ private struct Inserter {
     if builder.graph.isParameter(activation.value) {
       range = builder.emit(MinMax(), [activation.value], results: 2, name: name + ".range")
     } else {
-      var observe = Observe()
-      observe.kind = settings.observer
-      observe.momentum = settings.momentum
-      observe.every = settings.every
-      observe.limit = settings.warmupBatches
-      observe.training = false
-      let state = [
-        builder.graph.addVariable(name + ".min", AnyTensor(Float(0))),
-        builder.graph.addVariable(name + ".max", AnyTensor(Float(0))),
-        builder.graph.addVariable(name + ".batches", AnyTensor(Int64(0))),
-      ]
-      range = builder.emit(
-        observe, [activation.value] + state, results: 3, name: name + ".observe")
+      range = observedRange(of: activation.value, settings.observe(), shape: [], name: name)
     }
     let scale = builder.emit(
       settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
     return (scale[0], scale[1])
+  }
+
+  /// The range that an observer has found, its state in variables.
+  /// - Parameter shape: of the range: [], or [C].
+  private mutating func observedRange(
+    of value: ValueID, _ observe: Observe, shape: [Int], name: String
+  ) -> [ValueID] {
+    let zeros = AnyTensor(shape: shape, [Float](repeating: 0, count: shape.reduce(1, *)))
+    var state: [(String, AnyTensor)] = [
+      (".min", zeros), (".max", zeros), (".batches", AnyTensor(Int64(0))),
+    ]
+    // A parameter is seen whole in each batch: its histograms need not be kept.
+    if observe.kind.usesHistogram, !builder.graph.isParameter(value) {
+      let bins = [Int64](repeating: 0, count: Histogram.standardBinCount)
+      state.append((".bins", AnyTensor(shape: [bins.count], bins)))
+      state.append((".extent", AnyTensor(shape: [3], [0, 0, 0] as [Float])))
+    }
+    let variables = state.map { suffix, tensor in
+      builder.graph.addVariable(builder.graph.freeValueName(name + suffix), tensor)
+    }
+    return builder.emit(
+      observe, [value] + variables, results: variables.count, name: name + ".observe")
   }
 
   mutating func quantizeWeight(_ weight: Placement.Weight) {
@@ -305,11 +316,21 @@ private struct Inserter {
     let name = builder.graph[w].name
     builder.insertionPoint = weight.node
     builder.namePrefix = name + "."
-    let range = builder.emit(
-      MinMax(axis: weight.axis, blockSize: weight.blockSize), [w], results: 2,
-      name: name + ".range")
+    let channels = weight.axis.flatMap { builder.graph[w].type.shape?[$0].size }
+    let range: [ValueID]
+    if weight.settings.observer == .minMax || weight.blockSize > 0
+      || (channels == nil && weight.axis != nil)
+    {
+      range = builder.emit(
+        MinMax(axis: weight.axis, blockSize: weight.blockSize), [w], results: 2,
+        name: name + ".range")
+    } else {
+      range = observedRange(
+        of: w, weight.settings.observe(axis: weight.axis), shape: channels.map { [$0] } ?? [],
+        name: name)
+    }
     let scale = builder.emit(
-      weight.settings.scaleFromRange, range.map { $0 }, results: 2, name: name + ".scale")
+      weight.settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
     let op = FakeQuantize(
       grid: weight.settings.grid, axis: weight.axis, blockSize: weight.blockSize,
       straightThrough: weight.settings.straightThrough)

@@ -11,8 +11,8 @@ import QATRewrite
 ///
 /// A bias becomes int32 codes on the scale `s_x * s_w` of the product it is added to, also one that no
 /// `qat.FakeQuantizeBias` marks yet. Where |b / (s_x * s_w)| > 2^30 in a channel, that channel's `s_w`
-/// is raised until it is not, and a remark says so. Expects constants: run `freeze` and
-/// `fold-constants` first.
+/// is raised until it is not (a power of two to the next one), and a remark says so. Expects
+/// constants: run `freeze` and `fold-constants` first.
 public struct QuantizeWeights: Pass {
   public static let name: PassName = "quantize-weights"
   public static let summary = "make weights and biases integer codes"
@@ -101,7 +101,11 @@ public struct QuantizeWeights: Pass {
   ) {
     let limit = Float(1 << 30)
     guard bias / (inputScale * scale) > limit else { return }
-    let raised = bias / (inputScale * limit)
+    var raised = bias / (inputScale * limit)
+    // A power of two stays one.
+    if scale.significand == 1, raised.significand > 1 {
+      raised = Float(sign: .plus, exponent: raised.exponent + 1, significand: 1)
+    }
     context.remark(
       .warning, node: node,
       "the weight scale\(channel.map { " of channel \($0)" } ?? "") was raised from \(scale) to "

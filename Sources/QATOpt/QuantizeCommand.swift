@@ -23,8 +23,9 @@ struct QuantizeCommand: DiagnosedCommand {
   @OptionGroup var fallback: FallbackOptions
 
   func validate() throws {
-    if quantization.data == nil && (form.observesActivations || epochs > 0) {
-      throw ValidationError("give --data")
+    let needsRanges = form.observesActivations && quantization.calibration == nil
+    if quantization.data == nil && (needsRanges || epochs > 0) {
+      throw ValidationError("give --data (or, without training, --calibration)")
     }
     if epochs == 0 && training.distillation.distill {
       throw ValidationError("--distill trains: give --epochs, 1 or more")
@@ -74,6 +75,7 @@ struct QuantizeCommand: DiagnosedCommand {
     } else {
       result = try quantize(graph, &preparer)
     }
+    try quantization.saveRanges(preparer.context)
     for remark in preparer.remarks { Terminal.error(remark.description) }
     try result.verify(evaluation: true)
     try GraphFiles.write(result, to: output)

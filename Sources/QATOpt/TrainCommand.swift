@@ -49,6 +49,7 @@ struct TrainCommand: DiagnosedCommand {
       return try bench.run(
         try training.step(graph, float: float), on: data, batch: training.batch)
     }
+    try quantization.saveRanges(context)
     let delay = qat ? context[QuantizationConfig.self]?.quantizationDelay ?? 0 : 0
     let (trained, history) = try training.train(
       graph, on: data, epochs: epochs, delay: delay, float: float)

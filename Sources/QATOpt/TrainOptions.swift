@@ -23,6 +23,9 @@ struct TrainOptions: ParsableArguments {
   @Option(help: "A checkpoint to go on from.") var resume: String?
   @Option(help: "The step from which batch-norm statistics stand still.") var freezeBatchnormStep:
     Int?
+  @Option(help: "The step from which observed ranges stand still.") var freezeObserversStep: Int?
+  @Option(help: "The step before which observers forget what they saw.") var resetObserversStep:
+    Int?
 
   @OptionGroup var distillation: DistillOptions
   @OptionGroup var telemetry: TelemetryOptions
@@ -43,6 +46,8 @@ struct TrainOptions: ParsableArguments {
     trainer.warmupSteps = warmupSteps
     trainer.quantizationDelay = delay
     trainer.batchNormFreezeStep = freezeBatchnormStep
+    trainer.observerFreezeStep = freezeObserversStep
+    trainer.observerResetStep = resetObserversStep
     trainer.checkpoint = checkpoint
     trainer.checkpointEvery = checkpointEvery
     var validationData: (any DataSet)?

@@ -30,6 +30,11 @@ public struct Trainer: Sendable {
   /// The step, from 0, from which on batch-norms keep their running statistics and use them; `nil`
   /// for never.
   public var batchNormFreezeStep: Int?
+  /// The step, from 0, from which on observed ranges stay as they are; `nil` for what the quantizers'
+  /// warm-up says alone.
+  public var observerFreezeStep: Int?
+  /// The step, from 0, before which observers forget what they saw; their warm-up begins anew.
+  public var observerResetStep: Int?
   /// Where checkpoints go; `nil` for nowhere.
   public var checkpoint: String?
   /// Steps between checkpoints; 0 for one behind each epoch. One is written when the run ends, too.
@@ -75,10 +80,17 @@ public struct Trainer: Sendable {
       ("steps between checkpoints", checkpointEvery, 0),
       ("steps at most", stepLimit ?? 1, 1),
       ("as the step that freezes batch-norms", batchNormFreezeStep ?? 0, 0),
+      ("as the step that freezes observers", observerFreezeStep ?? 0, 0),
+      ("as the step that resets observers", observerResetStep ?? 0, 0),
       ("samples a validation batch", validationBatchSize, 1),
     ]
     for (what, number, least) in least where number < least {
       throw Diagnostic(.invalidOption, "\(number) \(what)", hint: "at least \(least)")
+    }
+    if let reset = observerResetStep, let freeze = observerFreezeStep, freeze <= reset {
+      throw Diagnostic(
+        .invalidOption, "observers are reset in step \(reset) and frozen in step \(freeze)",
+        hint: "freeze them later, so that they see something")
     }
     guard epochs < 1 << 30 else {
       throw Diagnostic(.invalidOption, "\(epochs) epochs", hint: "give fewer")
@@ -99,6 +111,9 @@ public struct Trainer: Sendable {
       + "schedule=\(schedule) warmup=\(warmupSteps) quantize=\(step.options.quantizes) "
       + "quantization-delay=\(quantizationDelay) freeze-batchnorm="
       + (step.options.freezesBatchNorm ? "0" : batchNormFreezeStep.map(String.init) ?? "never")
+      + " freeze-observers="
+      + (step.options.freezesObservers ? "0" : observerFreezeStep.map(String.init) ?? "never")
+      + " reset-observers=\(observerResetStep.map(String.init) ?? "never")"
       + " \(step.options.text)"
   }
 }

@@ -18,6 +18,8 @@ public struct TrainingOptions: Sendable {
   public var freezesBatchNorm = false
   /// Whether fake-quantizers round. While they do not, their observers go on.
   public var quantizes = true
+  /// Whether observed ranges stay as they are.
+  public var freezesObservers = false
   /// 0 for one on each core that the process may use. Results do not depend on it.
   public var threads = 0
 

@@ -34,26 +34,34 @@ struct TrainingRun {
 
   // MARK: - Forms
 
-  private func form(at index: Int) -> (quantizes: Bool, freezes: Bool) {
+  private func form(
+    at index: Int
+  ) -> (quantizes: Bool, freezes: Bool, freezesObservers: Bool) {
     (
       step.options.quantizes && index >= trainer.quantizationDelay,
-      step.options.freezesBatchNorm || trainer.batchNormFreezeStep.map { index >= $0 } ?? false
+      step.options.freezesBatchNorm || trainer.batchNormFreezeStep.map { index >= $0 } ?? false,
+      step.options.freezesObservers || trainer.observerFreezeStep.map { index >= $0 } ?? false
     )
   }
 
   /// Makes the graphs of all forms that will be needed: mistakes show before the first step.
   func makeReady() throws(Diagnostic) {
-    for index in [0, trainer.quantizationDelay, trainer.batchNormFreezeStep ?? 0]
+    let changes = [trainer.batchNormFreezeStep, trainer.observerFreezeStep].map { $0 ?? 0 }
+    for index in [0, trainer.quantizationDelay] + changes
     where index < schedule.steps {
       let form = form(at: index)
-      try step.makeReady(quantizes: form.quantizes, freezesBatchNorm: form.freezes)
+      try step.makeReady(
+        quantizes: form.quantizes, freezesBatchNorm: form.freezes,
+        freezesObservers: form.freezesObservers)
     }
     try enterForm()
   }
 
   private func enterForm() throws(Diagnostic) {
     let form = form(at: history.steps)
-    try step.setForm(quantizes: form.quantizes, freezesBatchNorm: form.freezes)
+    try step.setForm(
+      quantizes: form.quantizes, freezesBatchNorm: form.freezes,
+      freezesObservers: form.freezesObservers)
   }
 
   // MARK: - Steps
@@ -84,6 +92,7 @@ struct TrainingRun {
 
   private mutating func train(_ rate: Float) throws(Diagnostic) -> Float {
     try enterForm()
+    if history.steps == trainer.observerResetStep { try step.resetObservers() }
     let batch = try loader.next()
     let loss = try step.run(batch, learningRate: rate)
     history.steps += 1

@@ -24,6 +24,7 @@ public final class TrainingStep {
   private struct Form: Hashable {
     var quantizes: Bool
     var freezesBatchNorm: Bool
+    var freezesObservers: Bool
   }
   struct Prepared {
     let session: Session
@@ -51,7 +52,9 @@ public final class TrainingStep {
     options.loss = options.loss.prepared(for: graph)
     self.graph = graph
     self.options = options
-    form = Form(quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm)
+    form = Form(
+      quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm,
+      freezesObservers: options.freezesObservers)
     let first = try Self.prepare(graph, options, form, [])
     current = first
     others = graph.parameters.filter { first.session.variable($0.key) == nil }
@@ -121,6 +124,9 @@ public final class TrainingStep {
     }
   }
 
+  /// Lets all observers forget what they saw: the next batch is their first, and warm-up begins anew.
+  public func resetObservers() throws(Diagnostic) { try setVariables(graph.emptyObserverState) }
+
   /// Takes over all variables of an earlier step of the same graph.
   /// - Throws: `invalid-data` where one is missing; `shape-mismatch`.
   func restore(_ contents: [String: AnyTensor]) throws(Diagnostic) {
@@ -173,13 +179,18 @@ public final class TrainingStep {
   public var quantizes: Bool { form.quantizes }
   /// Whether batch-norms keep their running statistics, and use them.
   public var freezesBatchNorm: Bool { form.freezesBatchNorm }
+  /// Whether observed ranges stay as they are.
+  public var freezesObservers: Bool { form.freezesObservers }
   /// The graph of the step in its present form, with the variables' first contents.
   public var stepGraph: Graph { current.session.graph }
 
   /// Changes the form of the steps to come; the contents of all variables stay. The first change to a
   /// form makes its graph.
-  public func setForm(quantizes: Bool, freezesBatchNorm: Bool) throws(Diagnostic) {
-    let new = Form(quantizes: quantizes, freezesBatchNorm: freezesBatchNorm)
+  public func setForm(
+    quantizes: Bool, freezesBatchNorm: Bool, freezesObservers: Bool = false
+  ) throws(Diagnostic) {
+    let new = Form(
+      quantizes: quantizes, freezesBatchNorm: freezesBatchNorm, freezesObservers: freezesObservers)
     guard new != form else { return }
     form = new
     try enter(try ready(new))
@@ -199,8 +210,13 @@ public final class TrainingStep {
   }
 
   /// Makes the graph of a form ahead of time, so that what is wrong with it shows now.
-  func makeReady(quantizes: Bool, freezesBatchNorm: Bool) throws(Diagnostic) {
-    _ = try ready(Form(quantizes: quantizes, freezesBatchNorm: freezesBatchNorm))
+  func makeReady(
+    quantizes: Bool, freezesBatchNorm: Bool, freezesObservers: Bool
+  ) throws(Diagnostic) {
+    _ = try ready(
+      Form(
+        quantizes: quantizes, freezesBatchNorm: freezesBatchNorm, freezesObservers: freezesObservers
+      ))
   }
 
   private func ready(_ form: Form) throws(Diagnostic) -> Prepared {
@@ -231,7 +247,8 @@ public final class TrainingStep {
     step.setOutputs(Array(step.outputs.prefix(1)))
     var context = PassContext()
     let training = EnterTraining(
-      batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes)
+      batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes,
+      observers: form.freezesObservers ? .frozen : .training)
     try Pipeline([EliminateDeadNodes(), training]).run(on: &step, &context)
     let watched = gradients.compactMap { step.trained($0, of: graph) }.map { step[$0].name }
     var passes: [any Pass] = [Differentiate(values: watched)]

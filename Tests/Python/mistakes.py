@@ -21,6 +21,10 @@ YAML = {
     "bits.yaml": "weights: {bits: 9}\n",
     "groups.yaml": "activations: {granularity: {per-group: 32}}\n",
     "key.yaml": "wieghts: {bits: 8}\n",
+    "ranges.yaml": "ranges:\n  inptu: {min: 0.0, max: 1.0}\n",
+    "noranges.yaml": "ranges: {}\n",
+    "upside.yaml": "ranges:\n  input: {min: 2.0, max: 1.0}\n",
+    "wide.yaml": "activations: {bits: 16, observer: entropy}\n",
 }
 
 # Arguments, exit status, what the message must hold. OUT is a file that must not be there afterwards.
@@ -61,6 +65,14 @@ CASES = [
     ("model.onnx --pass-pipeline lower-weight-only{accuracy-level=9}", 64, ["accuracy-level", "hint:"]),
     ("quantize model.onnx --data random:8 --config key.yaml -o OUT.onnx", 1, ["weights", "hint:"]),
     ("quantize model.onnx --data random:8 -o no/such/folder/OUT.onnx", 1, ["io", "hint:"]),
+    ("quantize model.onnx --data random:8 --config wide.yaml -o OUT.onnx", 1, ["entropy", "hint:"]),
+    ("quantize model.onnx --calibration missing.yaml -o OUT.onnx", 1, ["io", "hint:"]),
+    ("quantize model.onnx --calibration ranges.yaml -o OUT.onnx", 1,
+     ["ranges.yaml:2:10", "no value 'inptu'", "did you mean 'input'"]),
+    ("quantize model.onnx --calibration noranges.yaml -o OUT.onnx", 1, ["no range for", "'input'", "hint:"]),
+    ("quantize model.onnx --calibration upside.yaml -o OUT.onnx", 1, ["upside.yaml:2:10", "above max", "hint:"]),
+    ("quantize model.onnx --data random:8 --save-calibration no/such/OUT.yaml -o OUT.onnx", 1, ["io", "hint:"]),
+    ("model.onnx --pass-pipeline canonicalize --save-calibration OUT.yaml -o OUT.onnx", 1, ["no ranges", "hint:"]),
     ("quantize model.onnx -o OUT.onnx", 64, ["--data"]),
     ("run model.onnx --input foo=shape.npy", 1, ["no input 'foo'", "hint:"]),
     ("run model.onnx --input input=shape.npy", 1, ["invalid-data", "hint:"]),

@@ -42,6 +42,8 @@ struct ValueTests {
         + "insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,lower-qoperator",
       "canonicalize,fold-constants,canonicalize,apply-layer-config{preset=default},make-trainable,"
         + "prepare-batchnorm,insert-fake-quant,share-scales,calibrate,qat-finish,lower-qoperator",
+      "canonicalize,fold-constants,fold-batchnorm,apply-layer-config{preset=int4-aggressive},"
+        + "insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,lower-qoperator",
       "make-trainable,attach-loss{kind=mse},enter-training,differentiate,clip-gradients,apply-optimizer",
     ])
   func keepValues(_ sample: String, through pipeline: String) throws {

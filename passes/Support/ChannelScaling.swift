@@ -50,6 +50,8 @@ extension Graph {
       return false
     }
     if self[product].op is ConvTranspose { return true }
+    // Scales that are powers of two are none any more when a batch-norm is folded in.
     return !(weights.isPerChannel && weights.isSymmetric && weights.grid.isNarrow)
+      || weights.powerOfTwo
   }
 }

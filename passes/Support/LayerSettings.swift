@@ -13,6 +13,8 @@ struct TensorSettings: Sendable, Equatable {
   var powerOfTwo = false
   var observer = ObserverKind.minMax
   var momentum: Float = 0.1
+  /// The share of values inside, in percent.
+  var percentile: Float = 99.99
   var every = 1
   /// Batches after which the range stands; 0 for never.
   var warmupBatches = 0
@@ -24,7 +26,22 @@ struct TensorSettings: Sendable, Equatable {
       grid: grid, scheme: isSymmetric ? .symmetric : .asymmetric, powerOfTwo: powerOfTwo)
   }
 
-  /// - Throws: `unsupported` for an observer that no operation has yet.
+  /// How the range of an activation follows the batches, or that of a weight, which each batch shows
+  /// whole.
+  func observe(axis: Int? = nil) -> Observe {
+    var observe = Observe(observer, every: every, limit: warmupBatches, axis: axis)
+    observe.training = false
+    switch observer {
+    case .percentile: observe.percentile = percentile
+    case .histogram, .entropy:
+      observe.grid = grid
+      observe.scheme = isSymmetric ? .symmetric : .asymmetric
+      observe.powerOfTwo = powerOfTwo
+    case .minMax, .movingAverage: observe.momentum = momentum
+    }
+    return observe
+  }
+
   init(_ settings: TensorQuantization, warmupBatches: Int) throws(Diagnostic) {
     grid = try settings.grid
     isSymmetric = settings.scheme == .symmetric
@@ -38,16 +55,18 @@ struct TensorSettings: Sendable, Equatable {
     case .perGroup(let size): blockSize = size
     }
     switch settings.observer.kind {
-    case .minMax: observer = .minMax
+    case .minMax, .percentile(100): observer = .minMax
     case .movingAverage(let momentum):
       observer = .movingAverage
       self.momentum = Float(momentum)
-    case .percentile(100): observer = .minMax
-    case .percentile, .histogram, .entropy:
-      throw Diagnostic(
-        .unsupported, "the observer \(settings.observer.kind) is not supported",
-        hint: "use minmax or moving-average")
+    case .percentile(let share):
+      observer = .percentile
+      percentile = Float(share)
+    case .histogram: observer = .histogram
+    case .entropy: observer = .entropy
     }
+    // Of a handful of weights there is nothing to leave out.
+    if blockSize > 0 { observer = .minMax }
   }
 
   // MARK: - As a note on a node
@@ -58,8 +77,9 @@ struct TensorSettings: Sendable, Equatable {
       grid.description, isSymmetric ? "symmetric" : "asymmetric",
       blockSize > 0 ? "per-group=\(blockSize)" : isPerChannel ? "per-channel" : "per-tensor",
       powerOfTwo ? "power-of-two" : nil,
-      observer.rawValue,
+      observer == .percentile ? nil : observer.rawValue,
       observer == .movingAverage ? "momentum=\(momentum)" : nil,
+      observer == .percentile ? "percentile=\(percentile)" : nil,
       every == 1 ? nil : "every=\(every)",
       warmupBatches == 0 ? nil : "warmup=\(warmupBatches)",
       straightThrough == "clipped" ? nil : "ste=\(straightThrough)",
@@ -76,8 +96,12 @@ struct TensorSettings: Sendable, Equatable {
       case "per-tensor": isPerChannel = false
       case "per-group": blockSize = pair.last.flatMap { Int($0) } ?? blockSize
       case "power-of-two": powerOfTwo = true
-      case "min-max", "moving-average": observer = ObserverKind(rawValue: word) ?? observer
+      case "min-max", "moving-average", "histogram", "entropy":
+        observer = ObserverKind(rawValue: word) ?? observer
       case "momentum": momentum = pair.last.flatMap(Float.init) ?? momentum
+      case "percentile":
+        observer = .percentile
+        percentile = pair.last.flatMap(Float.init) ?? percentile
       case "every": every = pair.last.flatMap { Int($0) } ?? every
       case "warmup": warmupBatches = pair.last.flatMap { Int($0) } ?? warmupBatches
       case "ste": straightThrough = pair.last ?? straightThrough
@@ -110,12 +134,15 @@ struct LayerSettings: Sendable, Equatable {
 
   init(_ layer: ResolvedLayer, warmupBatches: Int) throws(Diagnostic) {
     weights = try layer.weights.map { settings throws(Diagnostic) in
-      try TensorSettings(settings, warmupBatches: 0)
+      // The plain range of a weight is that of every step's weight: nothing to warm up.
+      let observed = settings.observer.kind != .minMax
+      return try TensorSettings(settings, warmupBatches: observed ? warmupBatches : 0)
     }
     activations = try layer.activations.map { settings throws(Diagnostic) in
-      if case .perGroup = settings.granularity {
+      guard settings.granularity == .perTensor else {
         throw Diagnostic(
-          .unsupported, "activations have no scales per group", hint: "groups are for weights")
+          .unsupported, "activations have one scale per tensor",
+          hint: "integer sums over channels need it; leave granularity to the weights")
       }
       return try TensorSettings(settings, warmupBatches: warmupBatches)
     }

@@ -70,23 +70,3 @@ extension GlobalAveragePoolGradient: Executable {
     }
   }
 }
-
-extension MinMax: Executable {
-  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    let shape = request.shape(0)
-    guard request.element(0) == .f32, !shape.contains(0) else { return nil }
-    let layout = CodeLayout(shape: shape, axis: axis)
-    return Kernel(scratchByteCount: layout.outer * layout.channels * 4) { call in
-      guard let scratch = call.scratch else { return }
-      let runs = scratch.floats(at: 0, count: layout.outer * layout.channels)
-      for (index, kind) in [RowKernels.Reduction.min, .max].enumerated() {
-        RowKernels.reduce(
-          kind, outer: layout.outer * layout.channels, axis: layout.inner, inner: 1, x: call[0],
-          y: runs)
-        RowKernels.reduce(
-          kind, outer: 1, axis: layout.outer, inner: layout.channels, x: runs.readOnly,
-          y: call.result(index))
-      }
-    }
-  }
-}
