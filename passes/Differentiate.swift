@@ -102,7 +102,9 @@ private struct Backward {
   }
 
   mutating func finish() throws(Diagnostic) -> Graph {
-    for variable in builder.graph.variables {
+    // By name: how the graph was made must not decide the order, and so the bits, of sums over them.
+    let variables = builder.graph.variables.map { (builder.graph[$0].name, $0) }
+    for (_, variable) in variables.sorted(by: { $0.0 < $1.0 }) {
       builder.namePrefix = builder.graph[variable].name + "."
       guard let gradient = total(of: variable) else { continue }
       let name = builder.graph[variable].name + Differentiate.suffix

@@ -42,12 +42,30 @@ struct QuantizeCommand: DiagnosedCommand {
       try Pipeline("qat-prepare", registry: tools.passes).run(
         on: &graph, &context, instruments: running.all)
       let delay = context[QuantizationConfig.self]?.quantizationDelay ?? 0
-      graph = try training.train(graph, on: data, epochs: epochs, delay: delay).graph
+      graph = try train(graph, on: data, delay: delay)
       try Pipeline("qat-finish,\(lowering)", registry: tools.passes)
         .run(on: &graph, &context, instruments: running.all)
     }
     for remark in context.remarks { Terminal.error(remark.description) }
     try graph.verify(evaluation: true)
     try GraphFiles.write(graph, to: output)
+  }
+
+  private func train(
+    _ graph: Graph, on set: any DataSet, delay: Int
+  ) throws(Diagnostic) -> Graph {
+    let saved = try training.resume.map { path throws(Diagnostic) in try Checkpoint(path: path) }
+    var options = training
+    var settings = RunSettings(resuming: saved)
+    var (epochs, data) = (Optional(epochs), quantization.data)
+    do throws(Diagnostic) {
+      try settings.merge(&epochs, "epochs")
+      settings.prefer(&data, "data")
+      try options.resolve(&settings)
+    } catch { throw error.at(training.resume ?? "") }
+    return try options.train(
+      graph, on: set, epochs: self.epochs, delay: delay, saved: saved, settings: settings,
+      pipeline: "qat-prepare"
+    ).graph
   }
 }

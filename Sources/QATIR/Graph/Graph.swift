@@ -8,8 +8,10 @@ public struct Graph: Sendable {
   public var name: String
   public internal(set) var inputs: [ValueID] = []
   public internal(set) var outputs: [ValueID] = []
-  /// Notes of the file (ONNX's `metadata_props`) and of passes.
+  /// Notes of the model file (ONNX's `metadata_props`) and of passes.
   public var metadata: [String: String] = [:]
+  /// What the file says beyond the graph, in the file's form: see `Part`.
+  public var attachments: [Part: [UInt8]] = [:]
 
   var values: [Value?] = []
   var nodeTable: [Node?] = []
