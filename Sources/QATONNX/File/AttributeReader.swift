@@ -104,8 +104,8 @@ extension ModelReader {
 
   private func strings(_ fields: Qat__Onnx__Attribute) -> AttributeValue? {
     var strings: [String] = []
-    for unsafe token in unsafe elements(fields.n_strings, fields.strings) {
-      let bytes = source.bytes(unsafe source.range(of: token))
+    for index in 0..<(unsafe fields.n_strings) {
+      let bytes = source.bytes(unsafe source.range(of: fields.strings[index]))
       guard let string = String(validating: bytes, as: UTF8.self) else { return nil }
       strings.append(string)
     }

@@ -10,7 +10,8 @@ extension ModelWriter {
     from old: Qat__Onnx__Node
   ) {
     var rests: [String: UnsafeMutablePointer<Qat__Onnx__Attribute>] = unsafe [:]
-    for unsafe case .some(let rest) in unsafe elements(old.n_attribute, old.attribute) {
+    for index in 0..<(unsafe old.n_attribute) {
+      guard let rest = unsafe old.attribute[index] else { continue }
       unsafe rests[text(rest.pointee.name)] = unsafe rest
     }
     let hasRaw = attributes.contains { if case .raw = $0.value { true } else { false } }

@@ -68,8 +68,8 @@ public struct CheckpointFile: Sendable, Equatable {
     step = unsafe try Self.count(message.step, "step")
     epoch = unsafe try Self.count(message.epoch, "epoch")
     batch = unsafe try Self.count(message.batch, "batch")
-    for unsafestream in unsafe elements(message.n_random, message.random) {
-      guard let stream = unsafe stream?.pointee else { continue }
+    for index in 0..<(unsafe message.n_random) {
+      guard let stream = unsafe message.random[index]?.pointee else { continue }
       unsafe random[text(stream.name)] = unsafe Array(elements(stream.n_state, stream.state))
     }
     pipeline = unsafe text(message.pipeline)

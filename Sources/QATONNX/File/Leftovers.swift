@@ -15,19 +15,21 @@ public struct Leftovers: Sendable, Hashable {
   /// Something of the message; `nil` where the bytes are no such message.
   func read<M: CMessage, Value>(_: M.Type, _ body: (M) -> Value) -> Value? {
     let arena = MessageArena()
-    do throws(Diagnostic) { return unsafe body(try arena.message(M.self, from: self).pointee) } catch
-    {
+    do throws(Diagnostic) {
+      return unsafe body(try arena.message(M.self, from: self).pointee)
+    } catch {
       return nil
     }
   }
 
-  /// Changes the message; bytes that are none are replaced.
+  /// Changes the message; bytes that are none stay as they are, for the writer to refuse.
   mutating func change<M: CMessage>(_: M.Type, _ body: (inout M, MessageArena) -> Void) {
     let arena = MessageArena()
-    var message = M.empty
-    do throws(Diagnostic) { unsafe message = try arena.message(M.self, from: self).pointee } catch {}
-    body(&message, arena)
-    bytes = message.packed
+    do throws(Diagnostic) {
+      let message = unsafe try arena.message(M.self, from: self)
+      unsafe body(&message.pointee, arena)
+      bytes = unsafe message.pointee.packed
+    } catch {}
   }
 }
 

@@ -4,7 +4,9 @@ extension ModelFile {
   public var domain: String {
     get { unsafe rest.read(Qat__Onnx__Model.self) { unsafe text($0.domain) } ?? "" }
     set {
-      unsafe rest.change(Qat__Onnx__Model.self) { unsafe $0.domain = unsafe $1.optionalText(newValue) }
+      unsafe rest.change(Qat__Onnx__Model.self) {
+        unsafe $0.domain = unsafe $1.optionalText(newValue)
+      }
     }
   }
 
@@ -21,7 +23,9 @@ extension ModelFile {
   public var docString: String {
     get { unsafe rest.read(Qat__Onnx__Model.self) { unsafe text($0.doc_string) } ?? "" }
     set {
-      unsafe rest.change(Qat__Onnx__Model.self) { unsafe $0.doc_string = unsafe $1.optionalText(newValue) }
+      unsafe rest.change(Qat__Onnx__Model.self) {
+        unsafe $0.doc_string = unsafe $1.optionalText(newValue)
+      }
     }
   }
 }
@@ -30,13 +34,17 @@ extension GraphFile {
   public var docString: String {
     get { unsafe rest.read(Qat__Onnx__Graph.self) { unsafe text($0.doc_string) } ?? "" }
     set {
-      unsafe rest.change(Qat__Onnx__Graph.self) { unsafe $0.doc_string = unsafe $1.optionalText(newValue) }
+      unsafe rest.change(Qat__Onnx__Graph.self) {
+        unsafe $0.doc_string = unsafe $1.optionalText(newValue)
+      }
     }
   }
 
   public var metadata: [String: String] {
     get {
-      unsafe rest.read(Qat__Onnx__Graph.self) { unsafe entries($0.n_metadata_props, $0.metadata_props) }
+      unsafe rest.read(Qat__Onnx__Graph.self) {
+        unsafe entries($0.n_metadata_props, $0.metadata_props)
+      }
         ?? [:]
     }
     set {
@@ -54,9 +62,8 @@ extension GraphFile {
     guard !rest.isEmpty else { return }
     unsafe rest.change(Qat__Onnx__Graph.self) { graph, arena in
       var kept: [UnsafeMutablePointer<Qat__Onnx__QuantizationAnnotation>?] = unsafe []
-      for unsafe annotation in unsafe elements(
-        graph.n_quantization_annotation, graph.quantization_annotation)
-      {
+      for index in 0..<(unsafe graph.n_quantization_annotation) {
+        let annotation = unsafe graph.quantization_annotation[index]
         guard let fields = unsafe annotation?.pointee else { continue }
         let parameters = unsafe entries(
           fields.n_quant_parameter_tensor_names, fields.quant_parameter_tensor_names)
@@ -73,7 +80,9 @@ extension NodeFile {
   public var docString: String {
     get { unsafe rest.read(Qat__Onnx__Node.self) { unsafe text($0.doc_string) } ?? "" }
     set {
-      unsafe rest.change(Qat__Onnx__Node.self) { unsafe $0.doc_string = unsafe $1.optionalText(newValue) }
+      unsafe rest.change(Qat__Onnx__Node.self) {
+        unsafe $0.doc_string = unsafe $1.optionalText(newValue)
+      }
     }
   }
 
@@ -82,8 +91,8 @@ extension NodeFile {
     guard !rest.isEmpty || !metadata.isEmpty else { return rest }
     var result = Leftovers()
     let bytes = unsafe rest.read(Qat__Onnx__Node.self) { node in
-      for unsafe attribute in unsafe elements(node.n_attribute, node.attribute) {
-        if let tensor = unsafe attribute?.pointee.t {
+      for index in 0..<(unsafe node.n_attribute) {
+        if let tensor = unsafe node.attribute[index]?.pointee.t {
           var tensor = unsafe tensor.pointee
           unsafe tensor.name = nil
           return unsafe tensor.packed

@@ -39,14 +39,14 @@ struct ModelReader {
       if unsafe fields.has_ir_version != 0 { model.irVersion = unsafe Int(fields.ir_version) }
       model.producerName = unsafe text(fields.producer_name)
       model.producerVersion = unsafe text(fields.producer_version)
-      for unsafeopset in unsafe elements(fields.n_opset_import, fields.opset_import) {
-        guard let opset = unsafe opset?.pointee else { continue }
+      for index in 0..<(unsafe fields.n_opset_import) {
+        guard let opset = unsafe fields.opset_import[index]?.pointee else { continue }
         let domain = unsafe text(opset.domain)
         model.opsets[domain == "ai.onnx" ? "" : domain] = unsafe Int(opset.version)
       }
       model.metadata = unsafe entries(fields.n_metadata_props, fields.metadata_props)
-      for unsafefunction in unsafe elements(fields.n_functions, fields.functions) {
-        model.functions.append(source.bytes(unsafe source.range(of: function)))
+      for index in 0..<(unsafe fields.n_functions) {
+        model.functions.append(source.bytes(unsafe source.range(of: fields.functions[index])))
       }
       model.rest.bytes = unsafe fields.leftovers.packed
       model.graph = unsafe try self.graph(graph, at: FieldPath.root.appending("graph"), depth: 1)

@@ -60,8 +60,8 @@ extension ModelReader {
     if var shape = unsafe tensor.shape?.pointee {
       var dimensions: [UnsafeMutablePointer<Qat__Onnx__Dimension>?] = unsafe []
       var isPlain = true
-      for unsafe dimension in unsafe elements(shape.n_dim, shape.dim) {
-        guard var inner = unsafe dimension?.pointee else { continue }
+      for index in 0..<(unsafe shape.n_dim) {
+        guard var inner = unsafe shape.dim[index]?.pointee else { continue }
         unsafe inner.value_case = QAT__ONNX__DIMENSION__VALUE__NOT_SET
         if unsafe !inner.packed.isEmpty { isPlain = false }
         unsafe dimensions.append(arena.copy(inner))

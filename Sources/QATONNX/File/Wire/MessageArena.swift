@@ -11,7 +11,7 @@ import QATCore
   /// The first text that no file holds.
   private(set) var mistake: Diagnostic?
 
-  deinit { for unsafe block in unsafe blocks { unsafe block.deallocate() } }
+  deinit { unsafe blocks.forEach { unsafe $0.deallocate() } }
 
   /// Memory for `byteCount` bytes, aligned to 16, that is as long-lived as the arena.
   func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
@@ -116,7 +116,8 @@ import QATCore
       },
       free: { _, _ in }, allocator_data: Unmanaged.passUnretained(self).toOpaque())
     // SAFETY: the scan has checked the bytes; the result lies in this arena.
-    guard let message = unsafe protobuf_c_message_unpack(M.descriptor, &allocator, bytes.count, bytes)
+    guard
+      let message = unsafe protobuf_c_message_unpack(M.descriptor, &allocator, bytes.count, bytes)
     else { throw .malformed("libprotobuf-c can't decode the message", at: 0, .root) }
     return unsafe UnsafeMutableRawPointer(message).assumingMemoryBound(to: M.self)
   }
