@@ -25,13 +25,14 @@ public enum Exporter {
     for id in graph.nodes where !graph[id].op.name.domain.isEmpty {
       file.opsets[graph[id].op.name.domain] = 1
     }
-    let variables = graph.variables.map { graph[$0].name }
+    let parameters = graph.orderedParameters
+    let variables = parameters.filter { graph[$0].variable != nil }.map { graph[$0].name }
     if !variables.isEmpty { file.metadata[variablesKey] = variables.joined(separator: "\n") }
     file.graph.rest = rest(.graph, in: graph)
     file.graph.dropAnnotations { graph.value(named: $0) == nil }
     file.graph.inputs = graph.inputs.map { value($0, in: graph) }
     file.graph.outputs = graph.outputs.map { value($0, in: graph) }
-    file.graph.initializers = (graph.constants + graph.variables).sorted().compactMap { id in
+    file.graph.initializers = parameters.compactMap { id in
       graph[id].parameter.map { (graph[id].name, $0) }
     }
     for (name, _) in file.graph.initializers {
@@ -46,7 +47,7 @@ public enum Exporter {
         if value.type != nil || !value.rest.isEmpty { file.graph.values.append(value) }
       }
     }
-    for id in (graph.constants + graph.variables).sorted()
+    for id in parameters
     where graph.attachments[.value(graph[id].name)] != nil {
       file.graph.values.append(value(id, in: graph))
     }

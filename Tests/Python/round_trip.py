@@ -62,7 +62,7 @@ def sample():
     split = helper.make_node("SplitToSequence", ["r"], ["s"], name="split", axis=1)
     join = helper.make_node("ConcatFromSequence", ["s"], ["y"], name="join", axis=1)
     then = helper.make_graph([helper.make_node("Identity", ["y"], ["t"], doc_string="deep")], "then",
-                             [], [helper.make_tensor_value_info("t", TensorProto.FLOAT, None)])
+                             [], [helper.make_tensor_value_info("t", TensorProto.FLOAT, ["N", 3])])
     with_unknown(then)
     flag = helper.make_node("Equal", ["c", "c"], ["e"], name="equal")
     some = helper.make_node("ReduceMax", ["e2"], ["e3"], name="max", keepdims=0)
@@ -73,7 +73,7 @@ def sample():
         [constant, product, add, leaky, split, join, flag, cast, some, back, branch], "g",
         [documented_value("x", ["N", 4], "what goes in")],
         [documented_value("y", ["N", 3], "what comes out"),
-         helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
+         helper.make_tensor_value_info("z", TensorProto.FLOAT, ["N", 3])],
         [weight, numpy_helper.from_array(np.float32(0.5), "scale")], doc_string="a graph",
         value_info=[
             documented_value("h", ["N", 3], "the product"),

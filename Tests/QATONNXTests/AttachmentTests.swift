@@ -8,7 +8,8 @@ struct AttachmentTests {
   /// A model with documentation everywhere.
   private func sample() throws -> Graph {
     let unknown = Wire.text(900, "later")
-    let weight = Wire.tensor("w", dims: [2], raw: [0, 0, 128, 63, 0, 0, 0, 64]) + .text(12, "a weight")
+    let weight =
+      Wire.tensor("w", dims: [2], raw: [0, 0, 128, 63, 0, 0, 0, 64]) + .text(12, "a weight")
     let nodes: [Wire] = [
       .node("Mul", ["x", "w"], ["m"], [.text(3, "scale"), .text(6, "scales"), unknown]),
       .node("Relu", ["m"], ["y"], .text(3, "act")),

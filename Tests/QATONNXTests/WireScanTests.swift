@@ -20,13 +20,20 @@ struct WireScanTests {
     let node = Wire.node("Relu", ["x"], ["z"])
     for (bytes, place) in [
       (Wire.model(.graph([node, node + .bytes(3, [0xff])])), "(graph.node[1])"),
-      (model(.message(13, .message(2, .message(1, .message(2, .message(1, .text(1, "4"))))))),
-        "(graph.value_info[0].type.tensor_type.shape.dim[0])"),
+      (
+        model(.message(13, .message(2, .message(1, .message(2, .message(1, .text(1, "4"))))))),
+        "(graph.value_info[0].type.tensor_type.shape.dim[0])"
+      ),
       (model(.message(5, .message(13, .bytes(1, [0])))), "(graph.initializer[0].external_data[0])"),
-      (Wire.model(.graph([node + .message(5, .message(5, .int(8, 1)))])),
-        "(graph.node[0].attribute[0].t)"),
-      (Wire.model(.graph([node + .message(5, .message(6, .graph([.text(3, "a") + .text(3, "b")])))])),
-        "(graph.node[0].attribute[0].g.node[0])"),
+      (
+        Wire.model(.graph([node + .message(5, .message(5, .int(8, 1)))])),
+        "(graph.node[0].attribute[0].t)"
+      ),
+      (
+        Wire.model(
+          .graph([node + .message(5, .message(6, .graph([.text(3, "a") + .text(3, "b")])))])),
+        "(graph.node[0].attribute[0].g.node[0])"
+      ),
     ] {
       let error = try #require(mistake(bytes))
       #expect(error.code == .malformedFile && error.place?.hasSuffix(place) == true, "\(error)")

@@ -34,7 +34,7 @@ public struct Printer {
       text +=
         "  metadata {\(notes.map { "\(Self.name($0)) = \(quoted($1))" }.joined(separator: ", "))}\n"
     }
-    for id in Self.parameters(of: graph) {
+    for id in graph.orderedParameters {
       guard let tensor = graph[id].parameter else { continue }
       text += graph[id].variable == nil ? "  constant " : "  variable "
       text += "\(declaration(id, of: graph)) = \(contents(tensor, of: graph[id].name))\n"
@@ -91,20 +91,6 @@ public struct Printer {
     case .value(let name): "value \(quoted(name))"
     case .tensor(let name): "tensor \(quoted(name))"
     }
-  }
-
-  /// In the order of their first use, then the others by name.
-  private static func parameters(of graph: Graph) -> [ValueID] {
-    var result: [ValueID] = []
-    var seen: Set<ValueID> = []
-    for node in graph.nodes {
-      for case .some(let operand) in graph[node].operands
-      where graph[operand].parameter != nil && seen.insert(operand).inserted {
-        result.append(operand)
-      }
-    }
-    let rest = graph.allValues.filter { graph[$0].parameter != nil && !seen.contains($0) }
-    return result + rest.sorted { graph[$0].name < graph[$1].name }
   }
 
   // MARK: - Names and types
