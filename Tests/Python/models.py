@@ -55,8 +55,8 @@ class Net:
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def weight(self, shape, fan_in, name="weight"):
-        value = self.random.standard_normal(shape) * np.sqrt(2 / fan_in)
+    def weight(self, shape, fan_in, name="weight", gain=1):
+        value = self.random.standard_normal(shape) * np.sqrt(2 / fan_in) * gain
         return self.constant(value.astype(F32), name)
 
     def uniform(self, low, high, count, name):
@@ -84,9 +84,9 @@ class Net:
     def relu(self, x):
         return self.add("Relu", x)
 
-    def dense(self, x, k, n, **attributes):
+    def dense(self, x, k, n, gain=1, **attributes):
         shape = [n, k] if attributes.get("transB") else [k, n]
-        return self.add("Gemm", x, self.weight(shape, k), self.uniform(-0.1, 0.1, n, "bias"),
+        return self.add("Gemm", x, self.weight(shape, k, gain=gain), self.uniform(-0.1, 0.1, n, "bias"),
                         **attributes)
 
     def model(self, result, shape, out, opset=17, ir=8, inputs_list_initializers=False):
@@ -169,9 +169,23 @@ def helper_opset7():
                    inputs_list_initializers=True)
 
 
+def helper_mnist():
+    """The network of scripts/mnist, untrained: two blocks of 32 and 64 channels, two dense layers."""
+    n = Net(7)
+    x = "input"
+    for cin, cout in (1, 32), (32, 64):
+        x = n.conv(x, cin, cout, bias=False)
+        start = [n.constant(np.full(cout, value, F32), name)
+                 for name, value in (("gamma", 1), ("beta", 0), ("mean", 0), ("variance", 1))]
+        x = n.relu(n.add("BatchNormalization", x, *start))
+        x = n.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = n.relu(n.dense(n.add("Flatten", x), 3136, 128, transB=1))
+    return n.model(n.dense(x, 128, 10, gain=0.1, transB=1), [1, 28, 28], [10])
+
+
 HELPERS = {"helper-mlp": helper_mlp, "helper-cnn": helper_cnn, "helper-grouped": helper_grouped,
            "helper-transposed": helper_transposed, "helper-residual": helper_residual,
-           "helper-opset7": helper_opset7}
+           "helper-opset7": helper_opset7, "helper-mnist": helper_mnist}
 
 
 def names():
