@@ -114,7 +114,9 @@ private struct Backward {
   }
 
   mutating func finish(_ names: [String]) throws(Diagnostic) -> Graph {
-    var wanted = builder.graph.variables
+    // By name: how the graph was made must not decide the order, and so the bits, of sums over them.
+    let variables = builder.graph.variables.map { (builder.graph[$0].name, $0) }
+    var wanted = variables.sorted { $0.0 < $1.0 }.map(\.1)
     for name in names {
       guard let value = builder.graph.value(named: name) else {
         throw builder.graph.noValue(name)

@@ -26,6 +26,20 @@ struct DistillOptions: ParsableArguments {
     }
   }
 
+  /// Takes over the options of the run that is resumed.
+  /// - Throws: `invalid-option` where one is given and was another.
+  mutating func resolve(_ settings: inout RunSettings) throws(Diagnostic) {
+    try settings.merge(&distill, "distill")
+    try settings.merge(&teacher, "teacher")
+    try settings.merge(&distillKind, "distill-kind")
+    try settings.merge(&distillTemperature, "distill-temperature")
+    try settings.merge(&distillWeight, "distill-weight")
+    try settings.merge(&labelWeight, "label-weight")
+    var values = distillValues.isEmpty ? nil : distillValues.joined(separator: "\n")
+    try settings.merge(&values, "distill-values")
+    distillValues = values?.split(separator: "\n").map(String.init) ?? []
+  }
+
   /// The loss of a distillation; `nil` where none was asked for.
   func loss(labels: StandardLoss, float: Graph) throws(Diagnostic) -> (any Loss)? {
     guard distill else { return nil }

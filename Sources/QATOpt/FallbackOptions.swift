@@ -37,7 +37,7 @@ struct FallbackOptions: ParsableArguments {
       from: preparer.config, floatAccuracy: floatAccuracy,
       sensitivities: { () throws(Diagnostic) in
         var options = SensitivityOptions()
-        options.seed = training.seed
+        options.seed = training.seed ?? 0
         options.evaluator = evaluator
         options.progress = Progress.showMeasuring
         let configured = try preparer.sensitivity(of: graph, on: data, options)

@@ -90,9 +90,25 @@ struct QuantizeCommand: DiagnosedCommand {
     let data = try load(quantization.data ?? "", for: graph)
     let prepared = try preparer.prepareForQAT(graph, for: form)
     let delay = preparer.context[QuantizationConfig.self]?.quantizationDelay ?? 0
-    let trained = try training.train(
-      prepared, on: data, epochs: epochs, delay: delay, float: graph
-    ).graph
+    let trained = try train(prepared, on: data, delay: delay, float: graph)
     return try preparer.convertToQuantized(trained, to: form)
+  }
+
+  private func train(
+    _ graph: Graph, on set: any DataSet, delay: Int, float: Graph
+  ) throws(Diagnostic) -> Graph {
+    let saved = try training.resume.map { path throws(Diagnostic) in try Checkpoint(path: path) }
+    var options = training
+    var settings = RunSettings(resuming: saved)
+    var (epochs, data) = (Optional(epochs), quantization.data)
+    do throws(Diagnostic) {
+      try settings.merge(&epochs, "epochs")
+      settings.prefer(&data, "data")
+      try options.resolve(&settings)
+    } catch { throw error.at(training.resume ?? "") }
+    return try options.train(
+      graph, on: set, epochs: self.epochs, delay: delay, float: float, saved: saved,
+      settings: settings, pipeline: "qat-prepare"
+    ).graph
   }
 }

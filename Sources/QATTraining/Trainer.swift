@@ -39,6 +39,10 @@ public struct Trainer: Sendable {
   public var checkpoint: String?
   /// Steps between checkpoints; 0 for one behind each epoch. One is written when the run ends, too.
   public var checkpointEvery = 0
+  /// What checkpoints say of how the run was started: options and their values, and the passes that
+  /// made the graph. For who resumes.
+  public var checkpointSettings: [String: String] = [:]
+  public var checkpointPipeline = ""
   /// Steps after which this run ends, finished or not; `nil` for no limit.
   public var stepLimit: Int?
   /// Samples a batch of validation.
@@ -52,8 +56,8 @@ public struct Trainer: Sendable {
   ///
   /// - Parameters:
   ///   - validation: evaluated after each epoch.
-  ///   - resume: goes on from there. Model, data, augmentations and options must be those of the run
-  ///     that wrote it.
+  ///   - resume: goes on from there. The step's graph (`Checkpoint.graph`), data, augmentations and
+  ///     options must be those of the run that wrote it.
   ///   - progress: called after each step; what it throws ends the run, behind a checkpoint where
   ///     there is a place for one.
   /// - Throws: `invalid-option` for settings that make no sense, or others than those of the run to be

@@ -15,6 +15,8 @@ struct TrainingRun {
   /// Of the epoch begun.
   private var lossSum = 0.0
   private var samples = 0
+  /// What does not change from one checkpoint to the next.
+  private var template: Checkpoint
 
   /// - Precondition: settings that were checked.
   init(_ trainer: Trainer, _ step: TrainingStep, _ data: BoundDataSet, _ validation: (any DataSet)?)
@@ -30,6 +32,12 @@ struct TrainingRun {
       trainer.schedule, peak: trainer.learningRate, steps: perEpoch * trainer.epochs,
       stepsPerEpoch: perEpoch, warmup: trainer.warmupSteps)
     options = trainer.text(step, samples: data.count)
+    template = Checkpoint()
+    guard trainer.checkpoint != nil else { return }
+    template.options = options
+    template.settings = trainer.checkpointSettings
+    template.pipeline = trainer.checkpointPipeline
+    template.setGraph(step.graph)
   }
 
   // MARK: - Forms
@@ -131,12 +139,11 @@ struct TrainingRun {
 
   private func save() throws(Diagnostic) {
     guard let path = trainer.checkpoint else { return }
-    var checkpoint = Checkpoint()
+    var checkpoint = template
     (checkpoint.step, checkpoint.epoch) = (history.steps, loader.epoch)
     checkpoint.batch = loader.sampler.position / trainer.batchSize
     checkpoint.loader = loader.state
     checkpoint.variables = step.variables
-    checkpoint.options = options
     checkpoint.history = history.epochs
     (checkpoint.lossSum, checkpoint.samples) = (lossSum, samples)
     try checkpoint.write(to: path)
@@ -168,9 +175,11 @@ struct TrainingRun {
   private func checkOptions(_ old: String) throws(Diagnostic) {
     guard old != options else { return }
     let before = old.split(separator: " "), now = options.split(separator: " ")
-    let changed = before.filter { !now.contains($0) }
+    let changed = before.filter { !now.contains($0) }, given = now.filter { !before.contains($0) }
     throw Diagnostic(
-      .invalidOption, "the interrupted run had other options: \(changed.joined(separator: " "))",
+      .invalidOption,
+      "the interrupted run had other options: \(changed.joined(separator: " ")), "
+        + "not \(given.joined(separator: " "))",
       at: "checkpoint", hint: "resume with the options, the model and the data of that run")
   }
 }
