@@ -60,11 +60,11 @@ public struct ApplyLayerConfig: Pass {
       do throws(Diagnostic) {
         var effective = layer
         if activations != .asConfigured { effective.activations = nil }
+        try target.check(effective)
         var settings = try LayerSettings(effective, warmupBatches: config.warmupBatches)
         // Only what has a weight becomes a product of integers.
         settings.quantizesWhenRunning =
           activations == .dynamic && layer.activations != nil && layer.layer.index != nil
-        try target.check(effective)
         for (key, note) in settings.metadata { graph.setMetadata(key, of: id, to: note) }
       } catch { throw layer.placing(error) }
     }
