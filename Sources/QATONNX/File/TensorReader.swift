@@ -52,12 +52,12 @@ extension ModelReader {
       }
       return (name, AnyTensor(element, shape: dims, storage: view(source.storage, raw, element)))
     }
-    let bytes = unsafe try typedBytes(of: fields, element, place)
-    guard bytes.count == expected else {
+    let storage = unsafe try typedStorage(of: fields, element, place)
+    guard storage.byteCount == expected else {
       throw place.malformed(
-        "data for \(bytes.count) bytes, \(element.name)\(dims) needs \(expected)")
+        "data for \(storage.byteCount) bytes, \(element.name)\(dims) needs \(expected)")
     }
-    return (name, AnyTensor(element, shape: dims, storage: TensorStorage(bytes: bytes)))
+    return (name, AnyTensor(element, shape: dims, storage: storage))
   }
 
   /// The numbers of the fields that hold elements: one, and the element type says which.
@@ -69,27 +69,29 @@ extension ModelReader {
     return Set(counts.filter { $0.1 > 0 }.map(\.0))
   }
 
-  /// The elements in the field that goes with the element type, as its bytes.
-  private func typedBytes(
+  /// The elements in the field that goes with the element type.
+  private func typedStorage(
     of tensor: Qat__Onnx__Tensor, _ element: ElementType, _ place: TensorPlace
-  ) throws(Diagnostic) -> [UInt8] {
+  ) throws(Diagnostic) -> TensorStorage {
     switch typedField(of: element) {
-    case 4:
-      return unsafe Array(UnsafeRawBufferPointer(elements(tensor.n_float_data, tensor.float_data)))
-    case 7:
-      return unsafe Array(UnsafeRawBufferPointer(elements(tensor.n_int64_data, tensor.int64_data)))
-    case 10:
-      return unsafe Array(
-        UnsafeRawBufferPointer(elements(tensor.n_double_data, tensor.double_data)))
+    case 4: return unsafe copy(elements(tensor.n_float_data, tensor.float_data))
+    case 7: return unsafe copy(elements(tensor.n_int64_data, tensor.int64_data))
+    case 10: return unsafe copy(elements(tensor.n_double_data, tensor.double_data))
     case 11:
-      return try packed(
-        unsafe elements(tensor.n_uint64_data, tensor.uint64_data).map {
-          Int(truncatingIfNeeded: $0)
-        },
-        element, place)
+      let integers = unsafe elements(tensor.n_uint64_data, tensor.uint64_data)
+      let bytes = try packed(unsafe integers.map { Int(truncatingIfNeeded: $0) }, element, place)
+      return TensorStorage(bytes: bytes)
     default:
-      return try packed(
-        unsafe elements(tensor.n_int32_data, tensor.int32_data).map { Int($0) }, element, place)
+      let integers = unsafe elements(tensor.n_int32_data, tensor.int32_data)
+      return TensorStorage(bytes: try packed(unsafe integers.map { Int($0) }, element, place))
+    }
+  }
+
+  private func copy<Element>(_ elements: UnsafeBufferPointer<Element>) -> TensorStorage {
+    let bytes = UnsafeRawBufferPointer(elements)
+    // SAFETY: the storage is as long as the bytes.
+    return unsafe TensorStorage(byteCount: bytes.count) { target in
+      unsafe target.copyMemory(from: bytes)
     }
   }
 
