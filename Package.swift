@@ -48,8 +48,9 @@ let package = Package(
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
       resources: [
-        "ptq", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator", "qat-prepare",
-        "qat-finish",
+        "ptq", "ptq-corrected", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator",
+        "qat-prepare", "qat-finish", "to-dynamic", "to-weight-only", "to-matmulnbits",
+        "ptq-dynamic", "ptq-weight-only", "ptq-matmulnbits",
       ].map {
         .embedInCode("pipelines/\($0).pipeline")
       },
@@ -67,7 +68,8 @@ let package = Package(
     .target(
       name: "QATTraining", dependencies: ["QATPasses", "QATData", "QATONNX"],
       swiftSettings: strict),
-    .target(name: "QAT", dependencies: ["QATTraining"], swiftSettings: strict),
+    .target(name: "QATQuantization", dependencies: ["QATTraining"], swiftSettings: strict),
+    .target(name: "QAT", dependencies: ["QATQuantization"], swiftSettings: strict),
     .target(
       name: "QATOpt",
       dependencies: ["QAT", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -86,7 +88,11 @@ let package = Package(
     .testTarget(name: "QATPassesTests", dependencies: ["QATPasses"], swiftSettings: strict),
     .testTarget(
       name: "QATONNXTests", dependencies: ["QATONNX", "QATRuntime"], swiftSettings: strict),
+    .testTarget(
+      name: "QATQuantizationTests", dependencies: ["QATQuantization"], swiftSettings: strict),
     .testTarget(name: "QATRuntimeTests", dependencies: ["QATRuntime"], swiftSettings: strict),
     .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
+    // What a user's program sees: the umbrella alone.
+    .testTarget(name: "QATTests", dependencies: ["QAT"], swiftSettings: strict),
   ]
 )

@@ -9,18 +9,32 @@ import QATRewrite
 ///     ->
 ///     %y = Conv(%x, %w) note("qat.weights" = "i8n symmetric per-channel min-max", ...)
 ///
+/// With `activations=float` those of all layers stay in float, and with `activations=dynamic` those that
+/// the configuration quantizes are noted as quantized when running, for `lower-dynamic`.
+///
 /// Layers are the operations that quantization knows. `first`, `last` and ranges count those with
 /// weights; names, globs, regular expressions and `op:` reach the others too, and everything that only
-/// has parameters (for `trainable`). The schedule of the training becomes a note on the graph. A rule that matches nothing is an error.
+/// has parameters (for `trainable`). The schedule of the training becomes a note on the graph. A rule
+/// that matches nothing is an error, and so is a setting that the target can't take: it names the rule
+/// that made it.
 public struct ApplyLayerConfig: Pass {
+  public enum Activations: String, CaseIterable, PassOptionValue, Sendable {
+    case asConfigured = "as-configured"
+    case float, dynamic
+  }
+
   public static let name: PassName = "apply-layer-config"
   public static let summary = "note on each layer how it is to be quantized"
   public static let effect: Effect = .exact
   public static let options: [PassOption<Self>] = [
-    .init("preset", \.preset, "the configuration where none is given")
+    .init("preset", \.preset, "the configuration where none is given"),
+    .init("target", \.target, "where the model is to run"),
+    .init("activations", \.activations, "what becomes of activations"),
   ]
 
   public var preset = "recommended"
+  public var target = CheckTarget.Target.ortCPU
+  public var activations = Activations.asConfigured
 
   public init() {}
 
@@ -47,9 +61,15 @@ public struct ApplyLayerConfig: Pass {
     }
     for (id, layer) in zip(nodes, try config.resolve(layers: layers)) {
       do throws(Diagnostic) {
-        let settings = try LayerSettings(layer, warmupBatches: config.warmupBatches)
+        var effective = layer
+        if activations != .asConfigured { effective.activations = nil }
+        try target.check(effective)
+        var settings = try LayerSettings(effective, warmupBatches: config.warmupBatches)
+        // Only what has a weight becomes a product of integers.
+        settings.quantizesWhenRunning =
+          activations == .dynamic && layer.activations != nil && layer.layer.index != nil
         for (key, note) in settings.metadata { graph.setMetadata(key, of: id, to: note) }
-      } catch { throw error.at("layer '\(layer.layer.name)'") }
+      } catch { throw layer.placing(error) }
     }
   }
 }

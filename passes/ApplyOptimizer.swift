@@ -13,9 +13,10 @@ import QATRewrite
 ///       qat.Assign(%w.velocity, %v1)
 ///     }
 ///
-/// Weight decay applies to variables of two or more dimensions: not to biases and batch-norms. The
-/// parameters of learned quantizers have a rate and a decay of their own (`qat.LearnRange`), and are put
-/// back by `qat.ProjectLearned` where an update took them too far; a variable counts that.
+/// Weight decay applies to variables of two or more dimensions: not to biases and batch-norms. A program
+/// may give an `Optimizer` of its own. The parameters of learned quantizers have a rate and a decay of
+/// their own (`qat.LearnRange`; the decay not with an optimizer of a program), and are put back by
+/// `qat.ProjectLearned` where an update took them too far; a variable counts that.
 public struct ApplyOptimizer: Pass {
   public enum Kind: String, CaseIterable, PassOptionValue, Sendable { case sgd, adam, adamw }
 
@@ -36,8 +37,11 @@ public struct ApplyOptimizer: Pass {
   public var beta1: Float = 0.9
   public var beta2: Float = 0.999
   public var epsilon: Float = 1e-8
+  /// An optimizer of the caller's, in place of `kind` and its settings.
+  public var optimizer: (any Optimizer)?
 
   public init() {}
+  public init(_ optimizer: any Optimizer) { self.optimizer = optimizer }
 
   /// The input that carries the learning rate of a step.
   public static let learningRate = "learning_rate"
@@ -48,15 +52,26 @@ public struct ApplyOptimizer: Pass {
       throw Diagnostic(.invalidGraph, "there are no gradients", hint: "run differentiate first")
     }
     let rate = graph.addInput(Self.learningRate, TensorType(.f32, []))
-    let step = kind == .sgd ? nil : graph.addVariable("optimizer.step", AnyTensor(Int64(0)))
+    let step =
+      kind == .sgd || optimizer != nil
+      ? nil : graph.addVariable("optimizer.step", AnyTensor(Int64(0)))
     graph.setOutputs(graph.outputs.filter { output in !pairs.contains { $0.gradient == output } })
     var builder = GraphBuilder(graph)
     builder.insertionPoint = graph.nodes.first { graph[$0].op is Assign }
     var updates: [(ValueID, ValueID)] = []
     let learned = graph.learnedParameters
     for (variable, gradient) in pairs {
-      updates += update(
-        variable, gradient, rate: rate, step: step, learned[variable], in: &builder)
+      let learned = learned[variable]
+      builder.namePrefix = builder.graph[variable].name + "."
+      var rate = rate
+      if let factor = learned?.rate, factor != 1 {
+        rate = builder.emit(Mul(), [rate, builder.constant(AnyTensor(factor), name: "rate")])
+      }
+      if let optimizer {
+        updates += try apply(optimizer, variable, gradient, rate: rate, in: &builder)
+        continue
+      }
+      updates += update(variable, gradient, rate: rate, step: step, learned, in: &builder)
     }
     updates = builder.projected(updates)
     if let step {
@@ -79,6 +94,25 @@ public struct ApplyOptimizer: Pass {
     graph = builder.graph
   }
 
+  private func apply(
+    _ optimizer: any Optimizer, _ variable: ValueID, _ gradient: ValueID, rate: ValueID,
+    in builder: inout GraphBuilder
+  ) throws(Diagnostic) -> [(ValueID, ValueID)] {
+    builder.namePrefix = builder.graph[variable].name + "."
+    var step = OptimizerBuilder(builder, variable: variable, gradient: gradient, rate: rate)
+    let value = try optimizer.update(in: &step)
+    builder = step.builder
+    if let failure = builder.failure { throw failure.at("optimizer '\(optimizer.text)'") }
+    for (old, new) in [(variable, value)] + step.updates
+    where builder.type(of: old) != builder.type(of: new) {
+      throw Diagnostic(
+        .typeMismatch,
+        "'\(builder.graph[old].name)' is \(builder.type(of: old)), its update \(builder.type(of: new))",
+        at: "optimizer '\(optimizer.text)'", hint: "an update has the type of what it updates")
+    }
+    return [(variable, value)] + step.updates
+  }
+
   private func update(
     _ variable: ValueID, _ gradient: ValueID, rate: ValueID, step: ValueID?,
     _ learned: LearnRange?, in builder: inout GraphBuilder
@@ -86,10 +120,6 @@ public struct ApplyOptimizer: Pass {
     let type = builder.type(of: variable), name = builder.graph[variable].name
     builder.namePrefix = name + "."
     let decay = learned?.weightDecay ?? ((type.shape?.rank ?? 0) >= 2 ? weightDecay : 0)
-    var rate = rate
-    if let factor = learned?.rate, factor != 1 {
-      rate = builder.emit(Mul(), [rate, builder.constant(AnyTensor(factor), name: "rate")])
-    }
     let states = (kind == .sgd ? ["velocity"] : ["m", "v"]).map { state in
       builder.graph.addVariable("\(name).\(state)", zeros(type.shape?.sizes ?? [], type.element))
     }

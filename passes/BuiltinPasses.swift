@@ -6,10 +6,15 @@ extension PassRegistry {
     Canonicalize.self, FoldConstants.self, EliminateDeadNodes.self,
     EliminateCommonSubexpressions.self,
     MakeTrainable.self, Freeze.self,
-    FoldBatchNorm.self, FuseActivation.self,
-    ApplyLayerConfig.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self, CheckTarget.self,
-    AttachLoss.self, EnterTraining.self, Differentiate.self, ClipGradients.self,
+    FoldBatchNorm.self, PrepareBatchNorm.self, FuseActivation.self,
+    EqualizeCrossLayer.self,
+    ApplyLayerConfig.self, AssignBits.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self,
+    ResetObservers.self, CheckTarget.self,
+    ReestimateBatchNorm.self, CorrectBias.self,
+    AttachLoss.self, AttachTeacher.self, EnterTraining.self, Differentiate.self,
+    ClipGradients.self,
     ApplyOptimizer.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
+    LowerDynamic.self, LowerWeightOnly.self, ProveIntegerSafety.self, IsolateIslands.self,
   ])
 }

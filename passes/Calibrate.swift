@@ -1,3 +1,4 @@
+import QATConfig
 import QATCore
 import QATIR
 import QATRewrite
@@ -19,6 +20,13 @@ public struct CalibrationData: Sendable {
   }
 }
 
+extension Calibrator {
+  /// Runs all batches.
+  public mutating func observe(_ data: CalibrationData) throws(Diagnostic) {
+    for batch in data.batches() { try observe(try batch.get()) }
+  }
+}
+
 /// Runs the model in float over calibration data and sets the ranges of its observers.
 ///
 ///     variable %x.min: f32[] = 0.0      // and %x.max, %x.batches
@@ -26,6 +34,8 @@ public struct CalibrationData: Sendable {
 ///     variable %x.min: f32[] = -0.42
 ///
 /// Quantizers do not round while calibrating. NaN or infinity in a value is an error that names it.
+/// Observers of parameters need no data. Where the context holds a `CalibrationTable`, the ranges of the
+/// others come from there instead of data; the table that they make is left there as `ObservedRanges`.
 public struct Calibrate: Pass {
   public static let name: PassName = "calibrate"
   public static let summary = "observe ranges on calibration data"
@@ -39,19 +49,41 @@ public struct Calibrate: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
-    let observers = graph.nodes.filter { graph[$0].op is any ObservesBatches }
-    if observers.isEmpty { return }
-    guard let data = context[CalibrationData.self] else {
-      throw Diagnostic(.invalidData, "no calibration data", hint: "give --data")
-    }
-    var observing = graph.withObservers(training: true, limit: 0)
-    let updates = observers.flatMap { id in
-      graph[id].results.indices.compactMap { index -> (variable: ValueID, result: ValueID)? in
-        guard let variable = graph[id].operands[index + 1], let result = graph[id].results[index]
-        else { return nil }
-        return (variable, result)
+    var observers: [NodeID] = [], learned: [NodeID] = []
+    for id in graph.nodes {
+      if let learn = graph[id].op as? LearnRange, let x = graph[id].operands[0] {
+        if graph.isParameter(x) {
+          try graph.follow(try graph.parameterValue(x), with: learn, id)
+        } else {
+          learned.append(id)
+        }
+      }
+      guard let observe = graph[id].op as? Observe, let x = graph[id].operands[0] else { continue }
+      if graph.isParameter(x) {
+        try graph.observe(try graph.parameterValue(x), with: observe, id)
+      } else {
+        observers.append(id)
       }
     }
+    if observers.isEmpty && learned.isEmpty { return }
+    if let table = context[CalibrationTable.self] {
+      try graph.setRanges(of: observers, from: table, &context)
+      // A range does not tell the mean magnitude that a learned scale begins with.
+      if !learned.isEmpty { try observe(learned, in: &graph, &context) }
+    } else {
+      try observe(observers + learned, in: &graph, &context)
+    }
+    context[ObservedRanges.self] = ObservedRanges(table: graph.calibrationTable(of: observers))
+  }
+
+  private func observe(
+    _ observers: [NodeID], in graph: inout Graph, _ context: inout PassContext
+  ) throws(Diagnostic) {
+    guard let data = context[CalibrationData.self] else {
+      throw Diagnostic(.invalidData, "no calibration data", hint: "give --data, or --calibration")
+    }
+    var observing = graph.withObservers(training: true, limit: 0)
+    let updates = observers.flatMap { graph.observerState(of: $0) }
     observing.setOutputs(updates.map(\.result))
     try EliminateDeadNodes().run(on: &observing, &context)
     let session = try Session(observing)
@@ -61,7 +93,6 @@ public struct Calibrate: Pass {
       let results = try session.run(try batch.get())
       for (update, tensor) in zip(updates, results) {
         try session.setVariable(graph[update.variable].name, to: tensor)
-        graph.define(update.variable, as: .variable(tensor))
       }
       count += 1
     }
@@ -69,7 +100,16 @@ public struct Calibrate: Pass {
       throw Diagnostic(
         .invalidData, "the calibration data is empty", hint: "look at --data and its limit")
     }
+    for (variable, _) in updates {
+      if let tensor = session.variable(graph[variable].name) {
+        graph.define(variable, as: .variable(tensor))
+      }
+    }
     try checkLearned(graph)
+    for id in observers {
+      guard let observe = graph[id].op as? Observe else { continue }
+      try graph.changeState(of: id) { state in observe.settled(state) }
+    }
     context.remark(.note, "\(observers.count) ranges observed over \(count) batches")
   }
 }
@@ -90,6 +130,63 @@ extension Calibrate {
 }
 
 extension Graph {
+  /// What a value is that does not depend on the inputs.
+  fileprivate func parameterValue(_ value: ValueID) throws(Diagnostic) -> AnyTensor {
+    if let tensor = self[value].parameter { return tensor }
+    guard let id = producer(of: value), let index = self[id].results.firstIndex(of: value) else {
+      throw Diagnostic(.invalidGraph, "'\(self[value].name)' depends on the inputs")
+    }
+    var operands: [AnyTensor?] = []
+    for operand in self[id].operands {
+      operands.append(try operand.map { value throws(Diagnostic) in try parameterValue(value) })
+    }
+    do throws(Diagnostic) {
+      return try ReferenceEvaluator.evaluate(self[id].op, operands, resultCount: index + 1)[index]
+    } catch { throw error.at("node '\(self[id].name)'") }
+  }
+
+  /// Sets the range of an observer from all there is to see.
+  fileprivate mutating func observe(
+    _ parameter: AnyTensor, with observe: Observe, _ id: NodeID
+  ) throws(Diagnostic) {
+    do throws(Diagnostic) {
+      try changeState(of: id) { state throws(Diagnostic) in
+        try observe.next(ObserverState(channels: state.low.count), observing: parameter)
+      }
+    } catch { throw error.at("node '\(self[id].name)'") }
+  }
+
+  /// Sets the parameters of a learned quantizer from all there is to see.
+  fileprivate mutating func follow(
+    _ parameter: AnyTensor, with learn: LearnRange, _ id: NodeID
+  ) throws(Diagnostic) {
+    var learn = learn
+    (learn.training, learn.limit) = (true, 0)
+    let variables = observerState(of: id).map(\.variable)
+    let old = variables.compactMap { self[$0].variable }
+    guard old.count == 4 else { return }
+    do throws(Diagnostic) {
+      let start = Array(old.dropLast()) + [AnyTensor(Int64(0))]
+      let new = try ReferenceEvaluator.evaluate(learn, [parameter] + start, resultCount: 4)
+      for (variable, tensor) in zip(variables, new) { define(variable, as: .variable(tensor)) }
+    } catch { throw error.at("node '\(self[id].name)'") }
+  }
+
+  /// Gives an observer's variables other contents.
+  mutating func changeState(
+    of id: NodeID, _ change: (ObserverState) throws(Diagnostic) -> ObserverState
+  ) throws(Diagnostic) {
+    let variables = observerState(of: id).map(\.variable)
+    let old = variables.compactMap { self[$0].variable }
+    for (variable, tensor) in zip(
+      variables, try change(try ObserverState(old)).tensors(like: old))
+    {
+      define(variable, as: .variable(tensor))
+    }
+  }
+}
+
+extension Graph {
   /// The graph with its observers on or off, and quantizers that let values through while they are on.
   func withObservers(training: Bool, limit: Int?) -> Graph {
     var result = self
@@ -98,6 +195,10 @@ extension Graph {
         observe.training = training
         if let limit { observe.limit = limit }
         result.setOperation(of: id, to: observe)
+        if var observe = observe as? Observe {
+          observe.deferred = training
+          result.setOperation(of: id, to: observe)
+        }
       } else if var quantizer = self[id].op as? FakeQuantize {
         quantizer.bypass = training
         result.setOperation(of: id, to: quantizer)

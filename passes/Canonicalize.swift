@@ -13,6 +13,7 @@ import QATRewrite
 ///   a `Transpose` that keeps the order; `Reshape`, `Flatten`, `Squeeze` and `Unsqueeze` that lead
 ///   back to the shape they came from; adding or subtracting a scalar 0, multiplying with or dividing
 ///   by a scalar 1 (vectors stay: they may be parameters that are to be trained).
+/// - Removed too: the mark of a folded batch-norm (`qat.FoldedBatchNormalization`) with constant statistics.
 /// - Replaced: `Constant` by a constant of the graph; an observer that does not observe by its state;
 ///   two `Transpose` or two `Reshape` by one; the mean over the spatial axes of a value of rank 4 by
 ///   `GlobalAveragePool`; `MatMul` with a matrix plus a bias by `Gemm`.
@@ -33,6 +34,7 @@ public struct Canonicalize: Pass {
 
   private static let rules: [any RewriteRule] = [
     UseGraphConstant(), UseState<Observe>(), UseState<LearnRange>(), DropConstantOffset(),
+    RemoveFoldedMark(),
     Simplify<Identity> { node, _, _ in .value(node.operands[0]) },
     Simplify<Dropout>(dropoutInInference),
     Simplify<Cast> { node, cast, graph in
@@ -153,6 +155,32 @@ private struct DropConstantOffset: RewriteRule {
     graph.builder.graph.setOperands(
       of: node, to: Array(graph.graph[node].operands.prefix(3)))
     graph.noteChange(node)
+  }
+}
+
+/// A folded batch-norm whose statistics are constants is trained, and its mark does nothing.
+private struct RemoveFoldedMark: RewriteRule {
+  private let mark = Capture<FoldedBatchNormalization>("mark")
+
+  var pattern: Pattern {
+    mark.pattern.where { value, graph in
+      guard let (node, _) = graph.operation(FoldedBatchNormalization.self, of: value) else {
+        return false
+      }
+      return graph[node].operands[3...4].allSatisfy { $0.map { graph[$0].constant != nil } ?? true }
+    }
+  }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let node = graph.graph[match[mark]], name = graph.graph[node.result].name
+    guard let x = node.operands[0] else { return }
+    graph.remove(match[mark], replacing: [(node.result, x)])
+    // The product's result is what the batch-norm's was.
+    if graph.graph.producer(of: x) != nil, !graph.graph.isOutput(x),
+      graph.graph.value(named: name) == nil
+    {
+      graph.builder.graph.rename(x, to: name)
+    }
   }
 }
 

@@ -36,6 +36,14 @@ public struct CheckTarget: Pass {
           at: "node '\(node.name)'",
           hint: "make the weights symmetric or the activations asymmetric")
       }
+      if let op = graph.operation(FakeQuantize.self, of: node.operands[weight])?.op,
+        op.blockSize > 0
+      {
+        context.remark(
+          node: node.name,
+          "weights with a scale per group have no integer kernel on \(target.rawValue): it runs in float"
+        )
+      }
       if x.bits > 8 || w.bits > 8 {
         context.remark(
           .warning, node: node.name,

@@ -11,16 +11,28 @@ import QATRewrite
 ///
 /// Gradients are made of operations, and hold for every batch size. A variable that the loss does not
 /// depend on (running statistics, ranges) gets none. An operation on the way that has no gradient is
-/// an error that names it.
+/// an error that names it. With `values=h+y` the gradients of those values are outputs, too, where the
+/// loss depends on them and they on a variable.
 public struct Differentiate: Pass {
   public static let name: PassName = "differentiate"
   public static let summary = "add the backward pass"
   public static let effect: Effect = .exact
+  public static let options: [PassOption<Self>] = [
+    .init("values", \.joinedValues, "values whose gradients are wanted besides, joined by +")
+  ]
+
+  /// Names of values whose gradients are wanted besides those of variables.
+  public var values: [String] = []
+  private var joinedValues: String {
+    get { values.joined(separator: "+") }
+    set { values = newValue.split(separator: "+").map(String.init) }
+  }
 
   public init() {}
+  public init(values: [String]) { self.values = values }
 
-  /// What the name of a variable's gradient ends in.
-  static let suffix = ".gradient"
+  /// What the name of a gradient ends in.
+  public static let suffix = ".gradient"
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     guard let loss = graph.outputs.first, graph[loss].type.shape?.rank == 0 else {
@@ -35,7 +47,7 @@ public struct Differentiate: Pass {
     }
     var backward = Backward(graph, active: active, loss: loss)
     for id in order.reversed() { try backward.visit(id) }
-    graph = try backward.finish()
+    graph = try backward.finish(values)
   }
 
   /// The float values that depend on a float variable.
@@ -101,11 +113,20 @@ private struct Backward {
     return sum
   }
 
-  mutating func finish() throws(Diagnostic) -> Graph {
-    for variable in builder.graph.variables {
-      builder.namePrefix = builder.graph[variable].name + "."
-      guard let gradient = total(of: variable) else { continue }
-      let name = builder.graph[variable].name + Differentiate.suffix
+  mutating func finish(_ names: [String]) throws(Diagnostic) -> Graph {
+    // By name: how the graph was made must not decide the order, and so the bits, of sums over them.
+    let variables = builder.graph.variables.map { (builder.graph[$0].name, $0) }
+    var wanted = variables.sorted { $0.0 < $1.0 }.map(\.1)
+    for name in names {
+      guard let value = builder.graph.value(named: name) else {
+        throw builder.graph.noValue(name)
+      }
+      if !wanted.contains(value) { wanted.append(value) }
+    }
+    for value in wanted {
+      builder.namePrefix = builder.graph[value].name + "."
+      guard let gradient = total(of: value) else { continue }
+      let name = builder.graph[value].name + Differentiate.suffix
       let output = builder.emit(Identity(), [gradient], name: name)
       builder.graph.setOutputs(builder.graph.outputs + [output])
     }

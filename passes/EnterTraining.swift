@@ -10,15 +10,17 @@ import QATRewrite
 ///     qat.Assign(%mean, %mean1)
 ///     qat.Assign(%var, %var1)
 ///
-/// A batch-norm whose statistics are constants (a frozen layer) stays in evaluation form, and so do
-/// all of them with `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
-/// their observers go on: that is training before the quantization delay has passed. With
-/// `observers=frozen` ranges stay, and what is learned is learned. `weight-bits` and `activation-bits`
-/// widen grids: a stage of a training that narrows them. A Dropout drops
-/// other elements in every step, which a variable counts.
+/// The mark of a batch-norm that `prepare-batchnorm` folded becomes the correction to the batch's
+/// statistics, `qat.BatchNormalizationCorrection`, behind a product without bias. A batch-norm whose
+/// statistics are constants (a frozen layer) stays in evaluation form, and so do all of them with
+/// `batchnorm=frozen`. With `quantize=false` quantizers let values through, while
+/// their observers go on: that is training before the quantization delay has passed. A Dropout drops
+/// other elements in every step, which a variable counts. With `observers=frozen` ranges stay as they
+/// are, and what is learned is learned. `weight-bits` and `activation-bits` widen grids: a stage of a
+/// training that narrows them.
 public struct EnterTraining: Pass {
   public enum BatchNorm: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
-  public enum Observers: String, CaseIterable, PassOptionValue, Sendable { case moving, frozen }
+  public enum Observers: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
 
   public static let name: PassName = "enter-training"
   public static let summary = "use batch statistics, move observers, drop out"
@@ -34,13 +36,13 @@ public struct EnterTraining: Pass {
 
   public var batchnorm = BatchNorm.training
   public var quantize = true
-  public var observers = Observers.moving
+  public var observers = Observers.training
   public var weightBits = 0
   public var activationBits = 0
 
   public init() {}
   public init(
-    batchnorm: BatchNorm = .training, quantize: Bool = true, observers: Observers = .moving,
+    batchnorm: BatchNorm = .training, quantize: Bool = true, observers: Observers = .training,
     weightBits: Int = 0, activationBits: Int = 0
   ) {
     self.weightBits = weightBits
@@ -58,18 +60,16 @@ public struct EnterTraining: Pass {
       switch graph[id].op {
       case let op as BatchNormalization where batchnorm == .training && !op.trainingMode:
         updates += try trainBatchNorm(id, op, in: &graph)
-      case var op as any ObservesBatches where observers == .moving:
+      case let op as FoldedBatchNormalization where batchnorm == .training:
+        updates += try graph.correctBatchNorm(id, op)
+      case var op as any ObservesBatches where observers == .training:
         op.training = true
         // Until something rounds, what will be learned keeps following the batches.
         if op is LearnRange, !quantize { op.limit = 0 }
         graph.setOperation(of: id, to: op)
-        updates += graph[id].results.indices.compactMap { index in
-          guard let variable = graph[id].operands[index + 1], let value = graph[id].results[index]
-          else { return nil }
-          return (variable, value)
-        }
+        updates += graph.observerState(of: id).map { ($0.variable, $0.result) }
       case var op as FakeQuantize:
-        op.bypass = !quantize
+        op.bypass = !quantize || op.deferred
         graph.setOperation(of: id, to: op)
       case var op as FoldedBiasRounding:
         op.bypass = !quantize

@@ -18,8 +18,9 @@ import QATRewrite
 /// quantized per tensor or asymmetrically (its codes can't be kept).
 ///
 /// With `layers=unkept` only those are folded whose codes could not be kept after training: layers that
-/// `apply-layer-config` notes as quantized, but not per channel, symmetric, and narrow or below 8 bits.
-/// They train folded.
+/// `apply-layer-config` notes as quantized, but not per channel, symmetric, and narrow or below 8 bits,
+/// and transposed convolutions. They train without a batch-norm; `prepare-batchnorm` lets them train with
+/// it.
 public struct FoldBatchNorm: Pass {
   public enum Layers: String, CaseIterable, PassOptionValue, Sendable { case all, unkept }
 
@@ -42,46 +43,6 @@ public struct FoldBatchNorm: Pass {
         FoldIntoProduct<Gemm>(layers),
         FoldIntoQuantized<Conv>(), FoldIntoQuantized<Gemm>(),
       ], to: &graph)
-  }
-}
-
-/// A product whose result channels scale with slices of its weight.
-private protocol ScalesByChannel: Operation {
-  /// The weight with the slices of each result channel times that channel's factor.
-  func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term
-  /// The axis of the weight that is the result's channel, where one axis is.
-  var channelAxis: Int? { get }
-}
-
-extension Conv: ScalesByChannel {
-  fileprivate var channelAxis: Int? { 0 }
-  fileprivate func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term {
-    weight.scaled(by: factors, along: 0)
-  }
-}
-
-extension Gemm: ScalesByChannel {
-  fileprivate var channelAxis: Int? { transB ? 0 : 1 }
-  fileprivate func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term {
-    weight.scaled(by: factors, along: transB ? 0 : 1)
-  }
-}
-
-extension ConvTranspose: ScalesByChannel {
-  fileprivate var channelAxis: Int? { group == 1 ? 1 : nil }
-  /// The weight is [C, M/group, ...]; seen as [group, C/group, M/group, ...] it scales along two axes.
-  fileprivate func scaled(_ weight: Term, of shape: Shape, by factors: Term) -> Term {
-    if group == 1 { return weight.scaled(by: factors, along: 1) }
-    let sizes = shape.sizes ?? []
-    let spatial = Array(sizes.dropFirst(2))
-    return Term { builder in
-      let w = weight.emit(in: &builder), k = factors.emit(in: &builder)
-      let split = builder.integers([group, sizes[0] / group, sizes[1]] + spatial)
-      let along = builder.integers([group, 1, sizes[1]] + spatial.map { _ in 1 })
-      let product = builder.emit(
-        Mul(), [builder.emit(Reshape(), [w, split]), builder.emit(Reshape(), [k, along])])
-      return builder.emit(Reshape(), [product, builder.integers(sizes)])
-    }
   }
 }
 
@@ -128,7 +89,9 @@ private struct FoldIntoProduct<Op: ScalesByChannel>: RewriteRule {
 private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
   private let product = Capture<Op>("product")
   private let norm = Capture<BatchNormalization>("norm") { !$0.trainingMode }
-  private let quantizer = Capture<FakeQuantize>("quantizer") { $0.axis != nil }
+  private let quantizer = Capture<FakeQuantize>("quantizer") {
+    $0.axis != nil && $0.blockSize == 0
+  }
   private let x = ValueCapture("x")
   private let w = ParameterCapture("w"), b = ParameterCapture("b")
   private let scale = ParameterCapture("scale")
@@ -187,11 +150,9 @@ extension Graph {
   /// Whether the product behind a batch-norm is quantized in a way that folding can't keep.
   fileprivate func losesCodes(behind norm: ValueID) -> Bool {
     guard let (node, _) = operation(BatchNormalization.self, of: norm),
-      let x = self[node].operands[0],
-      let product = producer(of: x),
-      let weights = LayerSettings(metadata: self[product].metadata)?.weights
+      let x = self[node].operands[0], let product = producer(of: x)
     else { return false }
-    return !(weights.isPerChannel && weights.isSymmetric && weights.grid.isNegatable)
+    return losesCodes(product)
   }
 }
 

@@ -2,6 +2,7 @@ import QATCore
 import QATConfig
 import QATIR
 import QATRewrite
+import QATRuntime
 
 /// Puts fake-quantizers on the activations, weights and biases of the layers that are to be quantized.
 ///
@@ -26,6 +27,11 @@ import QATRewrite
 /// it. A value has one quantizer; where layers ask for different grids, that of the product which
 /// reads it counts, also through a MaxPool or Flatten that it alone is behind. Expects the settings that
 /// `apply-layer-config` notes on the nodes.
+///
+/// Weights with a scale per group have one for each run of `block_size` input channels, at each output
+/// channel and each position of a kernel (ONNX's blocks); their products compute in float, so their
+/// biases stay in float too. With a single input channel a group would be one weight: such a layer gets
+/// a scale per channel, and a remark.
 public struct InsertFakeQuant: Pass {
   public static let name: PassName = "insert-fake-quant"
   public static let summary = "insert fake-quantizers by the layers' settings"
@@ -41,6 +47,7 @@ public struct InsertFakeQuant: Pass {
         .configuration, "nothing is to be quantized",
         hint: "run apply-layer-config first, and look at its rules")
     }
+    for (node, message) in plan.remarks { context.remark(.warning, node: node, message) }
     var inserter = Inserter(graph)
     for value in plan.activations { try inserter.quantizeActivation(value) }
     for weight in plan.weights { try inserter.quantizeWeight(weight) }
@@ -69,6 +76,7 @@ private struct Placement {
     let node: NodeID
     let operand: Int
     let axis: Int?
+    let blockSize: Int
     let settings: TensorSettings
   }
   struct Bias {
@@ -86,6 +94,7 @@ private struct Placement {
   private(set) var weights: [Weight] = []
   private(set) var biases: [Bias] = []
   private(set) var norms: [Norm] = []
+  private(set) var remarks: [(node: String, message: String)] = []
 
   init(_ graph: Graph) { self.graph = graph }
 
@@ -149,9 +158,14 @@ private struct Placement {
     guard hasWeight, let weights = settings.weights, graph[w].type.element.isFloatingPoint else {
       return
     }
+    let group = group(of: id, w, weights)
     self.weights.append(
-      Weight(node: id, operand: weight, axis: weights.isPerChannel ? axis : nil, settings: weights))
-    guard settings.activations != nil, settings.quantizeBias else { return }
+      Weight(
+        node: id, operand: weight,
+        axis: group ?? (weights.isPerChannel || weights.blockSize > 0 ? axis : nil),
+        blockSize: group == nil ? 0 : weights.blockSize, settings: weights))
+    // An int32 bias needs one scale a channel.
+    guard settings.activations != nil, settings.quantizeBias, group == nil else { return }
     if let norm = soleReader(of: graph[id].result, is: BatchNormalization.self),
       weights.isPerChannel, weights.isSymmetric, weights.grid.isNegatable,
       graph[norm].operands.allSatisfy({
@@ -168,6 +182,27 @@ private struct Placement {
     }
   }
 
+  /// The axis along which a weight has groups; `nil`, with a remark where groups were asked for, where
+  /// it has none.
+  private mutating func group(
+    of id: NodeID, _ w: ValueID, _ settings: TensorSettings
+  ) -> Int? {
+    guard settings.blockSize > 0 else { return nil }
+    guard let axis = graph.groupAxis(of: id), let shape = graph[w].type.shape,
+      let channels = shape[axis].size
+    else {
+      remarks.append((graph[id].name, "its weight has no axis of groups: one scale a channel"))
+      return nil
+    }
+    if channels > 1 { return axis }
+    remarks.append(
+      (
+        graph[id].name,
+        "with one input channel, a group would be one weight: one scale a channel instead"
+      ))
+    return nil
+  }
+
   private mutating func markOperand(
     _ operand: ValueID?, of id: NodeID, _ settings: TensorSettings, isRead: Bool = false
   ) {
@@ -178,7 +213,10 @@ private struct Placement {
   /// Marks the result, or what is left of it behind the batch-norm and activation that alone read it.
   private mutating func markResult(of id: NodeID, _ settings: TensorSettings) {
     var value = graph[id].result
-    if let norm = soleReader(of: value, is: BatchNormalization.self) { value = graph[norm].result }
+    let norm =
+      soleReader(of: value, is: BatchNormalization.self)
+      ?? soleReader(of: value, is: FoldedBatchNormalization.self)
+    if let norm { value = graph[norm].result }
     // A quantizer clamps at the lowest code; that does the work of a Relu where the code stands for 0.
     if settings.endsAtZero, let reader = graph.users(of: value).first, graph.isUsedOnce(value),
       graph.quantizationRole(of: reader) == .clamping, graph[reader].operands[0] == value
@@ -269,23 +307,33 @@ private struct Inserter {
     if builder.graph.isParameter(activation.value) {
       range = builder.emit(MinMax(), [activation.value], results: 2, name: name + ".range")
     } else {
-      var observe = Observe()
-      observe.kind = settings.observer
-      observe.momentum = settings.momentum
-      observe.every = settings.every
-      observe.limit = settings.warmupBatches
-      observe.training = false
-      let state = [
-        builder.graph.addVariable(name + ".min", AnyTensor(Float(0))),
-        builder.graph.addVariable(name + ".max", AnyTensor(Float(0))),
-        builder.graph.addVariable(name + ".batches", AnyTensor(Int64(0))),
-      ]
-      range = builder.emit(
-        observe, [activation.value] + state, results: 3, name: name + ".observe")
+      range = observedRange(of: activation.value, settings.observe(), shape: [], name: name)
     }
     let scale = builder.emit(
       settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
     return (op, scale)
+  }
+
+  /// The range that an observer has found, its state in variables.
+  /// - Parameter shape: of the range: [], or [C].
+  private mutating func observedRange(
+    of value: ValueID, _ observe: Observe, shape: [Int], name: String
+  ) -> [ValueID] {
+    let zeros = AnyTensor(shape: shape, [Float](repeating: 0, count: shape.reduce(1, *)))
+    var state: [(String, AnyTensor)] = [
+      (".min", zeros), (".max", zeros), (".batches", AnyTensor(Int64(0))),
+    ]
+    // A parameter is seen whole in each batch: its histograms need not be kept.
+    if observe.kind.usesHistogram, !builder.graph.isParameter(value) {
+      let bins = [Int64](repeating: 0, count: Histogram.standardBinCount)
+      state.append((".bins", AnyTensor(shape: [bins.count], bins)))
+      state.append((".extent", AnyTensor(shape: [3], [0, 0, 0] as [Float])))
+    }
+    let variables = state.map { suffix, tensor in
+      builder.graph.addVariable(builder.graph.freeValueName(name + suffix), tensor)
+    }
+    return builder.emit(
+      observe, [value] + variables, results: variables.count, name: name + ".observe")
   }
 
   mutating func quantizeWeight(_ weight: Placement.Weight) throws(Diagnostic) {
@@ -308,13 +356,26 @@ private struct Inserter {
     if weight.settings.learned != nil {
       let layer = LayerSettings(metadata: builder.graph[weight.node].metadata)
       return try builder.learnedQuantizer(
-        of: w, weight.settings, axis: weight.axis, isFrozen: layer?.trainable == false)
+        of: w, weight.settings, axis: weight.axis, blockSize: weight.blockSize,
+        isFrozen: layer?.trainable == false)
     }
-    let range = builder.emit(MinMax(axis: weight.axis), [w], results: 2, name: name + ".range")
+    let channels = weight.axis.flatMap { builder.graph[w].type.shape?[$0].size }
+    let range: [ValueID]
+    if weight.settings.observer == .minMax || weight.blockSize > 0
+      || (channels == nil && weight.axis != nil)
+    {
+      range = builder.emit(
+        MinMax(axis: weight.axis, blockSize: weight.blockSize), [w], results: 2,
+        name: name + ".range")
+    } else {
+      range = observedRange(
+        of: w, weight.settings.observe(axis: weight.axis), shape: channels.map { [$0] } ?? [],
+        name: name)
+    }
     let scale = builder.emit(
-      weight.settings.scaleFromRange, range.map { $0 }, results: 2, name: name + ".scale")
+      weight.settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
     let op = FakeQuantize(
-      grid: weight.settings.grid, axis: weight.axis,
+      grid: weight.settings.grid, axis: weight.axis, blockSize: weight.blockSize,
       straightThrough: weight.settings.straightThrough)
     return (op, scale)
   }

@@ -33,9 +33,11 @@ public struct LowerToQDQ: Pass {
       }
       let zeroPoint: Term = .op(Cast(to: quantizer.grid.container), [Term(zero)])
       let codes = quantizedCodes(
-        Term(x), Term(scale), zeroPoint: Term(zero), grid: quantizer.grid, axis: quantizer.axis)
+        Term(x), Term(scale), zeroPoint: Term(zero), grid: quantizer.grid, axis: quantizer.axis,
+        blockSize: quantizer.blockSize)
       var dequantize = DequantizeLinear()
       if let axis = quantizer.axis { dequantize.axis = axis }
+      dequantize.blockSize = quantizer.blockSize
       editor.replace(id, with: dequantize, [codes, Term(scale), zeroPoint])
     }
     if let failure = editor.builder.failure { throw failure }

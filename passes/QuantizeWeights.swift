@@ -11,8 +11,8 @@ import QATRewrite
 ///
 /// A bias becomes int32 codes on the scale `s_x * s_w` of the product it is added to, also one that no
 /// `qat.FakeQuantizeBias` marks yet. Where |b / (s_x * s_w)| > 2^30 in a channel, that channel's `s_w`
-/// is raised until it is not, and a remark says so. Expects constants: run `freeze` and
-/// `fold-constants` first.
+/// is raised until it is not (a power of two to the next one), and a remark says so. Expects
+/// constants: run `freeze` and `fold-constants` first.
 public struct QuantizeWeights: Pass {
   public static let name: PassName = "quantize-weights"
   public static let summary = "make weights and biases integer codes"
@@ -39,8 +39,10 @@ public struct QuantizeWeights: Pass {
       else { continue }
       var dequantize = DequantizeLinear()
       if let axis = quantizer.axis { dequantize.axis = axis }
+      dequantize.blockSize = quantizer.blockSize
       let codes = quantizedCodes(
-        Term(x), Term(scale), zeroPoint: Term(zero), grid: quantizer.grid, axis: quantizer.axis)
+        Term(x), Term(scale), zeroPoint: Term(zero), grid: quantizer.grid, axis: quantizer.axis,
+        blockSize: quantizer.blockSize)
       let zeroPoint: Term = .op(Cast(to: quantizer.grid.container), [Term(zero)])
       editor.replace(id, with: dequantize, [codes, Term(scale), zeroPoint])
     }
@@ -99,72 +101,15 @@ public struct QuantizeWeights: Pass {
   ) {
     let limit = Float(1 << 30)
     guard bias / (inputScale * scale) > limit else { return }
-    let raised = bias / (inputScale * limit)
+    var raised = bias / (inputScale * limit)
+    // A power of two stays one.
+    if scale.significand == 1, raised.significand > 1 {
+      raised = Float(sign: .plus, exponent: raised.exponent + 1, significand: 1)
+    }
     context.remark(
       .warning, node: node,
       "the weight scale\(channel.map { " of channel \($0)" } ?? "") was raised from \(scale) to "
         + "\(raised), so that the bias \(bias) fits into int32")
     scale = raised
-  }
-}
-
-/// The scales of a product whose operands are both on grids.
-private struct ProductScales {
-  let input: Float
-  /// One a channel, or one.
-  let weight: [Float]
-  private let weightNode: NodeID
-
-  init?(of id: NodeID, _ input: Int, _ weight: Int, in graph: Graph) {
-    let operands = graph[id].operands
-    guard let x = operands[input], let w = operands[weight],
-      let producer = graph.producer(of: x), graph[producer].op is any MarksGrid,
-      let weightNode = graph.producer(of: w), graph[weightNode].op is any MarksGrid,
-      let inputScale = graph.scales(of: producer), inputScale.count == 1,
-      let weightScales = graph.scales(of: weightNode),
-      // A weight that is itself an activation has no bias on its scale.
-      let source = graph[weightNode].operands[0], graph[source].constant != nil
-    else { return nil }
-    self.input = inputScale[0]
-    self.weight = weightScales
-    self.weightNode = weightNode
-  }
-
-  /// Puts other scales under the weight; codes that are there already are rounded to them.
-  func replaceWeightScales(_ scales: [Float], in graph: inout Graph) throws(Diagnostic) {
-    guard let operand = graph[weightNode].operands[1], let source = graph[weightNode].operands[0]
-    else { return }
-    let shape = graph[operand].type.shape?.sizes ?? []
-    let name = graph.freeValueName(graph[operand].name + ".raised")
-    if let dequantize = graph[weightNode].op as? DequantizeLinear,
-      let codes = graph[source].constant,
-      let integers = codes.integers
-    {
-      let axis = dequantize.axis < 0 ? dequantize.axis + codes.shape.count : dequantize.axis
-      let stride = codes.shape.dropFirst(axis + 1).reduce(1, *)
-      let rounded = integers.enumerated().map { index, q -> Int in
-        let channel = scales.count == 1 ? 0 : index / stride % codes.shape[axis]
-        return Int((Float(q) * weight[channel] / scales[channel]).rounded(.toNearestOrEven))
-      }
-      let tensor =
-        codes.element == .u8
-        ? AnyTensor(shape: codes.shape, rounded.map { UInt8(clamping: $0) })
-        : AnyTensor(shape: codes.shape, rounded.map { Int8(clamping: $0) })
-      let raised = graph.addConstant(graph.freeValueName(graph[source].name + ".raised"), tensor)
-      graph.setOperand(0, of: weightNode, to: raised)
-    }
-    let constant = graph.addConstant(name, AnyTensor(shape: shape, scales))
-    graph.setOperand(1, of: weightNode, to: constant)
-    // Another value has another name.
-    let result = graph[weightNode].result
-    graph.rename(result, to: graph.freeValueName(graph[result].name + ".raised"))
-  }
-}
-
-extension Graph {
-  /// The constant scales of a quantizer or dequantizer.
-  func scales(of node: NodeID) -> [Float]? {
-    guard self[node].operands.count > 1, let scale = self[node].operands[1] else { return nil }
-    return self[scale].constant?.elements(as: Float.self)
   }
 }

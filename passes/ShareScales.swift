@@ -12,7 +12,10 @@ import QATRewrite
 ///     %2 = MaxPool(%1)
 ///     %3 = qat.FakeQuantize(%2, %s1, %z1)
 ///
-/// The range of the second quantizer is no longer observed; a learned one passes its gradient. Operations that change values (`Add`,
+/// The range of the second quantizer is no longer observed. In front of a MaxPool that alone reads it, the
+/// first one is `deferred`: in training the second rounds in its place, with its gradient, so that the
+/// largest value gets what comes back, and not the first of those that round to one code. Else a second
+/// one that is learned passes its gradient. Operations that change values (`Add`,
 /// `Concat`, …) keep a scale for each side.
 public struct ShareScales: Pass {
   public static let name: PassName = "share-scales"
@@ -30,10 +33,17 @@ public struct ShareScales: Pass {
       else { continue }
       var shared = quantizer
       shared.grid = other.grid
-      if quantizer.learned != nil || other.learned != nil {
+      let own = Array(graph[id].operands.prefix(3))
+      if graph.picksLargest(from: source, to: id) {
+        var deferred = other
+        deferred.deferred = true
+        graph.setOperation(of: source, to: deferred)
+        (shared.straightThrough, shared.batched) = (other.straightThrough, other.batched)
+        graph.setOperands(of: id, to: own + graph[source].operands.dropFirst(3))
+      } else if quantizer.learned != nil || other.learned != nil {
         // What passes is on the grid already: rounding again changes nothing, and learns nothing.
         shared.straightThrough = "plain"
-        graph.setOperands(of: id, to: Array(graph[id].operands.prefix(3)))
+        graph.setOperands(of: id, to: own)
       }
       graph.setOperation(of: id, to: shared)
       for index in [1, 2] {
@@ -56,6 +66,15 @@ extension Graph {
       return nil
     }
     return operation(FakeQuantize.self, of: input)?.node
+  }
+
+  /// Whether all that lies between two quantizers is a MaxPool that nobody else sees.
+  fileprivate func picksLargest(from first: NodeID, to second: NodeID) -> Bool {
+    guard let pooled = self[second].operands[0],
+      let (pool, _) = operation(MaxPool.self, of: pooled),
+      self[pool].operands[0] == self[first].result, self[pool].results.count == 1
+    else { return false }
+    return isUsedOnce(pooled) && isUsedOnce(self[first].result)
   }
 
   /// Whether codes pass through a node: by its role, or a clamping with a quantizer in front of it.

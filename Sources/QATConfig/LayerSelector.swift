@@ -82,6 +82,18 @@ public enum LayerSelector: Sendable, Hashable {
     }
   }
 
+  /// How much of a model selectors of this kind are for: a rule is undone by a later one that is wider.
+  var breadth: Int {
+    switch self {
+    case .name: 0
+    case .first, .last: 1
+    case .range: 2
+    case .glob(let text): text == "*" ? 5 : 3
+    case .regex(let text): text == ".*" ? 5 : 3
+    case .op: 4
+    }
+  }
+
   /// The positions in `layers` of those selected.
   func matches(in layers: [LayerDescription]) throws(Diagnostic) -> [Int] {
     let quantizable = layers.indices.filter { layers[$0].index != nil }
@@ -139,7 +151,11 @@ public enum LayerSelector: Sendable, Hashable {
 }
 
 /// Whether a name matches a glob: `*` any run, `?` one character, `[ab-d]` and `[!ab]` sets.
-///
+/// O(glob · name).
+public func globMatches(_ glob: String, _ name: String) -> Bool {
+  globMatches(Array(glob)[...], Array(name)[...])
+}
+
 /// O(glob · name): on a mismatch only the last star is tried again.
 func globMatches(_ glob: ArraySlice<Character>, _ name: ArraySlice<Character>) -> Bool {
   var glob = glob, name = name

@@ -93,7 +93,46 @@ public struct QuantizationConfig: Sendable, Equatable {
   }
 }
 
+extension QuantizationConfig {
+  /// Refuses an earlier rule that says nothing because of a later one: on every layer it matches, the
+  /// later one sets the same thing otherwise, and the later one is the wider of the two (a wider kind
+  /// of match, or more layers by the same kind). The other order, first the wide and then the narrow,
+  /// is what rules are for.
+  ///
+  /// - Parameter matches: the layers that each rule matches.
+  func checkOverrides(_ matches: [Set<Int>]) throws(Diagnostic) {
+    for (index, rule) in layers.enumerated() {
+      for (earlierIndex, earlier) in layers[..<index].enumerated() {
+        let narrow = matches[earlierIndex], wide = matches[index]
+        guard narrow.isSubset(of: wide),
+          (earlier.match.breadth, narrow.count) < (rule.match.breadth, wide.count),
+          let (old, new) = rule.undoing(earlier)
+        else { continue }
+        let conflict = Diagnostic(
+          .configuration,
+          "rule \(earlierIndex + 1) (\(earlier.match.yaml)\(earlier.place.map { ", \($0)" } ?? "")) "
+            + "sets \(old), and rule \(index + 1) (\(rule.match.yaml)) sets \(new) on all its layers",
+          hint: "later rules win: put the wider rule first, or keep one of them")
+        throw rule.placing(conflict, index)
+      }
+    }
+  }
+}
+
 extension LayerRule {
+  /// A setting of an earlier rule that this one sets otherwise: both, as `KEY: VALUE`.
+  fileprivate func undoing(_ earlier: LayerRule) -> (old: String, new: String)? {
+    for (key, value) in decisions {
+      for (oldKey, old) in earlier.decisions
+      where key == oldKey
+        ? value != old : key.hasPrefix("\(oldKey).") || oldKey.hasPrefix("\(key).")
+      {
+        return ("\(oldKey): \(old)", "\(key): \(value)")
+      }
+    }
+    return nil
+  }
+
   /// The diagnostic at this rule: its place in the file, or its number.
   func placing(_ error: Diagnostic, _ index: Int) -> Diagnostic {
     error.at(place ?? "rule \(index + 1) \(self)")

@@ -34,6 +34,12 @@ public struct ResolvedLayer: Sendable, Equatable {
   /// what is not here comes from the defaults of the configuration.
   public var origins: [String: RuleReference]
 
+  /// The last rule that decided one of these settings, or a part of one (`weights` has `weights.bits`).
+  public func origin(of settings: String...) -> RuleReference? {
+    origins.filter { key, _ in settings.contains { key == $0 || key.hasPrefix("\($0).") } }
+      .values.max { $0.index < $1.index }
+  }
+
   /// Whether weights or activations are quantized.
   public var isQuantized: Bool { weights != nil || activations != nil }
 }
@@ -43,6 +49,8 @@ public struct RuleReference: Sendable, Hashable, CustomStringConvertible {
   /// From 0.
   public var index: Int
   public var text: String
+  /// Where the rule stands in its file: `FILE:LINE:COLUMN`.
+  public var place: String?
 
   public var description: String { "rule \(index + 1) \(text)" }
 }
@@ -60,25 +68,47 @@ extension QuantizationConfig {
   public func resolve(layers: [LayerDescription]) throws(Diagnostic) -> [ResolvedLayer] {
     try validate()
     var states = layers.map { LayerState($0, self) }
+    var matches: [[Int]] = []
     for (index, rule) in self.layers.enumerated() {
-      do throws(Diagnostic) {
-        let matches = try rule.match.matches(in: layers)
-        guard !matches.isEmpty else {
-          throw Diagnostic(
-            .configuration, "the rule matches no layer: \(rule.match.yaml)",
-            hint: rule.match.hint(for: layers))
-        }
-        if rule.concernsQuantization, matches.allSatisfy({ !layers[$0].isQuantizable }) {
-          throw Diagnostic(
-            .configuration,
-            "the rule matches only layers that are never quantized: \(rule.match.yaml)",
-            hint: "here only trainable has a meaning")
-        }
-        let reference = RuleReference(index: index, text: rule.description)
-        for match in matches { try states[match].apply(rule, reference) }
+      do { matches.append(try rule.checkedMatches(in: layers)) } catch {
+        throw rule.placing(error, index)
+      }
+    }
+    try checkOverrides(matches.map { Set($0) })
+    for (index, rule) in self.layers.enumerated() {
+      let reference = RuleReference(index: index, text: rule.description, place: rule.place)
+      do {
+        for match in matches[index] { try states[match].apply(rule, reference) }
       } catch { throw rule.placing(error, index) }
     }
     return states.map(\.resolved)
+  }
+}
+
+extension LayerRule {
+  /// The positions of the layers that the rule is about.
+  fileprivate func checkedMatches(in layers: [LayerDescription]) throws(Diagnostic) -> [Int] {
+    let matches = try match.matches(in: layers)
+    guard !matches.isEmpty else {
+      throw Diagnostic(
+        .configuration, "the rule matches no layer: \(match.yaml)", hint: match.hint(for: layers))
+    }
+    if concernsQuantization, matches.allSatisfy({ !layers[$0].isQuantizable }) {
+      throw Diagnostic(
+        .configuration, "the rule matches only layers that are never quantized: \(match.yaml)",
+        hint: "here only trainable has a meaning")
+    }
+    if case .settings? = weights, matches.allSatisfy({ layers[$0].index == nil }) {
+      let names = layers.filter { $0.index != nil }.map(\.name)
+      throw Diagnostic(
+        .configuration,
+        "the rule sets weights, and matches only layers without: \(match.yaml)",
+        hint: names.isEmpty
+          ? "no layer of the model has weights"
+          : "layers with weights are \(names.prefix(8).joined(separator: ", "))"
+            + (names.count > 8 ? ", …" : ""))
+    }
+    return matches
   }
 }
 

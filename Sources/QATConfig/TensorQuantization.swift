@@ -81,6 +81,9 @@ public struct TensorQuantization: Sendable, Hashable {
     if narrow, !signed {
       throw refuse("narrow and unsigned exclude each other", "narrow makes a signed grid symmetric")
     }
+    if case .entropy = observer.kind, bits > 8 {
+      throw refuse("entropy over \(bits) bits", "it is for 8 bits and fewer; use minmax")
+    }
     if case .perGroup(let blockSize) = granularity, blockSize < 1 {
       throw refuse("per-group: \(blockSize) is no block size", "as in granularity: {per-group: 32}")
     }
@@ -114,9 +117,9 @@ public struct ObserverConfig: Sendable, Hashable {
     case movingAverage(momentum: Double)
     /// The range that holds this share of the values, in percent: 50 < percentile ≤ 100.
     case percentile(Double)
-    /// The range with the least squared error over a histogram.
+    /// The range with the least squared error over a histogram, on the grid and scheme at hand.
     case histogram
-    /// The range whose codes lose the least information (Kullback-Leibler divergence).
+    /// The range whose codes lose the least information (Kullback-Leibler divergence): 8 bits and fewer.
     case entropy
   }
 

@@ -69,10 +69,18 @@ public struct TensorSettings: Sendable, Hashable {
     if !quantizer.isEmpty { entries.append(("quantizer", quantizer.text)) }
     let observer = observer.entries
     if !observer.isEmpty { entries.append(("observer", flowMapping(observer))) }
-    if let powerOfTwo { entries.append(("powerOfTwo", "\(powerOfTwo)")) }
+    if let powerOfTwo {
+      entries.append(("scale", (powerOfTwo ? ScaleForm.powerOfTwo : .any).rawValue))
+    }
     if let ste { entries.append(("ste", ste.rawValue)) }
     return entries
   }
+}
+
+/// What a scale may be, as YAML says it.
+enum ScaleForm: String, CaseIterable {
+  case any
+  case powerOfTwo = "power-of-two"
 }
 
 /// Changes to an `ObserverConfig`: only what is set changes.

@@ -12,18 +12,7 @@ extension QuantizationConfig {
   ///
   /// - Throws: as `init(yaml:file:)`, and `io` where the file can't be read.
   public init(contentsOf path: String) throws(Diagnostic) {
-    let data: Data
-    do { data = try Data(contentsOf: URL(filePath: path)) } catch {
-      throw Diagnostic(
-        .io, "the configuration can't be read", at: path, hint: "check the path and its permissions"
-      )
-    }
-    guard data.count <= 1 << 20, let text = String(validating: data, as: UTF8.self) else {
-      throw Diagnostic(
-        .syntax, "no configuration: more than 1 MiB, or not UTF-8", at: path,
-        hint: "give a YAML file")
-    }
-    try self.init(yaml: text, file: path)
+    try self.init(yaml: try YAMLReader.text(of: path, "the configuration"), file: path)
   }
 
   /// Reads YAML: changes to the preset it names (`recommended` where it names none).
@@ -74,6 +63,24 @@ extension QuantizationConfig {
 }
 
 extension YAMLReader {
+  /// The text of a file.
+  /// - Throws: `io` where it can't be read, `syntax` where it is no text or larger than `limit` bytes.
+  static func text(
+    of path: String, _ what: String, limit: Int = 1 << 20
+  ) throws(Diagnostic) -> String {
+    let data: Data
+    do { data = try Data(contentsOf: URL(filePath: path)) } catch {
+      throw Diagnostic(
+        .io, "\(what) can't be read", at: path, hint: "check the path and its permissions")
+    }
+    guard data.count <= limit, let text = String(validating: data, as: UTF8.self) else {
+      throw Diagnostic(
+        .syntax, "\(what) has more than \(limit >> 20) MiB, or is not UTF-8", at: path,
+        hint: "give a YAML file")
+    }
+    return text
+  }
+
   /// A tensor's settings, applied to `base`, or `float`.
   fileprivate func tensor(
     _ node: Node, base: TensorQuantization?
@@ -141,7 +148,7 @@ extension YAMLReader {
     let keys = try mapping(
       node,
       [
-        "bits", "scheme", "narrow", "signed", "granularity", "quantizer", "observer", "powerOfTwo",
+        "bits", "scheme", "narrow", "signed", "granularity", "quantizer", "observer", "scale",
         "ste",
       ])
     var settings = TensorSettings()
@@ -154,7 +161,9 @@ extension YAMLReader {
     if let node = keys["granularity"] { settings.granularity = try granularity(node) }
     if let node = keys["quantizer"] { settings.quantizer = try quantizer(node) }
     if let node = keys["observer"] { settings.observer = try observer(node) }
-    if let node = keys["powerOfTwo"] { settings.powerOfTwo = try bool(node) }
+    if let node = keys["scale"] {
+      settings.powerOfTwo = try word(node, of: ScaleForm.self, "form of scale") == .powerOfTwo
+    }
     if let node = keys["ste"] {
       settings.ste = try word(node, of: TensorQuantization.StraightThrough.self, "ste")
     }

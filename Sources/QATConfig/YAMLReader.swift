@@ -45,6 +45,16 @@ struct YAMLReader {
     return result
   }
 
+  /// The values of a mapping whose keys are names.
+  func pairs(_ node: Node) throws(Diagnostic) -> [(name: String, value: Node)] {
+    guard case .mapping(let pairs) = node else {
+      throw error(node, .syntax, "expected names, each with its settings", "as in NAME: {…}")
+    }
+    var result: [(name: String, value: Node)] = []
+    for (key, value) in pairs { result.append((try string(key), value)) }
+    return result
+  }
+
   func sequence(_ node: Node) throws(Diagnostic) -> [Node] {
     guard case .sequence(let nodes) = node else {
       throw error(node, .syntax, "expected a list", "start each entry with '- '")
@@ -78,6 +88,15 @@ struct YAMLReader {
   func number(_ node: Node) throws(Diagnostic) -> Double {
     let text = try string(node)
     guard let value = Double(text), value.isFinite else {
+      throw error(node, .syntax, "'\(text)' is no number", "as in 0.1")
+    }
+    return value
+  }
+
+  /// A finite float32, the nearest to the decimal text.
+  func float(_ node: Node) throws(Diagnostic) -> Float {
+    let text = try string(node)
+    guard let value = Float(text), value.isFinite else {
       throw error(node, .syntax, "'\(text)' is no number", "as in 0.1")
     }
     return value

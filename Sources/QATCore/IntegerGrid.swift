@@ -4,10 +4,14 @@
 public struct IntegerGrid: Sendable, Hashable, CustomStringConvertible {
   /// 2…8 or 16.
   public let bits: Int
+  /// Whether there are codes below 0.
   public let isSigned: Bool
+  /// Whether the lowest code is left out.
   public let isNarrow: Bool
 
+  /// -128…127.
   public static let int8 = IntegerGrid(bits: 8, isSigned: true, isNarrow: false)
+  /// 0…255.
   public static let uint8 = IntegerGrid(bits: 8, isSigned: false, isNarrow: false)
 
   private init(bits: Int, isSigned: Bool, isNarrow: Bool) {
@@ -25,7 +29,9 @@ public struct IntegerGrid: Sendable, Hashable, CustomStringConvertible {
     self.init(bits: bits, isSigned: signed, isNarrow: narrow)
   }
 
+  /// The lowest code.
   public var min: Int { (isSigned ? -(1 << (bits - 1)) : 0) + (isNarrow ? 1 : 0) }
+  /// The highest code.
   public var max: Int { isSigned ? (1 << (bits - 1)) - 1 : (1 << bits) - 1 }
 
   /// The type whose elements hold the codes: int8 or uint8 up to 8 bits, else int16 or uint16.
@@ -39,6 +45,7 @@ public struct IntegerGrid: Sendable, Hashable, CustomStringConvertible {
   /// `i8`, `u4`, `i8n` (narrow).
   public var description: String { "\(isSigned ? "i" : "u")\(bits)\(isNarrow ? "n" : "")" }
 
+  /// Reads what `description` writes.
   public init?(_ text: String) {
     var digits = Substring(text)
     guard let sign = digits.popFirst(), sign == "i" || sign == "u" else { return nil }

@@ -1,4 +1,15 @@
 /// A dense tensor of one Swift type, row-major: the form to compute with in plain Swift.
+///
+///     var a = Tensor<Float>(shape: [2, 3], [1, 2, 3, 4, 5, 6])
+///     a[1, 2] = 7
+///     let rows = try a.reshaped(checking: [3, -1])
+///
+/// A value: assignment is the clone. Copies share their elements until one of them is changed. A
+/// shape or an index that the program chose is a precondition, as for `Array`; for those that come
+/// from outside there are `init(checking:)`, `element(at:)` and `reshaped(checking:)`, which throw.
+///
+/// `Scalar` is `Float`, `Double`, an integer of 8 to 64 bits, signed or not, `Bool`, or one of the
+/// storage types `Half` and `BrainFloat`.
 public struct Tensor<Scalar: TensorScalar>: Sendable, Equatable {
   /// Sizes, outermost first; empty for a scalar.
   public private(set) var shape: [Int]
@@ -22,12 +33,20 @@ public struct Tensor<Scalar: TensorScalar>: Sendable, Equatable {
     storage = elements
   }
 
+  /// All elements the same; zeros where none is given.
   public init(shape: [Int], repeating scalar: Scalar = .zero) {
     self.init(shape: shape, Array(repeating: scalar, count: shape.reduce(1, *)))
   }
 
+  /// A scalar: shape `[]`.
+  public init(_ scalar: Scalar) { self.init(shape: [], [scalar]) }
+
+  /// How many dimensions there are.
   public var rank: Int { shape.count }
-  public var count: Int { elements.count }
+  /// How many elements there are.
+  public var count: Int { storage.count }
+  /// Bytes of the elements.
+  public var byteCount: Int { count * MemoryLayout<Scalar>.stride }
 
   /// Distance in elements between neighbours along each axis.
   public var strides: [Int] { rowMajorStrides(shape) }
@@ -38,8 +57,18 @@ public struct Tensor<Scalar: TensorScalar>: Sendable, Equatable {
     set { elements[offset(of: index)] = newValue }
   }
 
+  /// The element at an index along each axis.
+  /// - Precondition: every index inside its dimension.
+  public subscript(index: Int...) -> Scalar {
+    get { elements[offset(of: index)] }
+    set { elements[offset(of: index)] = newValue }
+  }
+
+  /// The same elements under another shape. O(1).
+  /// - Precondition: as many elements.
   public func reshaped(_ shape: [Int]) -> Tensor { Tensor(shape: shape, elements) }
 
+  /// `body` of every element.
   public func map<Other: TensorScalar>(_ body: (Scalar) -> Other) -> Tensor<Other> {
     Tensor<Other>(shape: shape, elements.map(body))
   }
@@ -62,6 +91,7 @@ extension Tensor {
 }
 
 extension AnyTensor {
+  /// The same elements, whose type is known when running. O(n).
   public init<Scalar: TensorScalar>(_ tensor: Tensor<Scalar>) {
     self.init(shape: tensor.shape, tensor.elements)
   }

@@ -4,7 +4,13 @@ import QATCore
 /// Loops over float tensors of one shape.
 public enum FloatLoops {
   public enum Binary: Sendable { case add, subtract, multiply, divide }
-  public enum Unary: Sendable { case relu, sigmoid, tanh }
+  /// Functions of one float; what they compute to which precision stands with the C functions.
+  public enum Unary: Sendable {
+    case relu, abs, negate, sqrt, reciprocal, floor, exp, log, sigmoid, tanh, erf, gelu, geluTanh
+    case hardSwish
+    case leakyRelu(slope: Float)
+    case hardSigmoid(alpha: Float, beta: Float)
+  }
 
   /// y = a op b; an operand of one element is used for all.
   public static func binary(_ op: Binary, _ a: TensorView, _ b: TensorView, _ y: MutableTensorView)
@@ -25,14 +31,27 @@ public enum FloatLoops {
 
   public static func unary(_ op: Unary, _ x: TensorView, _ y: MutableTensorView) {
     precondition(x.count == y.count)
-    let code: qat_unary =
+    let (code, p, q): (qat_unary, Float, Float) =
       switch op {
-      case .relu: QAT_RELU
-      case .sigmoid: QAT_SIGMOID
-      case .tanh: QAT_TANH
+      case .relu: (QAT_RELU, 0, 0)
+      case .abs: (QAT_ABS, 0, 0)
+      case .negate: (QAT_NEGATE, 0, 0)
+      case .sqrt: (QAT_SQRT, 0, 0)
+      case .reciprocal: (QAT_RECIPROCAL, 0, 0)
+      case .floor: (QAT_FLOOR, 0, 0)
+      case .exp: (QAT_EXP, 0, 0)
+      case .log: (QAT_LOG, 0, 0)
+      case .sigmoid: (QAT_SIGMOID, 0, 0)
+      case .tanh: (QAT_TANH, 0, 0)
+      case .erf: (QAT_ERF, 0, 0)
+      case .gelu: (QAT_GELU, 0, 0)
+      case .geluTanh: (QAT_GELU_TANH, 0, 0)
+      case .hardSwish: (QAT_HARD_SWISH, 0, 0)
+      case .leakyRelu(let slope): (QAT_LEAKY_RELU, slope, 0)
+      case .hardSigmoid(let alpha, let beta): (QAT_HARD_SIGMOID, alpha, beta)
       }
     // SAFETY: sizes were checked.
-    unsafe qat_unary_f32(code, Int64(y.count), x.pointer(Float.self), 0, 0, y.pointer(Float.self))
+    unsafe qat_unary_f32(code, Int64(y.count), x.pointer(Float.self), p, q, y.pointer(Float.self))
   }
 
   /// y = min(max(x, low), high).

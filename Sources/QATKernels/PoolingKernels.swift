@@ -1,5 +1,5 @@
 internal import CQATKernels
-import QATCore
+public import QATCore
 
 /// The sizes of a two-dimensional pooling: planes are the channels of all images.
 public struct PoolingShape: Sendable {
@@ -60,6 +60,57 @@ public enum PoolingKernels {
     unsafe qat_maxpool_f32(&c, x.pointer(Float.self), values, indices, pool.pool)
     unsafe qat_maxpool_f32_gradient(
       &c, dy.pointer(Float.self), indices, dx.pointer(Float.self), pool.pool)
+  }
+
+  /// y = the sum of each window / what it counts: what lies inside, or the padding too.
+  public static func average(
+    _ shape: PoolingShape, countsPadding: Bool, x: TensorView, y: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    check(shape, x.count, y.count)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_averagepool_f32(
+      &c, x.pointer(Float.self), countsPadding, y.pointer(Float.self), pool.pool)
+  }
+
+  public static func averageGradient(
+    _ shape: PoolingShape, countsPadding: Bool, dy: TensorView, dx: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    check(shape, dx.count, dy.count)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_averagepool_f32_gradient(
+      &c, dy.pointer(Float.self), countsPadding, dx.pointer(Float.self), pool.pool)
+  }
+
+  /// The rule of QLinearAveragePool, without counting padding.
+  public static func averageCodes(
+    _ shape: PoolingShape, x: TensorView, from xRule: AffineGrid,
+    y: MutableTensorView, to yRule: AffineGrid, _ pool: ThreadPool
+  ) {
+    precondition(x.count == shape.x.reduce(1, *) && y.count == shape.y.reduce(1, *))
+    precondition(x.element == y.element && x.element.bitWidth == 8)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_qlinear_averagepool(
+      &c, x.base, x.element == .i8, xRule.scale, Int32(xRule.zeroPoint), yRule.scale,
+      Int32(yRule.zeroPoint), false, Int32(yRule.grid.min), Int32(yRule.grid.max), y.base, pool.pool
+    )
+  }
+
+  /// The rule of QLinearGlobalAveragePool over planes of `pixels`.
+  public static func globalAverageCodes(
+    pixels: Int, x: TensorView, from xRule: AffineGrid, y: MutableTensorView,
+    to yRule: AffineGrid
+  ) {
+    precondition(x.count == y.count * pixels && x.element == y.element && x.element.bitWidth == 8)
+    // SAFETY: sizes were checked.
+    unsafe qat_qlinear_global_averagepool(
+      Int64(y.count), Int64(pixels), x.base, x.element == .i8, Int32(xRule.zeroPoint),
+      xRule.scale / (yRule.scale * Float(pixels)), Int32(yRule.zeroPoint), Int32(yRule.grid.min),
+      Int32(yRule.grid.max), y.base)
   }
 
   private static func check(_ shape: PoolingShape, _ x: Int, _ y: Int) {

@@ -52,13 +52,17 @@ public enum FloatProduct {
 
   /// - Parameters:
   ///   - b: u8 or i8, [k, n], or [n, k] where `transposed`. - zeros: one a column; `nil` for 0.
-  public init(k: Int, n: Int, b: AnyTensor, transposed: Bool, zeros: [Int32]?) {
-    precondition(b.elementCount == k * n && (zeros?.count ?? n) == n)
+  public convenience init(k: Int, n: Int, b: AnyTensor, transposed: Bool, zeros: [Int32]?) {
+    self.init(k: k, n: n, b: TensorView(b), transposed: transposed, zeros: zeros)
+  }
+
+  /// The same of a matrix in memory, which is copied.
+  public init(k: Int, n: Int, b view: TensorView, transposed: Bool, zeros: [Int32]?) {
+    precondition(view.count == k * n && (zeros?.count ?? n) == n)
     (self.k, self.n, self.zeros) = (k, n, zeros)
-    isSigned = b.element == .i8
+    isSigned = view.element == .i8
     unsafe kernel = qat_igemm_best()!
     unsafe packed = Arena(byteCount: qat_igemm_packed_size(kernel, Int64(k), Int64(n)))
-    let view = TensorView(b)
     // SAFETY: `packed` has the size that the kernel asks for.
     unsafe qat_igemm_pack(
       kernel, Int64(k), Int64(n), view.base, Int64(transposed ? 1 : n), Int64(transposed ? k : 1),
@@ -96,7 +100,7 @@ public enum FloatProduct {
 
   /// Codes of sums [m, n]: clamp(rint(f32(sum) * m) + zero); one multiplier, or one a column.
   public static func requantize(
-    rows: Int, columns: Int, sums: MutableTensorView, multipliers: [Float], zero: Int32,
+    rows: Int, columns: Int, sums: TensorView, multipliers: [Float], zero: Int32,
     range: ClosedRange<Int32>, to q: MutableTensorView
   ) {
     precondition(sums.byteCount >= rows * columns * 4 && q.count == rows * columns)
@@ -106,7 +110,7 @@ public enum FloatProduct {
       var arguments = unsafe qat_requantize_arguments()
       unsafe arguments.rows = Int64(rows)
       unsafe arguments.columns = Int64(columns)
-      unsafe arguments.acc = UnsafePointer(sums.base.assumingMemoryBound(to: Int32.self))
+      unsafe arguments.acc = sums.base.assumingMemoryBound(to: Int32.self)
       unsafe arguments.stride = Int64(columns)
       unsafe arguments.m = m.baseAddress
       unsafe arguments.m_scalar = m.count == 1

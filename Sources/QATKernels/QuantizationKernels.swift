@@ -1,12 +1,17 @@
 internal import CQATKernels
 import QATCore
 
-/// Tensors seen as [outer][channels][inner], with a scale and a zero point a channel.
+/// Tensors seen as [outer][channels][inner], with a scale and a zero point a channel, or a block of
+/// neighbouring channels in each row and column.
 public struct CodeLayout: Sendable, Equatable {
   public let outer: Int, channels: Int, inner: Int
+  /// Channels that share parameters, which then are [outer][blocks][inner]; 0 for one a channel.
+  public let block: Int
 
-  /// - Parameter axis: of the channels; `nil` for one scale per tensor.
-  public init(shape: [Int], axis: Int?) {
+  /// - Parameters:
+  ///   - axis: of the channels; `nil` for one scale per tensor. - blockSize: 0 for no blocks.
+  public init(shape: [Int], axis: Int?, blockSize: Int = 0) {
+    block = axis == nil ? 0 : blockSize
     guard let given = axis else {
       (outer, channels, inner) = (1, 1, shape.reduce(1, *))
       return
@@ -18,6 +23,9 @@ public struct CodeLayout: Sendable, Equatable {
   }
 
   public var count: Int { outer * channels * inner }
+  public var parameterCount: Int {
+    block == 0 ? channels : outer * ((channels + block - 1) / block) * inner
+  }
 }
 
 /// Between real numbers and codes.
@@ -59,6 +67,13 @@ public enum QuantizationKernels {
   ) {
     check(layout, x.count, y.count, scale, zero)
     // SAFETY: sizes were checked.
+    if layout.block > 0 {
+      unsafe qat_fake_quantize_blocks(
+        Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), Int64(layout.block),
+        x.pointer(Float.self), scale.pointer(Float.self), zero.pointer(Int32.self),
+        range.lowerBound, range.upperBound, y.pointer(Float.self))
+      return
+    }
     unsafe qat_fake_quantize(
       Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
       scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
@@ -73,6 +88,13 @@ public enum QuantizationKernels {
     check(layout, x.count, dx.count, scale, zero)
     precondition(dy.count == x.count)
     // SAFETY: sizes were checked.
+    if layout.block > 0 {
+      unsafe qat_fake_quantize_blocks_gradient(
+        Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), Int64(layout.block),
+        x.pointer(Float.self), scale.pointer(Float.self), zero.pointer(Int32.self),
+        range.lowerBound, range.upperBound, dy.pointer(Float.self), dx.pointer(Float.self))
+      return
+    }
     unsafe qat_fake_quantize_gradient(
       Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
       scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
@@ -87,11 +109,19 @@ public enum QuantizationKernels {
       Int64(x.count), x.base, x.element == .i8, range.lowerBound, range.upperBound, y.base)
   }
 
+  /// The one 8-bit code of a view.
+  public static func code(_ view: TensorView) -> Int32 {
+    precondition(view.count == 1 && view.element.bitWidth == 8)
+    // SAFETY: the view holds one byte.
+    let byte = unsafe view.base.load(as: UInt8.self)
+    return view.element == .i8 ? Int32(Int8(bitPattern: byte)) : Int32(byte)
+  }
+
   private static func check(
     _ layout: CodeLayout, _ x: Int, _ y: Int, _ scale: TensorView, _ zero: TensorView
   ) {
     precondition(x == layout.count && y == layout.count)
-    precondition(scale.count == layout.channels && zero.count == layout.channels)
+    precondition(scale.count == layout.parameterCount && zero.count == layout.parameterCount)
   }
 
   private static func code(_ element: ElementType) -> qat_code {

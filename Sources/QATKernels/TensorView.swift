@@ -11,11 +11,13 @@ import QATCore
   /// Keeps a constant's bytes alive.
   private let owner: TensorStorage?
 
-  init(base: UnsafeRawPointer, _ element: ElementType, shape: [Int]) {
+  init(
+    base: UnsafeRawPointer, _ element: ElementType, shape: [Int], owner: TensorStorage? = nil
+  ) {
     unsafe self.base = base
     self.element = element
     self.shape = shape
-    owner = nil
+    self.owner = owner
   }
 
   /// Looks at the bytes of a tensor, and keeps them alive.
@@ -31,6 +33,14 @@ import QATCore
 
   public var count: Int { shape.reduce(1, *) }
   public var byteCount: Int { element.byteCount(count) }
+
+  /// The elements from `offset` on as a tensor of their own.
+  /// - Precondition: they lie inside, and elements are of whole bytes.
+  public func part(at offset: Int, shape: [Int]) -> TensorView {
+    let start = byteOffset(offset, shape, element, within: count)
+    // SAFETY: inside this view, as just checked; the owner of the bytes goes along.
+    return unsafe TensorView(base: base + start, element, shape: shape, owner: owner)
+  }
 
   /// The elements as a typed pointer.
   /// - Precondition: the element type is `Scalar`'s.
@@ -63,6 +73,14 @@ import QATCore
     unsafe TensorView(base: UnsafeRawPointer(base), element, shape: shape)
   }
 
+  /// The elements from `offset` on as a tensor of their own.
+  /// - Precondition: they lie inside, and elements are of whole bytes.
+  public func part(at offset: Int, shape: [Int]) -> MutableTensorView {
+    let start = byteOffset(offset, shape, element, within: count)
+    // SAFETY: inside this view, as just checked.
+    return unsafe MutableTensorView(base: base + start, element, shape: shape)
+  }
+
   /// Copies as many bytes from another view; the two may be the same memory.
   public func copy(from source: TensorView) {
     precondition(source.byteCount == byteCount, "\(source.byteCount) bytes into \(byteCount)")
@@ -81,7 +99,28 @@ import QATCore
   }
 }
 
+/// Where a part of a tensor starts, in bytes.
+private func byteOffset(
+  _ offset: Int, _ shape: [Int], _ element: ElementType, within count: Int
+) -> Int {
+  precondition(element.bitWidth >= 8, "parts of packed codes have no address")
+  let end = offset + shape.reduce(1, *)
+  precondition(offset >= 0 && end <= count, "elements \(offset)..<\(end) of \(count)")
+  return element.byteCount(offset)
+}
+
 extension AnyTensor {
+  /// A new tensor that `body` fills; it must write all of it.
+  public init(_ element: ElementType, shape: [Int], filling body: (MutableTensorView) -> Void) {
+    let storage = unsafe TensorStorage(byteCount: element.byteCount(shape.reduce(1, *))) { bytes in
+      // SAFETY: `bytes` is as long as the view, which does not outlive the call.
+      if let start = bytes.baseAddress {
+        unsafe body(MutableTensorView(base: start, element, shape: shape))
+      }
+    }
+    self.init(element, shape: shape, storage: storage)
+  }
+
   /// A copy of what a view looks at.
   public init(copying view: TensorView) {
     // SAFETY: `target` has `byteCount` bytes, and so has the view.

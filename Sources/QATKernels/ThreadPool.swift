@@ -9,6 +9,9 @@ internal import CQATKernels
   let pool: OpaquePointer?
   public let threads: Int
 
+  /// The calling thread alone.
+  public static let single = ThreadPool(threads: 1)
+
   /// - Parameter threads: 0 for one on each core that the process may use.
   public init(threads: Int) {
     unsafe pool = qat_pool_create(Int32(threads))

@@ -16,6 +16,7 @@ public enum Exporter {
   public static func file(of graph: Graph) throws(Diagnostic) -> ModelFile {
     var file = ModelFile()
     file.producerName = "swift-qat"
+    file.rest = rest(.model, in: graph)
     file.graph.name = graph.name
     file.metadata = graph.metadata
     let opset = try opset(of: graph)
@@ -24,19 +25,31 @@ public enum Exporter {
     for id in graph.nodes where !graph[id].op.name.domain.isEmpty {
       file.opsets[graph[id].op.name.domain] = 1
     }
-    let variables = graph.variables.map { graph[$0].name }
+    let parameters = graph.orderedParameters
+    let variables = parameters.filter { graph[$0].variable != nil }.map { graph[$0].name }
     if !variables.isEmpty { file.metadata[variablesKey] = variables.joined(separator: "\n") }
+    file.graph.rest = rest(.graph, in: graph)
+    file.graph.dropAnnotations { graph.value(named: $0) == nil }
     file.graph.inputs = graph.inputs.map { value($0, in: graph) }
     file.graph.outputs = graph.outputs.map { value($0, in: graph) }
-    file.graph.initializers = (graph.constants + graph.variables).sorted().compactMap { id in
+    file.graph.initializers = parameters.compactMap { id in
       graph[id].parameter.map { (graph[id].name, $0) }
+    }
+    for (name, _) in file.graph.initializers {
+      let rest = rest(.tensor(name), in: graph)
+      if !rest.isEmpty { file.graph.initializerRests[name] = rest }
     }
     let outputs = Set(graph.outputs)
     for id in graph.nodes {
       file.graph.nodes.append(node(id, in: graph))
       for case .some(let result) in graph[id].results where !outputs.contains(result) {
-        file.graph.values.append(value(result, in: graph))
+        let value = value(result, in: graph)
+        if value.type != nil || !value.rest.isEmpty { file.graph.values.append(value) }
       }
+    }
+    for id in parameters
+    where graph.attachments[.value(graph[id].name)] != nil {
+      file.graph.values.append(value(id, in: graph))
     }
     return file
   }
@@ -52,12 +65,22 @@ public enum Exporter {
     file.inputs = node.operands.dropLast(captures).map { $0.map { graph[$0].name } ?? "" }
     file.outputs = node.results.map { $0.map { graph[$0].name } ?? "" }
     file.attributes = node.op.attributeValues
+    file.rest = rest(.node(node.name), in: graph)
     if !node.origins.isEmpty { file.metadata[originsKey] = node.origins.joined(separator: "\n") }
     return file
   }
 
   private static func value(_ id: ValueID, in graph: Graph) -> ValueFile {
-    ValueFile(graph[id].name, graph[id].type)
+    var type: TensorType? = graph[id].type
+    // The type of an unknown operation's result where the file gave none: it may be no tensor at all.
+    if type == TensorType(.f32, nil), graph.operation(Opaque.self, of: id) != nil { type = nil }
+    var value = ValueFile(graph[id].name, type)
+    value.rest = rest(.value(value.name), in: graph)
+    return value
+  }
+
+  private static func rest(_ part: Graph.Part, in graph: Graph) -> Leftovers {
+    Leftovers(bytes: graph.attachments[part] ?? [])
   }
 
   /// The lowest opset from 13 on in which every operation exists as the graph has it.

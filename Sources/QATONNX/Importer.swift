@@ -5,7 +5,7 @@ import QATIR
 ///
 /// Nodes of older opsets are brought to the newest form; an operation that nothing defines becomes an
 /// opaque node that keeps its attributes, and whose subgraphs' captured values become operands. Names
-/// stay as they are.
+/// stay as they are; what the graph has no place for is attached to it, so that it is written back.
 public struct Importer {
   private let file: ModelFile
   private let registry: OpRegistry
@@ -55,10 +55,15 @@ public struct Importer {
   }
 
   private mutating func run() throws(Diagnostic) -> Graph {
-    graph.metadata = file.graph.metadata.merging(file.metadata) { a, _ in a }
+    graph.metadata = file.metadata
+    attach(file.rest, to: .model)
+    attach(file.graph.rest, to: .graph)
+    for (name, rest) in file.graph.initializerRests { attach(rest, to: .tensor(name)) }
     try addInitializers()
-    for value in file.graph.values { declared[value.name] = value.type }
-    for value in file.graph.outputs { declared[value.name] = value.type }
+    for value in file.graph.inputs + file.graph.values + file.graph.outputs {
+      declared[value.name] = value.type
+      attach(value.rest, to: .value(value.name))
+    }
     for (index, node) in file.graph.nodes.enumerated() {
       do throws(Diagnostic) { try add(node) } catch {
         let name = node.name.isEmpty ? "graph.node[\(index)]" : "node '\(node.name)'"
@@ -86,6 +91,10 @@ public struct Importer {
         variables.contains(name) ? graph.addVariable(name, tensor) : graph.addConstant(name, tensor)
       try define(name, id)
     }
+  }
+
+  private mutating func attach(_ rest: Leftovers, to part: Graph.Part) {
+    if !rest.isEmpty { graph.attachments[part] = rest.bytes }
   }
 
   private mutating func define(_ name: String, _ id: ValueID) throws(Diagnostic) {
@@ -123,6 +132,7 @@ public struct Importer {
     if let constant = op as? Constant, let output = file.outputs.first, let tensor = constant.tensor
     {
       try define(output, graph.addConstant(output, tensor))
+      attach(file.restAsInitializer, to: .tensor(output))
       return
     }
     // An upgrade may put nodes behind: then the node's own result has another name.
@@ -157,6 +167,7 @@ public struct Importer {
     let id = graph.insertNode(
       op, operands, name: file.name, results: results, types: types, origins: origins,
       metadata: metadata)
+    attach(file.rest, to: .node(graph[id].name))
     for (name, result) in zip(outputs, graph[id].results) {
       if let result { try define(name, result) }
     }

@@ -51,27 +51,21 @@ struct DemoCommand: DiagnosedCommand {
     var config = QuantizationConfig.recommended
     config.weights?.bits = width.weights
     config.activations?.bits = width.activations
-    var context = PassContext(registry: QatOpt.tools.ops)
-    context[QuantizationConfig.self] = config
-    context[CalibrationData.self] = CalibrationData(data: train, batchSize: 64, batches: 8)
+    var preparer = QATPreparer(
+      config, calibration: CalibrationData(data: train, batchSize: 64, batches: 8),
+      passes: QatOpt.tools.passes)
+    let ptqAccuracy = try accuracy(preparer.quantize(float, to: .fakeQuantized), test)
 
-    var ptq = float
-    try run("ptq", on: &ptq, &context)
-    let ptqAccuracy = try accuracy(ptq, test)
-
-    var qat = float
-    try run("qat-prepare", on: &qat, &context)
-    qat = try fit(qat, on: train, epochs: 15, rate: 0.02)
-    try run("qat-finish", on: &qat, &context)
+    let prepared = try preparer.prepareForQAT(float)
+    let trained = try fit(prepared, on: train, epochs: 15, rate: 0.02)
+    let qat = try preparer.convertToQuantized(trained, to: .fakeQuantized)
     let qatAccuracy = try accuracy(qat, test)
 
-    var integers = qat
-    try run("lower-qoperator", on: &integers, &context)
     let path = "\(output)/digits.\(width.name).qoperator.onnx"
-    try GraphFiles.write(integers, to: path)
-    var qdq = qat
-    try run("lower-qdq", on: &qdq, &context)
-    try GraphFiles.write(qdq, to: "\(output)/digits.\(width.name).qdq.onnx")
+    try GraphFiles.write(try preparer.convertToQuantized(trained, to: .qoperator), to: path)
+    try GraphFiles.write(
+      try preparer.convertToQuantized(trained, to: .qdq),
+      to: "\(output)/digits.\(width.name).qdq.onnx")
     let deployed = try GraphFiles.read(path)
     return [
       width.name, percent(ptqAccuracy), percent(qatAccuracy), percent(try accuracy(deployed, test)),
@@ -83,9 +77,9 @@ struct DemoCommand: DiagnosedCommand {
   private func trainFloat(on data: BoundDataSet) throws(Diagnostic) -> Graph {
     var graph = try DemoModel.graph(seed: seed)
     var context = PassContext(registry: QatOpt.tools.ops)
-    try run("make-trainable", on: &graph, &context)
+    try MakeTrainable().run(on: &graph, &context)
     graph = try fit(graph, on: data, epochs: 30, rate: 0.05)
-    try run("freeze", on: &graph, &context)
+    try Freeze().run(on: &graph, &context)
     return graph
   }
 
@@ -105,23 +99,14 @@ struct DemoCommand: DiagnosedCommand {
     return step.evaluationGraph
   }
 
-  private func run(_ text: String, on graph: inout Graph, _ context: inout PassContext)
-    throws(Diagnostic)
-  {
-    try Pipeline(text, registry: QatOpt.tools.passes).run(on: &graph, &context)
-  }
-
   private func accuracy(_ graph: Graph, _ data: BoundDataSet) throws(Diagnostic) -> Double {
     try Evaluator().evaluate(graph, data).accuracy ?? 0
   }
 
   /// The share of outputs that are the same number, and the largest distance in codes of the rest.
   private func equality(_ a: Graph, _ b: Graph, _ data: BoundDataSet) throws(Diagnostic) -> String {
-    let batch = try data.batch(Array(0..<data.count)).inputs
-    guard let x = try Session(a).run(batch).first?.doubles,
-      let y = try Session(b).run(batch).first?.doubles
-    else { return "?" }
-    return percent(Comparison(x, y).equal)
+    guard let outputs = try compareQuantized(a, b, on: data).outputs.first else { return "?" }
+    return percent(outputs.comparison.equalShare)
   }
 
   /// Images a second in batches of 64, the median of nine runs over the data.

@@ -10,12 +10,17 @@ struct EvaluateCommand: DiagnosedCommand {
   @Option(help: "Labelled data; of mnist, cifar10 and digits the test part.") var data: String
   @Option(help: "Samples in a batch.") var batch = 256
   @Option(help: "Threads; 0 for one on each core.") var threads = 0
+  @Option(
+    help:
+      "float (simulated), integer or auto; the model as it is, its QDQ regions on integers, where left out."
+  )
+  var mode: String?
   @Flag(help: "Print JSON.") var json = false
 
   func execute() throws(Diagnostic) {
-    let graph = try GraphFiles.read(model, registry: QatOpt.tools.ops).formingIntegerRegions()
+    let graph = try GraphFiles.read(model, registry: QatOpt.tools.ops)
     let set = try load(data, for: graph, split: .test)
-    let metrics = try Evaluator(batchSize: batch, threads: threads).evaluate(graph, set)
+    let metrics = try Evaluator(batchSize: batch).evaluate(try session(graph), set)
     guard let accuracy = metrics.accuracy else {
       throw Diagnostic(
         .invalidData, "the data has no class numbers", at: data,
@@ -25,5 +30,15 @@ struct EvaluateCommand: DiagnosedCommand {
       json
         ? "{\"accuracy\": \(accuracy), \"count\": \(metrics.count)}"
         : "accuracy \(fixed(100 * accuracy, 2)) % of \(metrics.count)")
+  }
+
+  private func session(_ graph: Graph) throws(Diagnostic) -> Session {
+    guard let mode else { return try Session(graph.formingIntegerRegions(), threads: threads) }
+    guard let wanted = Session.Mode(rawValue: mode) else {
+      throw Diagnostic(
+        .invalidOption, "--mode \(mode)",
+        hint: "expected \(Session.Mode.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    return try Session(graph, mode: wanted, threads: threads)
   }
 }

@@ -11,7 +11,7 @@ struct InspectCommand: DiagnosedCommand {
 
   func execute() throws(Diagnostic) {
     let graph = try GraphFiles.read(model, registry: QatOpt.tools.ops)
-    guard let node else { return Terminal.print(summary(of: graph)) }
+    guard let node else { return Terminal.print(try summary(of: graph)) }
     let found =
       graph.node(named: node) ?? graph.value(named: node).flatMap { graph.producer(of: $0) }
     guard let id = found else {
@@ -22,7 +22,7 @@ struct InspectCommand: DiagnosedCommand {
     Terminal.print(explanation(of: id, in: graph))
   }
 
-  private func summary(of graph: Graph) -> String {
+  private func summary(of graph: Graph) throws(Diagnostic) -> String {
     var lines = ["graph \(graph.name)"]
     for id in graph.inputs { lines.append("  input \(graph[id].name): \(graph[id].type)") }
     for id in graph.outputs { lines.append("  output \(graph[id].name): \(graph[id].type)") }
@@ -38,30 +38,10 @@ struct InspectCommand: DiagnosedCommand {
     for (name, count) in counts.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
       lines.append("  \(count) × \(name)")
     }
-    var rows = [["quantized value", "scale", "zero point", "codes"]]
-    for id in graph.nodes {
-      guard
-        graph[id].op is QuantizeLinear || graph[id].op is DequantizeLinear
-          || graph[id].op is FakeQuantize
-      else { continue }
-      let operands = graph[id].operands
-      guard operands.count > 1, let scale = operands[1].flatMap({ graph[$0].constant?.doubles })
-      else { continue }
-      let zero =
-        operands.count > 2 ? operands[2].flatMap { graph[$0].constant?.integers } ?? [] : []
-      rows.append([
-        graph[graph[id].result].name, range(scale.map { "\(Float($0))" }),
-        range(zero.map(String.init)), graph[id].op.name.description,
-      ])
-    }
-    if rows.count > 1 { lines.append(table(rows)) }
+    let statistics = try QuantizationStatistics(of: graph)
+    if !statistics.quantizers.isEmpty { lines.append(statistics.table) }
     lines += trainingState(of: graph)
     return lines.joined(separator: "\n")
-  }
-
-  private func range(_ texts: [String]) -> String {
-    let distinct = texts.count > 1 && Set(texts).count > 1
-    return distinct ? "\(texts[0]) … (\(texts.count))" : texts.first ?? "-"
   }
 
   private func explanation(of id: NodeID, in graph: Graph) -> String {

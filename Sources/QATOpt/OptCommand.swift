@@ -56,6 +56,7 @@ struct OptCommand: DiagnosedCommand {
     for remark in context.remarks where remark.severity == .warning {
       Terminal.error(remark.description)
     }
+    try quantization.saveRanges(context)
     try graph.verify()
     switch output {
     case nil, "-": Terminal.write(graph.text(blobs: output == nil ? .elided : .inline))

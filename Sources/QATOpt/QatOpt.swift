@@ -37,7 +37,8 @@ struct RootCommand: ParsableCommand {
     version: SwiftQAT.version,
     subcommands: [
       OptCommand.self, QuantizeCommand.self, RunCommand.self, EvaluateCommand.self,
-      CompareCommand.self, InspectCommand.self, TrainCommand.self, DemoCommand.self,
+      CompareCommand.self, SensitivityCommand.self, AssignBitsCommand.self, InspectCommand.self,
+      TrainCommand.self, BenchCommand.self, DemoCommand.self,
     ],
     defaultSubcommand: OptCommand.self)
 }

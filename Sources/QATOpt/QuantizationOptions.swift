@@ -14,6 +14,10 @@ struct QuantizationOptions: ParsableArguments {
   @Option(help: "Samples in a calibration batch.") var calibrationBatch = 32
   @Option(help: "Calibration batches; 0 for all.") var calibrationBatches = 32
 
+  @Option(help: "Ranges to use instead of observing them: a file of --save-calibration.")
+  var calibration: String?
+  @Option(help: "A file to write the observed ranges to.") var saveCalibration: String?
+
   func validate() throws {
     if config != nil && preset != nil {
       throw ValidationError("--config and --preset exclude each other")
@@ -28,10 +32,24 @@ struct QuantizationOptions: ParsableArguments {
   func prepare(_ context: inout PassContext, for graph: Graph) throws(Diagnostic) {
     if let config { context[QuantizationConfig.self] = try QuantizationConfig(contentsOf: config) }
     if let preset { context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset) }
+    if let calibration {
+      context[CalibrationTable.self] = try CalibrationTable(contentsOf: calibration)
+    }
     guard let data else { return }
     let set = try load(data, for: graph)
     context[CalibrationData.self] = CalibrationData(
       data: set, batchSize: calibrationBatch, batches: calibrationBatches)
+  }
+
+  /// Writes the ranges that `calibrate` found, where that was asked for.
+  func saveRanges(_ context: PassContext) throws(Diagnostic) {
+    guard let saveCalibration else { return }
+    guard let ranges = context[ObservedRanges.self] else {
+      throw Diagnostic(
+        .invalidData, "no ranges were observed", at: saveCalibration,
+        hint: "the passes hold no calibrate, or the configuration no activations to observe")
+    }
+    try AtomicFile.write(text: ranges.table.yaml, to: saveCalibration)
   }
 
   /// Two batches of inputs for `--check-values`: of the data, or random.

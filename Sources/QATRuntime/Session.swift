@@ -7,7 +7,21 @@ import QATKernels
 /// A plan is made for each set of input shapes and kept: the eight used last. Not safe to call from two
 /// threads at once; make a session a thread.
 public final class Session {
+  /// How a quantized model is computed.
+  public enum Mode: String, Sendable, CaseIterable {
+    /// In float, with every quantizer rounding what it stands for: the simulation that training sees.
+    case float
+    /// On integers, wherever the model has integer regions.
+    case integer
+    /// The faster of the two.
+    case auto
+  }
+
+  /// What is run.
   public let graph: Graph
+  /// `float` or `integer`: what a session made with a mode came to; `nil` for one that runs a graph as
+  /// it is.
+  package(set) public var mode: Mode?
 
   private let pool: ThreadPool
   private var buffers: [String: VariableBuffer] = [:]
@@ -44,7 +58,7 @@ public final class Session {
   public func run(_ inputs: [String: AnyTensor]) throws(Diagnostic) -> [AnyTensor] {
     let ordered = try bind(inputs)
     let plan = try plan(for: ordered)
-    try plan.run(ordered)
+    if hooks.isEmpty { try plan.run(ordered) } else { try plan.run(ordered, hooks) }
     last = plan
     return graph.outputs.compactMap { plan.tensor($0) }
   }
@@ -55,6 +69,34 @@ public final class Session {
     return last.tensor(id)
   }
   private var last: Plan?
+
+  // MARK: - Hooks
+
+  private var hooks = Hooks()
+
+  /// Lets a closure see a value in every run, as soon as it has been computed. Results do not change;
+  /// a session without hooks spends nothing on them.
+  ///
+  ///     try session.addHook(on: "conv1") { print($0.value.shape) }
+  ///
+  /// - Parameters:
+  ///   - name: of a value, or of a node for its first result. An input, a constant or a variable is seen
+  ///     before the first node runs.
+  ///   - body: what it throws ends the run.
+  /// - Throws: `unknown-name`.
+  @discardableResult
+  public func addHook(
+    on name: String, _ body: @escaping (HookEvent) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) -> Hook {
+    guard let value = graph.value(orResultOf: name) else { throw graph.noValue(name) }
+    return hooks.add(value, name, body)
+  }
+
+  /// Takes all hooks away.
+  package func removeHooks() { hooks = Hooks() }
+
+  /// Takes a hook away; one that is not there is no mistake.
+  public func remove(_ hook: Hook) { hooks.remove(hook) }
 
   /// Bytes of the largest arena among the plans that are kept.
   public var arenaByteCount: Int { plans.map(\.plan.arenaByteCount).max() ?? 0 }
@@ -93,7 +135,7 @@ public final class Session {
 
   // MARK: - Parts
 
-  private func bind(_ inputs: [String: AnyTensor]) throws(Diagnostic) -> [AnyTensor] {
+  func bind(_ inputs: [String: AnyTensor]) throws(Diagnostic) -> [AnyTensor] {
     let names = graph.inputs.map { graph[$0].name }
     if let unknown = inputs.keys.sorted().first(where: { !names.contains($0) }) {
       throw Diagnostic(
@@ -121,7 +163,7 @@ public final class Session {
       && zip(shape.dimensions, sizes).allSatisfy { $0.size == nil || $0.size == $1 }
   }
 
-  private func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {
+  func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {
     let shapes = inputs.map(\.shape)
     if let index = plans.firstIndex(where: { $0.shapes == shapes }) {
       let found = plans.remove(at: index)

@@ -1,4 +1,5 @@
 import QATCore
+import QATIR
 import QATONNX
 
 /// Where a training stands: everything needed to go on as if it had not stopped.
@@ -21,6 +22,12 @@ public struct Checkpoint: Sendable, Equatable {
   public var options = ""
   /// The passes that made the graph, as text; for those who write it.
   public var pipeline = ""
+  /// How the run was started: options and their values; for those who write it.
+  public var settings: [String: String] = [:]
+  /// The graph in training as `.qir` text, whose large contents are in `constants` and `variables`.
+  public var graphText = ""
+  /// Large constants of the graph, by name.
+  public var constants: [String: AnyTensor] = [:]
   /// The epochs finished.
   public var history: [EpochRecord] = []
   /// Of the epoch begun: the sum of the losses of its samples.
@@ -40,6 +47,9 @@ public struct Checkpoint: Sendable, Equatable {
     variables = file.variables
     options = file.options
     pipeline = file.pipeline
+    settings = file.settings
+    graphText = file.graph
+    constants = file.constants
     lossSum = try Self.entry("loss-sum", of: file, path) { Double($0) }
     samples = try Self.entry("samples", of: file, path) { Int($0) }
     history = try Self.entry("history", of: file, path) { text in
@@ -59,11 +69,58 @@ public struct Checkpoint: Sendable, Equatable {
     file.variables = variables
     file.options = options
     file.pipeline = pipeline
+    file.settings = settings
+    file.graph = graphText
+    file.constants = constants
     file.metadata = [
       "loss-sum": "\(lossSum)", "samples": "\(samples)",
       "history": history.map(\.text).joined(separator: "\n"),
     ]
     try file.write(to: path)
+  }
+
+  // MARK: - The graph in training
+
+  /// The graph the training step was made from. Its variables may have other contents than at the
+  /// start: resuming sets all of them.
+  /// - Parameter registry: what the run's operations were looked up in.
+  /// - Throws: `malformed-file` where there is none; what the text's parser says.
+  public func graph(registry: OpRegistry = .builtin) throws(Diagnostic) -> Graph {
+    guard !graphText.isEmpty else {
+      throw Diagnostic(
+        .malformedFile, "the checkpoint holds no graph",
+        hint: "resume with the model it was made of")
+    }
+    let blobs = NamedContents(tensors: constants.merging(variables) { constant, _ in constant })
+    return try Graph(text: graphText, registry: registry, blobs: blobs, fileName: "checkpoint")
+  }
+
+  /// Stores the graph that a training step was made from.
+  public mutating func setGraph(_ graph: Graph) {
+    graphText = graph.text(blobs: .byName)
+    constants = [:]
+    for id in graph.constants {
+      guard let tensor = graph[id].constant, tensor.elementCount > Printer.inlineLimit else {
+        continue
+      }
+      constants[graph[id].name] = tensor
+    }
+  }
+
+  /// The contents that the text names.
+  private struct NamedContents: BlobSource {
+    let tensors: [String: AnyTensor]
+
+    func storage(
+      of name: String, offset: Int, byteCount: Int
+    ) throws(Diagnostic) -> TensorStorage {
+      guard let storage = tensors[name]?.storage, offset == 0, storage.byteCount == byteCount else {
+        throw Diagnostic(
+          .malformedFile, "the checkpoint has no contents of \(byteCount) bytes for '\(name)'",
+          hint: "the file is damaged")
+      }
+      return storage
+    }
   }
 
   private static func entry<Value>(

@@ -1,6 +1,7 @@
 import QATCore
 import QATData
 import QATIR
+import QATPasses
 
 extension Graph {
   /// The inputs, as a data set needs to know them.
@@ -19,6 +20,11 @@ extension Graph {
 extension Batch {
   /// What an output should be: the target of its name, or the nameless one.
   func target(of output: String) -> AnyTensor? { targets[output] ?? labels }
+
+  /// What feeds an input for a target; `nil` where the batch has nothing for it.
+  func tensor(for target: LossBuilder.Target) -> AnyTensor? {
+    self.target(of: target.output)?.asLabels(of: target.type)
+  }
 }
 
 extension AnyTensor {

@@ -28,14 +28,14 @@ public struct Evaluator: Sendable {
   /// Samples a batch; a model whose batch has a fixed size is given that one.
   public var batchSize: Int
   /// The loss to compute besides.
-  public var loss: AttachLoss.Kind?
+  public var loss: (any Loss)?
   /// The output that loss and accuracy look at; the first where empty.
   public var output: String
   /// 0 for one on each core that the process may use.
   public var threads: Int
 
   public init(
-    batchSize: Int = 256, loss: AttachLoss.Kind? = nil, output: String = "", threads: Int = 0
+    batchSize: Int = 256, loss: (any Loss)? = nil, output: String = "", threads: Int = 0
   ) {
     self.batchSize = batchSize
     self.loss = loss
@@ -46,44 +46,55 @@ public struct Evaluator: Sendable {
   /// Runs a graph in evaluation form, float or integer, over all samples.
   /// - Throws: where data and model do not fit; `unknown-name` for an output that is none.
   public func evaluate(_ graph: Graph, _ data: any DataSet) throws(Diagnostic) -> Metrics {
-    if let loss, !data.targets.isEmpty {
+    if let loss {
       var step = graph
-      let names = try step.attachLoss(loss, output: output)
-      return try evaluate(Session(step, threads: threads), data, names)
+      let targets = try step.attachLoss(loss, output: output)
+      if targets.isEmpty || !data.targets.isEmpty {
+        return try evaluate(Session(step, threads: threads), data, targets)
+      }
     }
     return try evaluate(Session(graph, threads: threads), data)
   }
 
   /// Runs a session's graph over all samples; no loss is computed.
-  public func evaluate(_ session: Session, _ data: any DataSet) throws(Diagnostic) -> Metrics {
-    try evaluate(session, data, nil)
+  /// - Parameter observe: called with the outputs of each batch.
+  public func evaluate(
+    _ session: Session, _ data: any DataSet,
+    observe: ([AnyTensor]) throws(Diagnostic) -> Void = { _ in }
+  ) throws(Diagnostic) -> Metrics {
+    try evaluate(session, data, nil, observe)
   }
 
   private func evaluate(
-    _ session: Session, _ data: any DataSet, _ loss: StepNames?
+    _ session: Session, _ data: any DataSet, _ targets: [LossBuilder.Target]?,
+    _ observe: ([AnyTensor]) throws(Diagnostic) -> Void = { _ in }
   ) throws(Diagnostic) -> Metrics {
     let graph = session.graph
-    let first = loss == nil ? 0 : 1
+    let first = targets == nil ? 0 : 1
     let names = graph.outputs.dropFirst(first).map { graph[$0].name }
     guard let index = output.isEmpty ? names.indices.first : names.firstIndex(of: output) else {
       throw Diagnostic(
         .unknownName, "the model has no output '\(output)'", hint: nameHint(output, among: names))
     }
-    let bound = try data.bound(to: graph.modelFields.filter { $0.name != loss?.labels })
+    let bound = try data.bound(
+      to: graph.modelFields.filter { field in
+        !(targets ?? []).contains { $0.input == field.name }
+      })
     let size = try checkedBatchSize(graph)
     var total = 0.0, hits = ClassHits(), count = 0
     while count < bound.count {
       let batch = try bound.batch(Array(count..<min(count + size, bound.count)))
       let labels = batch.target(of: names[index])
       var inputs = batch.inputs
-      if let loss, let labels { inputs[loss.labels] = labels.asLabels(of: loss.labelType) }
+      for target in targets ?? [] { inputs[target.input] = batch.tensor(for: target) }
       let outputs = try session.run(inputs)
-      if loss != nil { total += (outputs[0].doubles?.first ?? .nan) * Double(batch.count) }
+      if targets != nil { total += (outputs[0].doubles?.first ?? .nan) * Double(batch.count) }
       if let labels { hits.add(outputs[first + index], labels) }
+      try observe(outputs)
       count += batch.count
     }
     return Metrics(
-      loss: loss == nil || count == 0 ? nil : total / Double(count), accuracy: hits.share,
+      loss: targets == nil || count == 0 ? nil : total / Double(count), accuracy: hits.share,
       count: count)
   }
 

@@ -22,6 +22,7 @@ struct ScheduledForms: Sendable {
     if let freeze = trainer.batchNormFreezeStep { schedule.batchNormFreeze = .step(freeze) }
     if let freeze = trainer.observerFreezeStep { schedule.observerFreeze = .step(freeze) }
     if step.options.freezesBatchNorm { schedule.batchNormFreeze = .step(0) }
+    if step.options.freezesObservers { schedule.observerFreeze = .step(0) }
     if let stages = trainer.stages { schedule.stages = stages }
     try schedule.validate()
     quantizes = step.options.quantizes

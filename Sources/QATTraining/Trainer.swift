@@ -12,7 +12,8 @@ import QATRuntime
 ///     let history = try trainer.train(step, on: data, validation: test) { print($0.loss) }
 ///     let trained = step.evaluationGraph
 ///
-/// Results depend on the graph, the data and the settings alone: a run that was interrupted and
+/// The loss and the optimizer are those of the step (`TrainingOptions`), and may be of your own, like
+/// the data set; hooks that were added to the step go on. Results depend on the graph, the data and the settings alone: a run that was interrupted and
 /// resumed from its checkpoint ends bit for bit where an uninterrupted one does.
 public struct Trainer: Sendable {
   public var epochs = 1
@@ -30,14 +31,22 @@ public struct Trainer: Sendable {
   public var quantizationDelay: Int?
   /// The step, from 0, from which on batch-norms keep their running statistics and use them.
   public var batchNormFreezeStep: Int?
-  /// The step, from 0, from which on ranges stay.
+  /// The step, from 0, from which on observed ranges stay as they are, also before the quantizers'
+  /// warm-up ends.
   public var observerFreezeStep: Int?
+  /// The step, from 0, before which observers forget what they saw; their warm-up begins anew. `nil` for
+  /// never.
+  public var observerResetStep: Int?
   /// Bits that training passes through on the way to the layers' own.
   public var stages: [BitStage]?
   /// Where checkpoints go; `nil` for nowhere.
   public var checkpoint: String?
   /// Steps between checkpoints; 0 for one behind each epoch. One is written when the run ends, too.
   public var checkpointEvery = 0
+  /// What checkpoints say of how the run was started: options and their values, and the passes that
+  /// made the graph. For who resumes.
+  public var checkpointSettings: [String: String] = [:]
+  public var checkpointPipeline = ""
   /// Steps after which this run ends, finished or not; `nil` for no limit.
   public var stepLimit: Int?
   /// Samples a batch of validation.
@@ -51,8 +60,8 @@ public struct Trainer: Sendable {
   ///
   /// - Parameters:
   ///   - validation: evaluated after each epoch.
-  ///   - resume: goes on from there. Model, data, augmentations and options must be those of the run
-  ///     that wrote it.
+  ///   - resume: goes on from there. The step's graph (`Checkpoint.graph`), data, augmentations and
+  ///     options must be those of the run that wrote it.
   ///   - progress: called after each step; what it throws ends the run, behind a checkpoint where
   ///     there is a place for one.
   /// - Throws: `invalid-option` for settings that make no sense, or others than those of the run to be
@@ -80,10 +89,16 @@ public struct Trainer: Sendable {
       ("steps at most", stepLimit ?? 1, 1),
       ("as the step that freezes batch-norms", batchNormFreezeStep ?? 0, 0),
       ("as the step that freezes observers", observerFreezeStep ?? 0, 0),
+      ("as the step that resets observers", observerResetStep ?? 0, 0),
       ("samples a validation batch", validationBatchSize, 1),
     ]
     for (what, number, least) in least where number < least {
       throw Diagnostic(.invalidOption, "\(number) \(what)", hint: "at least \(least)")
+    }
+    if let reset = observerResetStep, let freeze = observerFreezeStep, freeze <= reset {
+      throw Diagnostic(
+        .invalidOption, "observers are reset in step \(reset) and frozen in step \(freeze)",
+        hint: "freeze them later, so that they see something")
     }
     guard epochs < 1 << 30 else {
       throw Diagnostic(.invalidOption, "\(epochs) epochs", hint: "give fewer")
@@ -102,6 +117,7 @@ public struct Trainer: Sendable {
   func text(_ step: TrainingStep, samples: Int, schedule forms: String) -> String {
     "samples=\(samples) epochs=\(epochs) batch=\(batchSize) seed=\(seed) learning-rate=\(learningRate) "
       + "schedule=\(schedule) warmup=\(warmupSteps) quantize=\(step.options.quantizes) "
-      + "forms=\(forms.replacing(" ", with: ";")) \(step.options.text)"
+      + "forms=\(forms.replacing(" ", with: ";"))"
+      + " reset-observers=\(observerResetStep.map(String.init) ?? "never") \(step.options.text)"
   }
 }

@@ -3,11 +3,12 @@ import QATPasses
 
 /// What a training step is made of.
 public struct TrainingOptions: Sendable {
-  /// The loss; see `AttachLoss`.
-  public var loss = AttachLoss.Kind.crossEntropy
+  /// The loss: `.crossEntropy`, `.mse`, `.bce`, `.l1`, a `Distillation`, or one of your own.
+  public var loss: any Loss = .crossEntropy
   /// The output that the loss looks at; the first where empty.
   public var output = ""
-  /// The optimizer and its settings; the learning rate is given with every step.
+  /// The optimizer and its settings, or `ApplyOptimizer(…)` of one of your own; the learning rate is
+  /// given with every step.
   public var optimizer = ApplyOptimizer()
   /// The largest norm of all gradients together; 0 for none.
   public var clipNorm: Float = 0
@@ -17,6 +18,8 @@ public struct TrainingOptions: Sendable {
   public var freezesBatchNorm = false
   /// Whether fake-quantizers round. While they do not, their observers go on.
   public var quantizes = true
+  /// Whether observed ranges stay as they are.
+  public var freezesObservers = false
   /// 0 for one on each core that the process may use. Results do not depend on it.
   public var threads = 0
 
@@ -24,6 +27,7 @@ public struct TrainingOptions: Sendable {
 
   /// The settings that decide results, as text.
   var text: String {
-    "loss=\(loss.rawValue) output=\(output) optimizer=\(optimizer.text) clip-norm=\(clipNorm) clip-value=\(clipValue)"
+    "loss=\(loss.text) output=\(output) optimizer=\(optimizer.optimizer?.text ?? optimizer.text) "
+      + "clip-norm=\(clipNorm) clip-value=\(clipValue)"
   }
 }

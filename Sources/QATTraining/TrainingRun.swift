@@ -16,6 +16,8 @@ struct TrainingRun {
   /// Of the epoch begun.
   private var lossSum = 0.0
   private var samples = 0
+  /// What does not change from one checkpoint to the next.
+  private var template: Checkpoint
 
   /// - Precondition: settings that were checked.
   /// - Throws: `syntax`, `configuration` for the schedule that the model carries.
@@ -34,6 +36,12 @@ struct TrainingRun {
       stepsPerEpoch: perEpoch, warmup: trainer.warmupSteps)
     forms = try ScheduledForms(trainer, step, stepsPerEpoch: perEpoch)
     options = trainer.text(step, samples: data.count, schedule: forms.text)
+    template = Checkpoint()
+    guard trainer.checkpoint != nil else { return }
+    template.options = options
+    template.settings = trainer.checkpointSettings
+    template.pipeline = trainer.checkpointPipeline
+    template.setGraph(step.graph)
   }
 
   // MARK: - Forms
@@ -79,6 +87,7 @@ struct TrainingRun {
 
   private mutating func train(_ rate: Float) throws(Diagnostic) -> Float {
     try enterForm()
+    if history.steps == trainer.observerResetStep { try step.resetObservers() }
     let batch = try loader.next()
     let loss = try step.run(batch, learningRate: rate)
     history.steps += 1
@@ -119,12 +128,11 @@ struct TrainingRun {
     guard let path = trainer.checkpoint else { return }
     // A form may bring variables of its own, which whoever resumes expects.
     try enterForm()
-    var checkpoint = Checkpoint()
+    var checkpoint = template
     (checkpoint.step, checkpoint.epoch) = (history.steps, loader.epoch)
     checkpoint.batch = loader.sampler.position / trainer.batchSize
     checkpoint.loader = loader.state
     checkpoint.variables = step.variables
-    checkpoint.options = options
     checkpoint.history = history.epochs
     (checkpoint.lossSum, checkpoint.samples) = (lossSum, samples)
     try checkpoint.write(to: path)
@@ -156,9 +164,11 @@ struct TrainingRun {
   private func checkOptions(_ old: String) throws(Diagnostic) {
     guard old != options else { return }
     let before = old.split(separator: " "), now = options.split(separator: " ")
-    let changed = before.filter { !now.contains($0) }
+    let changed = before.filter { !now.contains($0) }, given = now.filter { !before.contains($0) }
     throw Diagnostic(
-      .invalidOption, "the interrupted run had other options: \(changed.joined(separator: " "))",
+      .invalidOption,
+      "the interrupted run had other options: \(changed.joined(separator: " ")), "
+        + "not \(given.joined(separator: " "))",
       at: "checkpoint", hint: "resume with the options, the model and the data of that run")
   }
 }

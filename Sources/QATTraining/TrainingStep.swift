@@ -3,7 +3,7 @@ import QATData
 import QATIR
 import QATPasses
 import QATRewrite
-import QATRuntime
+public import QATRuntime
 
 /// One optimizer step on a batch, made from a graph in evaluation form: for people who own their
 /// loop.
@@ -21,26 +21,37 @@ public final class TrainingStep {
   public let graph: Graph
   public let options: TrainingOptions
 
-  private struct Prepared {
+  struct Prepared {
     let session: Session
-    let names: StepNames
+    let targets: [LossBuilder.Target]
   }
 
   /// The form of the steps to come.
   public private(set) var form: TrainingForm
   private var prepared: [TrainingForm: Prepared] = [:]
-  private var current: Prepared
+  private(set) var current: Prepared
   /// Contents of variables that the current form does not use.
   private var others: [String: AnyTensor]
+  /// What sees values and gradients in each step.
+  var hooks = StepHooks()
+  /// What measures quantizers in each step; see `Telemetry`.
+  var telemetry: Telemetry?
+
+  /// Of steps that are run without one of their own.
+  public var learningRate: Float = 0.01
 
   /// - Parameter graph: in evaluation form, float or with fake-quantizers, its trainable parameters
   ///   variables (see `MakeTrainable`).
   /// - Throws: what the passes throw: a graph without variables, an operation without a gradient.
   public init(_ graph: Graph, _ options: TrainingOptions = .init()) throws(Diagnostic) {
+    var options = options
+    options.loss = options.loss.prepared(for: graph)
     self.graph = graph
     self.options = options
-    form = TrainingForm(quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm)
-    let first = try Self.prepare(graph, options, form)
+    form = TrainingForm(
+      quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm,
+      freezesObservers: options.freezesObservers)
+    let first = try Self.prepare(graph, options, form, [])
     current = first
     others = graph.parameters.filter { first.session.variable($0.key) == nil }
     prepared[form] = first
@@ -49,24 +60,42 @@ public final class TrainingStep {
   // MARK: - Running
 
   /// Trains on a batch.
-  /// - Parameter learningRate: of this step.
+  /// - Parameter learningRate: of this step; the property of that name where `nil`.
   /// - Returns: the loss before the step: the mean over the batch.
   /// - Throws: `invalid-data` for a batch without labels or one that does not fit the model.
-  public func run(_ batch: Batch, learningRate: Float) throws(Diagnostic) -> Float {
-    let names = current.names
-    guard let labels = batch.target(of: names.output) else {
-      throw Diagnostic(
-        .invalidData, "the data has no labels for '\(names.output)'",
-        hint: "name an array 'labels', or like the output")
-    }
-    var inputs = graph.bind(batch)
-    inputs[names.labels] = labels.asLabels(of: names.labelType)
-    inputs[ApplyOptimizer.learningRate] = AnyTensor(learningRate)
+  public func run(_ batch: Batch, learningRate: Float? = nil) throws(Diagnostic) -> Float {
+    let inputs = try inputs(for: batch, learningRate)
+    telemetry?.willRun()
     let outputs = try current.session.run(inputs)
     guard let loss = outputs.first?.doubles?.first else {
       throw Diagnostic(.invalidGraph, "the loss is no scalar")
     }
+    telemetry?.didRun(loss: Float(loss))
     return Float(loss)
+  }
+
+  /// Trains on a batch several times and measures the nodes of the step's graph: forward, backward and
+  /// update.
+  public func profile(
+    _ batch: Batch, learningRate: Float? = nil, runs: Int = 9
+  ) throws(Diagnostic) -> [NodeProfile] {
+    try current.session.profile(inputs(for: batch, learningRate), runs: runs)
+  }
+
+  private func inputs(
+    for batch: Batch, _ learningRate: Float?
+  ) throws(Diagnostic) -> [String: AnyTensor] {
+    var inputs = graph.bind(batch)
+    for target in current.targets {
+      guard let labels = batch.tensor(for: target) else {
+        throw Diagnostic(
+          .invalidData, "the data has no labels for '\(target.output)'",
+          hint: "name an array 'labels', or like the output; distillation needs none")
+      }
+      inputs[target.input] = labels
+    }
+    inputs[ApplyOptimizer.learningRate] = AnyTensor(learningRate ?? self.learningRate)
+    return inputs
   }
 
   // MARK: - Variables
@@ -90,6 +119,9 @@ public final class TrainingStep {
       }
     }
   }
+
+  /// Lets all observers forget what they saw: the next batch is their first, and warm-up begins anew.
+  public func resetObservers() throws(Diagnostic) { try setVariables(graph.emptyObserverState) }
 
   /// Takes over all variables of an earlier step of the same graph.
   /// - Throws: `invalid-data` where one is missing; `shape-mismatch`.
@@ -159,14 +191,19 @@ public final class TrainingStep {
   public var quantizes: Bool { form.quantizes }
   /// Whether batch-norms keep their running statistics, and use them.
   public var freezesBatchNorm: Bool { form.freezesBatchNorm }
+  /// Whether observed ranges stay as they are.
+  public var freezesObservers: Bool { form.freezesObservers }
   /// The graph of the step in its present form, with the variables' first contents.
   public var stepGraph: Graph { current.session.graph }
 
   /// Changes the form of the steps to come; the contents of all variables stay. The first change to a
   /// form makes its graph.
-  public func setForm(quantizes: Bool, freezesBatchNorm: Bool) throws(Diagnostic) {
+  public func setForm(
+    quantizes: Bool, freezesBatchNorm: Bool, freezesObservers: Bool = false
+  ) throws(Diagnostic) {
     var new = form
     (new.quantizes, new.freezesBatchNorm) = (quantizes, freezesBatchNorm)
+    new.freezesObservers = freezesObservers
     try setForm(new)
   }
 
@@ -174,7 +211,12 @@ public final class TrainingStep {
   /// changes, what is learned of it begins anew with the batches to come.
   public func setForm(_ new: TrainingForm) throws(Diagnostic) {
     guard new != form else { return }
-    let next = try ready(new)
+    form = new
+    try enter(try ready(new))
+  }
+
+  /// Goes on with another graph of the step; the contents of all variables stay.
+  private func enter(_ next: Prepared) throws(Diagnostic) {
     var contents = variables
     let old = current.session.graph.learnedGrids
     for (name, grid) in next.session.graph.learnedGrids where old[name] != grid {
@@ -186,8 +228,8 @@ public final class TrainingStep {
       }
     }
     current = next
-    form = new
     others = contents
+    try hooks.attach(to: next, of: graph)
   }
 
   /// Makes the graph of a form ahead of time, so that what is wrong with it shows now.
@@ -195,15 +237,21 @@ public final class TrainingStep {
 
   private func ready(_ form: TrainingForm) throws(Diagnostic) -> Prepared {
     if let known = prepared[form] { return known }
-    let new = try Self.prepare(graph, options, form)
+    let new = try Self.prepare(graph, options, form, hooks.gradientNames)
     prepared[form] = new
     return new
+  }
+
+  /// Makes the graphs of the step again: with the gradients that hooks want to see.
+  func remake() throws(Diagnostic) {
+    prepared = [:]
+    try enter(try ready(form))
   }
 
   // MARK: - Making
 
   private static func prepare(
-    _ graph: Graph, _ options: TrainingOptions, _ form: TrainingForm
+    _ graph: Graph, _ options: TrainingOptions, _ form: TrainingForm, _ gradients: [String]
   ) throws(Diagnostic) -> Prepared {
     guard graph.value(named: ApplyOptimizer.learningRate) == nil else {
       throw Diagnostic(
@@ -211,48 +259,37 @@ public final class TrainingStep {
         hint: "rename it: the training step has an input of that name")
     }
     var step = graph
-    let names = try step.attachLoss(options.loss, output: options.output)
+    let targets = try step.attachLoss(options.loss, output: options.output)
     step.setOutputs(Array(step.outputs.prefix(1)))
-    var passes: [any Pass] = [
-      EliminateDeadNodes(),
-      EnterTraining(
-        batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes,
-        observers: form.freezesObservers ? .frozen : .moving, weightBits: form.weightBits,
-        activationBits: form.activationBits),
-      Differentiate(),
-    ]
+    var context = PassContext()
+    let training = EnterTraining(
+      batchnorm: form.freezesBatchNorm ? .frozen : .training, quantize: form.quantizes,
+      observers: form.freezesObservers ? .frozen : .training, weightBits: form.weightBits,
+      activationBits: form.activationBits)
+    try Pipeline([EliminateDeadNodes(), training]).run(on: &step, &context)
+    let watched = gradients.compactMap { step.trained($0, of: graph) }.map { step[$0].name }
+    var passes: [any Pass] = [Differentiate(values: watched)]
     let clipsLearned = step.nodes.contains { (step[$0].op as? LearnRange)?.clip ?? 0 > 0 }
     if options.clipNorm > 0 || options.clipValue > 0 || clipsLearned {
       passes.append(ClipGradients(norm: options.clipNorm, value: options.clipValue))
     }
     passes += [options.optimizer, EliminateDeadNodes()] as [any Pass]
-    var context = PassContext()
     try Pipeline(passes).run(on: &step, &context)
-    return Prepared(session: try Session(step, threads: options.threads), names: names)
+    step.setOutputs(Array(step.outputs.prefix(1)))
+    return Prepared(session: try Session(step, threads: options.threads), targets: targets)
   }
-}
-
-/// What a graph with a loss calls the labels, and the output they belong to.
-struct StepNames {
-  let labels: String
-  let labelType: TensorType
-  let output: String
 }
 
 extension Graph {
   /// Runs attach-loss with a free name for the labels.
-  mutating func attachLoss(_ kind: AttachLoss.Kind, output: String) throws(Diagnostic) -> StepNames
-  {
-    var pass = AttachLoss(kind: kind)
+  /// - Returns: the inputs for targets.
+  mutating func attachLoss(
+    _ loss: any Loss, output: String
+  ) throws(Diagnostic) -> [LossBuilder.Target] {
+    var pass = AttachLoss(loss)
     pass.output = output
     pass.labels = freeValueName("labels")
-    let name = output.isEmpty ? outputs.first.map { self[$0].name } ?? "" : output
-    var context = PassContext()
-    try pass.run(on: &self, &context)
-    guard let labels = value(named: pass.labels) else {
-      throw Diagnostic(.invalidGraph, "the loss has no input for labels")
-    }
-    return StepNames(labels: pass.labels, labelType: self[labels].type, output: name)
+    return try pass.attach(to: &self)
   }
 
   /// The contents of the variables, by name.

@@ -583,11 +583,25 @@ def dequantize_linear(d):
     return one("DequantizeLinear", [x, s, z], opset=21, constants=(0, 1, 2))
 
 
+def matmul_nbits(d):
+    bits = d.pick(4, 4, 8)
+    k, n, block = int(d.random.integers(1, 200)), int(d.random.integers(1, 40)), d.pick(16, 32, 64, 128)
+    blocks = -(-k // block)
+    packed = d.random.integers(0, 256, (n, blocks, block * bits // 8)).astype(np.uint8)
+    zeros = d.pick(None, d.random.integers(0, 256, (n, -(-blocks * bits // 8))).astype(np.uint8))
+    bias = d.pick(None, d.values([n]))
+    x = d.values(d.pick([5, k], [1, k], [2, 3, k]))
+    return one("MatMulNBits", [x, packed, d.positive([n, blocks]), zeros, None, bias],
+               {"K": k, "N": n, "bits": bits, "block_size": block, "accuracy_level": d.pick(None, 0, 1)},
+               constants=(1, 2, 3, 5), domain="com.microsoft", atol=1e-6, scaled=True)
+
+
 OPS = {
     "Conv": conv,
     "ConvTranspose": lambda d: conv(d, "ConvTranspose"),
     "Gemm": gemm,
     "MatMul": matmul,
+    "MatMulNBits": matmul_nbits,
     "Add": binary("Add"),
     "Sub": binary("Sub"),
     "Mul": binary("Mul"),

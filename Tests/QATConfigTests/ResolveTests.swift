@@ -107,6 +107,71 @@ struct ResolveTests {
     #expect(try !resolve(LayerRule(.name("backbone.bn1"), trainable: false))[1].trainable)
   }
 
+  @Test("refuse a rule that a wider one behind it undoes, and name both")
+  func undone() throws {
+    func bits(_ text: String, _ bits: Int) throws -> LayerRule {
+      LayerRule(try LayerSelector(text), weights: .settings(TensorSettings(bits: bits)))
+    }
+    // The narrow rule first: it would say nothing.
+    for (narrow, wide) in [
+      ("layer3.conv", "layer*"), ("first", "0..<2"), ("last", "*"), ("head*", "op: Gemm"),
+      ("layer3*", "layer*"), ("layer3.conv", "/layer.*/"), ("0..<2", "0..<3"),
+      ("op: Conv", "*"), ("backbone.conv1", "first"),
+    ] {
+      let error = #expect(throws: Diagnostic.self) { try resolve(bits(narrow, 4), bits(wide, 8)) }
+      #expect(error?.code == .configuration)
+      #expect(
+        error?.message.contains("rule 1") == true && error?.message.contains("rule 2") == true)
+      #expect(error?.message.contains("weights.bits: 4") == true)
+      // The other way round is what rules are for, and so is saying the same thing twice.
+      #expect(throws: Never.self) { try resolve(bits(wide, 8), bits(narrow, 4)) }
+      #expect(throws: Never.self) { try resolve(bits(narrow, 4), bits(wide, 4)) }
+    }
+    // Part of the layers keep what the first rule said; or the rules are about different settings.
+    #expect(throws: Never.self) { try resolve(bits("layer*", 4), bits("*4.conv", 8)) }
+    #expect(throws: Never.self) {
+      try resolve(LayerRule(.first, quantize: false), bits("*", 4))
+    }
+    // A whole kind set to float undoes a part of it.
+    let float = LayerRule(.glob("*"), weights: .float)
+    #expect(throws: Diagnostic.self) { try resolve(bits("first", 4), float) }
+    // The message says where both stand in the file.
+    let config = try QuantizationConfig(
+      yaml: """
+        layers:
+          - match: layer3.conv
+            weights: {bits: 4}
+          - match: "layer*"
+            weights: {bits: 8}
+        """, file: "c.yaml")
+    let error = #expect(throws: Diagnostic.self) { try config.resolve(layers: Self.layers) }
+    #expect(error?.place == "c.yaml:4:5" && error?.message.contains("c.yaml:2:5") == true)
+  }
+
+  @Test("refuse weights for layers that have none, and name those that do")
+  func noWeights() throws {
+    var layers = Self.layers
+    layers.append(LayerDescription(name: "relu", opType: "Relu", index: nil, isQuantizable: true))
+    var config = QuantizationConfig.recommended
+    config.layers = [LayerRule(.op("Relu"), weights: .settings(TensorSettings(bits: 4)))]
+    let error = #expect(throws: Diagnostic.self) { try config.resolve(layers: layers) }
+    #expect(
+      error?.message == "the rule sets weights, and matches only layers without: \"op: Relu\"")
+    #expect(error?.hint?.contains("layer3.conv") == true)
+    config.layers = [LayerRule(.op("Relu"), activations: .settings(TensorSettings(bits: 4)))]
+    #expect(throws: Never.self) { try config.resolve(layers: layers) }
+  }
+
+  @Test("know the last rule that decided a setting or a part of it")
+  func origins() throws {
+    let eight = LayerRule(.glob("*"), weights: .settings(TensorSettings(bits: 6, ste: .plain)))
+    let four = LayerRule(.name("layer3.conv"), weights: .settings(TensorSettings(bits: 4)))
+    let layer = try resolve(eight, four)[2]
+    #expect(layer.origin(of: "weights")?.index == 1)
+    #expect(layer.origin(of: "weights.ste")?.index == 0)
+    #expect(layer.origin(of: "activations", "bias") == nil)
+  }
+
   @Test("match globs as a shell does")
   func globs() {
     func matches(_ glob: String, _ name: String) -> Bool {

@@ -124,11 +124,10 @@ struct YAMLTests {
     #expect(
       config.yaml == """
         weights: {bits: 8, scheme: symmetric, narrow: true, signed: true, granularity: per-channel, \
-        quantizer: observer, observer: {kind: minmax, every: 1}, powerOfTwo: false, ste: clipped}
+        quantizer: observer, observer: {kind: minmax, every: 1}, scale: any, ste: clipped}
         activations: {bits: 8, scheme: asymmetric, narrow: false, signed: false, \
         granularity: per-tensor, quantizer: observer, \
-        observer: {kind: moving-average, momentum: 0.1, every: 1}, \
-        powerOfTwo: false, ste: clipped}
+        observer: {kind: moving-average, momentum: 0.1, every: 1}, scale: any, ste: clipped}
         bias: {quantize: true}
         warmupBatches: 100
         quantizationDelay: 0

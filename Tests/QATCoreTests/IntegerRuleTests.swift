@@ -3,8 +3,8 @@ import Testing
 
 @Suite("Integer rules")
 struct IntegerRuleTests {
-  private func u8(_ scale: Float, _ zeroPoint: Int) -> QuantizationParameters {
-    QuantizationParameters(scale: scale, zeroPoint: zeroPoint, grid: .uint8)
+  private func u8(_ scale: Float, _ zeroPoint: Int) -> AffineGrid {
+    AffineGrid(scale: scale, zeroPoint: zeroPoint, grid: .uint8)
   }
 
   @Test("ties go to the even step, before the zero point is added")
@@ -95,8 +95,8 @@ struct IntegerRuleTests {
   @Test("softmax of one dominant code saturates instead of wrapping around")
   func softmaxSaturates() {
     for (grid, low) in [(IntegerGrid.uint8, 0), (.int8, -128)] {
-      let x = QuantizationParameters(scale: 1, zeroPoint: low, grid: grid)
-      let y = QuantizationParameters(scale: 1 / 256, zeroPoint: low, grid: grid)
+      let x = AffineGrid(scale: 1, zeroPoint: low, grid: grid)
+      let y = AffineGrid(scale: 1 / 256, zeroPoint: low, grid: grid)
       let row = [grid.max, grid.min, grid.min]
       #expect(QuantizedSoftmax(count: 3, from: x, to: y)(row) == [grid.max, grid.min, grid.min])
     }

@@ -6,7 +6,7 @@ struct RangeToParametersTests {
   private func parameters(
     _ min: Float, _ max: Float, _ grid: IntegerGrid, _ scheme: QuantizationScheme,
     powerOfTwo: Bool = false, tensorMaximum: Float = 0
-  ) -> QuantizationParameters {
+  ) -> AffineGrid {
     RangeToParameters(grid: grid, scheme: scheme, powerOfTwo: powerOfTwo)(
       min: min, max: max, tensorMaximum: tensorMaximum)
   }
@@ -90,8 +90,8 @@ struct RangeToParametersTests {
 
   @Test("the dynamic range of all zeros has scale 1, as in ONNX Runtime")
   func dynamicRange() {
-    #expect(QuantizationParameters.dynamic(min: 0, max: 0).scale == 1)
-    let found = QuantizationParameters.dynamic(min: -1, max: 2)
+    #expect(AffineGrid.dynamic(min: 0, max: 0).scale == 1)
+    let found = AffineGrid.dynamic(min: -1, max: 2)
     #expect(found.scale == 3.0 / 255 && found.zeroPoint == 85)
   }
 }

@@ -32,4 +32,26 @@ struct NarrowFloatTests {
       #expect(format.encode(value) == Int(rounded))
     }
   }
+
+  #if !(os(macOS) && arch(x86_64))
+    @Test("a half float is the machine's, from and to single and double precision")
+    func matchFloat16() {
+      for bits in UInt16.min...UInt16.max {
+        let expected = Float(Float16(bitPattern: bits))
+        let found = Half(bits: bits).float
+        #expect(found == expected && found.sign == expected.sign || found.isNaN && expected.isNaN)
+      }
+      var random = SeededGenerator(seed: 4)
+      for _ in 0..<50_000 {
+        let value = Double(bitPattern: random.next()),
+          tame = Double.random(in: -70000...70000, using: &random)
+        // Ties that two roundings would break, and every magnitude down to the subnormal ones.
+        let small = tame * 0x1p-30, tie = Double(Half(small).float) + 0x1p-25 + small * 0x1p-40
+        for x in [value, tame, small, tie] where !x.isNaN {
+          #expect(Half(x).bits == Float16(x).bitPattern, "\(x)")
+        }
+      }
+      #expect(Half(Double.nan).float.isNaN && Half(1e300).float == .infinity)
+    }
+  #endif
 }

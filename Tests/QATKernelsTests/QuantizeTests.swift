@@ -24,7 +24,7 @@ extension KernelTests {
         for scale: Float in [1, 0.5, 0.3, 2] {
           let lo = Int32(grid.min)
           let hi = Int32(grid.max)
-          let parameters = QuantizationParameters(scale: scale, zeroPoint: Int(zero), grid: grid)
+          let parameters = AffineGrid(scale: scale, zeroPoint: Int(zero), grid: grid)
           let expected = x.map { parameters.quantize($0) }
           let type = grid.min < 0 ? QAT_S8 : QAT_U8
           let codes = sameOnEachCPU {

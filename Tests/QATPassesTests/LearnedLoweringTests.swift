@@ -83,6 +83,39 @@ struct LearnedLoweringTests {
     }
   }
 
+  @Test("has a scale for each group of weights") func groups() throws {
+    var (fake, context) = try prepared(
+      """
+      weights: {bits: 4, granularity: {per-group: 9}, quantizer: lsq}
+      activations: {bits: 8, quantizer: lsq}
+      layers: [{match: first, weights: {granularity: per-channel}}]
+      """)
+    let id = try #require(fake.value(named: "d.step"))
+    #expect(fake[id].type.shape?.sizes == [3, 3])
+    let seen = try Session(fake).run(inputs(11))
+    try Pipeline("qat-finish,lower-qdq", registry: .withPipelines).run(on: &fake, &context)
+    #expect(try Session(fake).run(inputs(11)) == seen)
+  }
+
+  @Test("rounds behind a pooling while it trains, to the same values") func deferred() throws {
+    let (graph, _) = try prepared(
+      """
+      weights: {bits: 2, quantizer: lsq, narrow: false}
+      activations: {bits: 2, quantizer: lsq}
+      """)
+    func deferred(_ graph: Graph) -> [FakeQuantize] {
+      graph.nodes.compactMap { graph[$0].op as? FakeQuantize }.filter(\.deferred)
+    }
+    #expect(deferred(graph).count == 1)
+    var training = graph
+    var context = PassContext()
+    try EnterTraining(batchnorm: .frozen, observers: .frozen).run(on: &training, &context)
+    #expect(deferred(training).allSatisfy(\.bypass))
+    let trained = try Session(training).run(inputs(3)),
+      evaluated = try Session(graph).run(inputs(3))
+    #expect(trained == evaluated)
+  }
+
   @Test("has what the papers begin with, over the calibration data")
   func initial() throws {
     let (graph, _) = try prepared(

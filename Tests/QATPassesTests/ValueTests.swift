@@ -32,12 +32,17 @@ struct ValueTests {
   @Test(
     "are kept through whole pipelines", arguments: try Sample.names(),
     [
-      "ptq-qdq", "ptq-qoperator", "make-trainable,ptq-qoperator",
+      "ptq-qdq", "ptq-qoperator", "make-trainable,ptq-qoperator", "ptq-dynamic", "ptq-weight-only",
+      "ptq-matmulnbits", "ptq-corrected,lower-qoperator",
       "apply-layer-config,insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,"
         + "lower-qoperator",
       "apply-layer-config{preset=default},insert-fake-quant,share-scales,calibrate,freeze,canonicalize,"
         + "fold-constants,lower-qoperator",
       "canonicalize,fold-constants,fold-batchnorm,apply-layer-config{preset=mobile-optimized},"
+        + "insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,lower-qoperator",
+      "canonicalize,fold-constants,canonicalize,apply-layer-config{preset=default},make-trainable,"
+        + "prepare-batchnorm,insert-fake-quant,share-scales,calibrate,qat-finish,lower-qoperator",
+      "canonicalize,fold-constants,fold-batchnorm,apply-layer-config{preset=int4-aggressive},"
         + "insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,lower-qoperator",
       "make-trainable,attach-loss{kind=mse},enter-training,differentiate,clip-gradients,apply-optimizer",
     ])

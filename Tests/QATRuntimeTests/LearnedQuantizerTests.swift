@@ -122,6 +122,57 @@ struct LearnedQuantizerTests {
     }
   }
 
+  @Test("treat a group as a tensor of its own")
+  func groups() throws {
+    let x = (0..<30).map { Float(($0 * 7919) % 201 - 100) / 40 }, dy = x.map { 1 - $0 * $0 }
+    var op = LearnedQuantizeGradient()
+    (op.grid, op.method) = (try IntegerGrid(bits: 3, signed: true), .lsqPlus)
+    var blocked = op
+    (blocked.axis, blocked.blockSize) = (1, 2)
+    var range = LearnRange()
+    range.grid = op.grid
+    var blockedRange = range
+    (blockedRange.axis, blockedRange.blockSize) = (1, 2)
+    // [3,5,2] in blocks of two along the middle: [3,3,2] scales, the last for one element.
+    let scales = (0..<18).map { 0.2 + Float($0) / 50 }
+    let parameters = AnyTensor(shape: [3, 3, 2], scales)
+    let all = try results(
+      blocked,
+      [
+        AnyTensor(shape: [3, 5, 2], dy), AnyTensor(shape: [3, 5, 2], x), parameters,
+        AnyTensor(shape: [3, 3, 2], (0..<18).map { Int32($0 % 3 - 1) }),
+      ], 3)
+    let first = try results(
+      blockedRange,
+      [
+        AnyTensor(shape: [3, 5, 2], x), parameters, parameters, parameters, AnyTensor(Int64(0)),
+      ], 4)
+    for (o, b, i) in [(0, 0, 0), (1, 1, 1), (2, 2, 0)] {
+      let indices = (2 * b..<min(2 * b + 2, 5)).map { (o * 5 + $0) * 2 + i }
+      let p = (o * 3 + b) * 2 + i
+      let group = try ReferenceEvaluator.evaluate(
+        op,
+        [
+          AnyTensor(shape: [indices.count], indices.map { dy[$0] }),
+          AnyTensor(shape: [indices.count], indices.map { x[$0] }), AnyTensor(scales[p]),
+          AnyTensor(Int32(p % 3 - 1)),
+        ], resultCount: 3)
+      let one = AnyTensor(Float(1))
+      let start = try ReferenceEvaluator.evaluate(
+        range,
+        [
+          AnyTensor(shape: [indices.count], indices.map { x[$0] }), one, one, one,
+          AnyTensor(Int64(0)),
+        ], resultCount: 4)
+      for (result, state) in zip(all, first) {
+        for index in [1, 2] {
+          #expect(result[index].elements(as: Float.self)?[p] == group[index].elements()?[0])
+        }
+        #expect(state[0].elements(as: Float.self)?[p] == start[0].elements()?[0])
+      }
+    }
+  }
+
   private func followed(
     _ op: LearnRange, _ batches: [[Float]], shape: [Int]
   ) throws -> [[[Float]]] {

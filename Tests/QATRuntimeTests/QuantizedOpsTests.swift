@@ -56,7 +56,7 @@ struct QuantizedOpsTests {
     let scale = AnyTensor(Float(1))
     let zero = AnyTensor(element, shape: [], integers: [1])
     let grid = try #require(IntegerGrid(codesOf: element))
-    let parameters = QuantizationParameters(scale: 1, zeroPoint: 1, grid: grid)
+    let parameters = AffineGrid(scale: 1, zeroPoint: 1, grid: grid)
     let codes = try ReferenceEvaluator.evaluate(QuantizeLinear(), [x, scale, zero])[0]
     #expect(codes.element == element)
     #expect(codes.integers == (x.elements() ?? []).map(parameters.quantize))

@@ -91,9 +91,13 @@ struct BatchNormCasesTests {
     return AnyTensor(shape: [count, 4, 4, 4], (0..<count * 64).map { _ in random.normal() })
   }
 
-  @Test("trains, and deploys the codes it trained with", arguments: BatchNormCase.all)
-  func trainAndDeploy(_ test: BatchNormCase) throws {
+  // Per channel; per tensor; asymmetric: codes that folding keeps, and codes that it would not.
+  @Test(
+    "trains, and deploys the codes it trained with", arguments: BatchNormCase.all,
+    ["recommended", "default", "mobile-optimized"])
+  func trainAndDeploy(_ test: BatchNormCase, _ preset: String) throws {
     var context = PassContext()
+    context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset)
     context[CalibrationData.self] = CalibrationData([["x": inputs(8, seed: 1)]])
     let registry = PassRegistry.withPipelines
     var graph = try test.graph()
@@ -137,22 +141,61 @@ struct BatchNormCasesTests {
   }
 
   @Test(
-    "folds before training where its codes could not be kept",
+    "evaluates, where it was folded for training, to the bit as it is deployed",
     arguments: ["default", "mobile-optimized"])
-  func foldsFirst(_ preset: String) throws {
-    var context = PassContext()
+  func evaluatesAsDeployed(_ preset: String) throws {
+    let step = try trained(BatchNormCase(testDescription: preset), preset, steps: 2)
+    let graph = step.evaluationGraph
+    #expect(graph.nodes.contains { graph[$0].op is FoldedBatchNormalization })
+    var finished = graph, context = PassContext()
+    try Pipeline("qat-finish", registry: .withPipelines).run(on: &finished, &context)
+    #expect(!finished.nodes.contains { finished[$0].op is FoldedBatchNormalization })
+    let x = inputs(32, seed: 9)
+    let seen = try Session(graph).run(["x": x]), after = try Session(finished).run(["x": x])
+    #expect(seen == after)
+  }
+
+  @Test(
+    "trains in float as an ordinary batch-norm does, and with frozen statistics too",
+    arguments: ["default", "mobile-optimized"], [false, true])
+  func trainsAsFloat(_ preset: String, _ frozen: Bool) throws {
+    let test = BatchNormCase(testDescription: preset, product: "%c = Conv(%x, %w, %b)")
+    var plain = try test.graph(), context = PassContext()
+    try Pipeline("canonicalize,fold-constants,canonicalize,make-trainable", registry: .builtin)
+      .run(on: &plain, &context)
+    let ordinary = try trained(plain, steps: 4, quantizes: false, frozen: frozen)
+    let folded = try trained(test, preset, steps: 4, quantizes: false, frozen: frozen)
+    for (name, tensor) in ordinary.variables where plain.value(named: name) != nil {
+      let a = tensor.doubles ?? [], b = folded.variables[name]?.doubles ?? []
+      try #require(a.count == b.count, "\(name)")
+      // Float sums in another order, over four steps at a rate of 0.1.
+      #expect(zip(a, b).allSatisfy { abs($0 - $1) < 2e-5 }, "\(name): \(a), \(b)")
+    }
+  }
+
+  private func trained(
+    _ test: BatchNormCase, _ preset: String, steps: Int, quantizes: Bool = true,
+    frozen: Bool = false
+  ) throws -> TrainingStep {
+    var context = PassContext(), graph = try test.graph()
     context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset)
     context[CalibrationData.self] = CalibrationData([["x": inputs(8, seed: 1)]])
-    let registry = PassRegistry.withPipelines
-    var graph = try BatchNormCase(testDescription: preset).graph()
-    try Pipeline("qat-prepare", registry: registry).run(on: &graph, &context)
-    let step = try TrainingStep(graph)
-    let labels = AnyTensor(shape: [8], (0..<8).map { Int64($0 % 4) })
-    _ = try step.run(Batch(inputs: ["x": inputs(8, seed: 2)], labels: labels), learningRate: 0.01)
-    var integers = step.evaluationGraph
-    try Pipeline("qat-finish,lower-qoperator", registry: registry).run(on: &integers, &context)
-    let names = Set(integers.nodes.map { integers[$0].op.name.description })
-    #expect(names.contains("QLinearConv") && !names.contains("BatchNormalization"), "\(names)")
+    try Pipeline("qat-prepare", registry: .withPipelines).run(on: &graph, &context)
+    return try trained(graph, steps: steps, quantizes: quantizes, frozen: frozen)
+  }
+
+  private func trained(
+    _ graph: Graph, steps: Int, quantizes: Bool, frozen: Bool
+  ) throws -> TrainingStep {
+    var options = TrainingOptions()
+    (options.quantizes, options.freezesBatchNorm) = (quantizes, frozen)
+    let step = try TrainingStep(graph, options)
+    for index in 0..<steps {
+      let labels = AnyTensor(shape: [8], (0..<8).map { Int64(($0 + index) % 4) })
+      let batch = Batch(inputs: ["x": inputs(8, seed: UInt64(index + 2))], labels: labels)
+      _ = try step.run(batch, learningRate: 0.1)
+    }
+    return step
   }
 
   private func outputScale(_ graph: Graph) -> Double? {

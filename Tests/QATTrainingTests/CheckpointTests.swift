@@ -24,6 +24,7 @@ struct CheckpointTests {
         validation: Metrics(loss: 1.0 / 3, accuracy: nil, count: 4)),
     ]
     (checkpoint.lossSum, checkpoint.samples) = (1.0 / 7, 3)
+    checkpoint.settings = ["epochs": "3", "config": ""]
     return checkpoint
   }
 
@@ -56,6 +57,25 @@ struct CheckpointTests {
     try AtomicFile.write(Array(whole.dropLast()), to: path)
     let error = #expect(throws: Diagnostic.self) { try Checkpoint(path: path) }
     #expect(error?.description.contains(path) == true)
+  }
+
+  @Test("hold a graph whose large contents stand beside it") func graph() throws {
+    var checkpoint = sample, graph = try convNet()
+    #expect(throws: Diagnostic.self) { try checkpoint.graph() }
+    checkpoint.setGraph(graph)
+    #expect(!checkpoint.graphText.contains("dense<") && checkpoint.graphText.utf8.count < 2000)
+    checkpoint.variables = [:]
+    let missing = #expect(throws: Diagnostic.self) { try checkpoint.graph() }
+    #expect(missing?.code == .malformedFile)
+    for id in graph.variables { checkpoint.variables[graph[id].name] = graph[id].variable }
+    let path = temporaryPath("graph.ckpt")
+    try checkpoint.write(to: path)
+    #expect(try Checkpoint(path: path).graph() == graph)
+    let id = try #require(graph.value(named: "dense.weight"))
+    graph.define(id, as: .constant(try #require(graph[id].variable)))
+    checkpoint.setGraph(graph)
+    #expect(Array(checkpoint.constants.keys) == ["dense.weight"])
+    #expect(try checkpoint.graph() == graph)
   }
 
   @Test("of a newer format are refused") func newer() throws {

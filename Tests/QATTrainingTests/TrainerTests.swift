@@ -38,6 +38,27 @@ struct TrainerTests {
     #expect(resumed.variables == whole.variables)
   }
 
+  @Test("goes on from the checkpoint's own graph, in the same bits", arguments: [false, true])
+  func resumeWithoutModel(_ clips: Bool) throws {
+    var options = TrainingOptions()
+    options.clipNorm = clips ? 0.1 : 0
+    options.optimizer.kind = .adam
+    let data = try digits(40), path = temporaryPath("alone.ckpt")
+    let whole = try TrainingStep(quantizedConvNet(), options)
+    let history = try trainer().train(whole, on: data)
+    var first = trainer(path)
+    first.stepLimit = 5
+    first.checkpointSettings = ["model": "net.onnx"]
+    first.checkpointPipeline = "qat-prepare"
+    try first.train(TrainingStep(quantizedConvNet(), options), on: data)
+    let checkpoint = try Checkpoint(path: path)
+    #expect(checkpoint.settings == ["model": "net.onnx"] && checkpoint.pipeline == "qat-prepare")
+    let resumed = try TrainingStep(checkpoint.graph(), options)
+    let rest = try trainer().train(resumed, on: data, resume: checkpoint)
+    #expect(rest == history && resumed.variables == whole.variables)
+    #expect(resumed.evaluationGraph == whole.evaluationGraph)
+  }
+
   @Test("writes a checkpoint where the caller ends it, and goes on from there") func cancel() throws
   {
     let data = try digits(40), path = temporaryPath("cancel.ckpt")

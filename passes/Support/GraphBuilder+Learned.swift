@@ -11,11 +11,12 @@ extension GraphBuilder {
   /// - Parameter isFrozen: nothing is learned: the parameters go on following the value, which stays.
   /// - Returns: the quantizer, and its operands behind the value.
   mutating func learnedQuantizer(
-    of value: ValueID, _ settings: TensorSettings, axis: Int? = nil, isFrozen: Bool = false
+    of value: ValueID, _ settings: TensorSettings, axis: Int? = nil, blockSize: Int = 0,
+    isFrozen: Bool = false
   ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     guard let learned = settings.learned else { preconditionFailure("asked where something is") }
     let isWeight = graph.isParameter(value), name = graph[value].name
-    var op = settings.learnRange(learned, axis: axis, isWeight: isWeight)
+    var op = settings.learnRange(learned, axis: axis, blockSize: blockSize, isWeight: isWeight)
     if isFrozen { op.limit = 0 }
     let start = try initialState(op, of: graph[value])
     let names = [
@@ -29,14 +30,16 @@ extension GraphBuilder {
     let scale = emit(
       ScaleFromLearned(op.quantizer), [current[0], current[1]], results: 2, name: name + ".scale")
     var quantizer = FakeQuantize(
-      grid: settings.grid, axis: axis, straightThrough: learned.method.rawValue)
+      grid: settings.grid, axis: axis, blockSize: blockSize,
+      straightThrough: learned.method.rawValue)
     quantizer.batched = !isWeight
     return (quantizer, scale + (learned.method == .lsqPlus ? [current[1]] : []))
   }
 
   /// Parameter, shift, initial parameter and count; a parameter of 1 where there is nothing to see yet.
   private func initialState(_ op: LearnRange, of value: Value) throws(Diagnostic) -> [AnyTensor] {
-    let shape = try parameterShape(of: value.type.knownShape, axis: op.axis)
+    let shape = try parameterShape(
+      of: value.type.knownShape, axis: op.axis, blockSize: op.blockSize)
     guard let sizes = shape.sizes else {
       throw Diagnostic(
         .unsupported, "the channels of '\(value.name)' are not known",

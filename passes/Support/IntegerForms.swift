@@ -57,10 +57,11 @@ extension HasIntegerForm {
   fileprivate func product(
     _ operands: [QuantizedValue?], raw: [ValueID?], in graph: Graph
   ) throws(Island) -> (x: QuantizedValue, w: QuantizedValue, bias: ValueID?) {
-    let x = try activation(operands, 0)
     guard operands.count > 1, let w = operands[1] else {
-      throw Island("the weight is not quantized")
+      let isGrouped = raw.count > 1 && graph.operation(DequantizeLinear.self, of: raw[1]) != nil
+      throw Island(isGrouped ? "the weight has a scale per group" : "the weight is not quantized")
     }
+    let x = try activation(operands, 0)
     guard Set<ElementType>.codes8.contains(w.element) else {
       throw Island("the weight is on a \(w.element.name) grid; integer kernels take 8 bits")
     }

@@ -41,9 +41,11 @@ extension TensorSettings {
 
   /// The operation that follows the first batches and holds what is learned.
   /// - Parameter isWeight: seen whole in every batch, so that the last one counts alone.
-  func learnRange(_ learned: LearnedSettings, axis: Int?, isWeight: Bool) -> LearnRange {
+  func learnRange(
+    _ learned: LearnedSettings, axis: Int?, blockSize: Int, isWeight: Bool
+  ) -> LearnRange {
     var op = LearnRange()
-    (op.grid, op.method, op.axis) = (grid, learned.method, axis)
+    (op.grid, op.method, op.axis, op.blockSize) = (grid, learned.method, axis, blockSize)
     op.scheme = isSymmetric ? .symmetric : .asymmetric
     op.momentum = isWeight ? 1 : 0.1
     op.limit = isWeight ? 1 : max(warmupBatches, 1)

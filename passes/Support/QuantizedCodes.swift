@@ -5,9 +5,11 @@ import QATRewrite
 /// The codes of a parameter on a grid, as nodes: `QuantizeLinear`, and a `Clip` where the grid is
 /// narrower than its container.
 ///
-/// - Parameter zeroPoint: of any integer type; `nil` for 0.
+/// - Parameters:
+///   - zeroPoint: of any integer type; `nil` for 0.
+///   - blockSize: neighbours along the axis that share a scale; 0 for one a channel.
 func quantizedCodes(
-  _ x: Term, _ scale: Term, zeroPoint: Term?, grid: IntegerGrid, axis: Int?
+  _ x: Term, _ scale: Term, zeroPoint: Term?, grid: IntegerGrid, axis: Int?, blockSize: Int = 0
 ) -> Term {
   let zero: Term = Term { builder in
     if let zeroPoint {
@@ -19,6 +21,7 @@ func quantizedCodes(
   }
   var op = QuantizeLinear()
   if let axis { op.axis = axis }
+  op.blockSize = blockSize
   let codes: Term = .op(op, [x, scale, zero])
   return grid.fillsContainer ? codes : clipped(codes, to: grid)
 }

@@ -21,6 +21,12 @@ extension Graph {
       case var op as ScaleFromRange:
         op.grid = grid
         setOperation(of: source, to: op)
+        if let range = self[source].operands[0].flatMap({ producer(of: $0) }),
+          var observe = self[range].op as? Observe, observe.kind.usesHistogram
+        {
+          observe.grid = grid
+          setOperation(of: range, to: observe)
+        }
       case var op as ScaleFromLearned:
         op.grid = grid
         setOperation(of: source, to: op)

@@ -931,10 +931,10 @@ static const ProtobufCFieldDescriptor qat__onnx__model__field_descriptors[10] =
     "functions",
     25,
     PROTOBUF_C_LABEL_REPEATED,
-    PROTOBUF_C_TYPE_MESSAGE,
+    PROTOBUF_C_TYPE_BYTES,
     offsetof(Qat__Onnx__Model, n_functions),
     offsetof(Qat__Onnx__Model, functions),
-    &qat__onnx__function__descriptor,
+    NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */

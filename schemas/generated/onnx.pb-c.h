@@ -87,10 +87,10 @@ struct  Qat__Onnx__Model
   size_t n_metadata_props;
   Qat__Onnx__StringStringEntry **metadata_props;
   /*
-   * operators defined by graphs of other operators
+   * each the bytes of a Function
    */
   size_t n_functions;
-  Qat__Onnx__Function **functions;
+  ProtobufCBinaryData *functions;
 };
 #define QAT__ONNX__MODEL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&qat__onnx__model__descriptor) \
@@ -350,7 +350,7 @@ struct  Qat__Onnx__Attribute
 
 /*
  * A dense tensor, row-major. Its elements are in raw_data, or in the one list that goes with its
- * type, or in another file. The reader takes the elements out before the C parser runs.
+ * type, or in another file.
  */
 struct  Qat__Onnx__Tensor
 {

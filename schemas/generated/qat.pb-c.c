@@ -100,20 +100,8 @@ void   qat__random_stream__free_unpacked
 static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
 {
   {
-    "format",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_INT32,
-    offsetof(Qat__Checkpoint, has_format),
-    offsetof(Qat__Checkpoint, format),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "tool_version",
-    2,
+    1,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_STRING,
     0,   /* quantifier_offset */
@@ -124,20 +112,8 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "model",
-    3,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Qat__Checkpoint, has_model),
-    offsetof(Qat__Checkpoint, model),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "graph",
-    4,
+    2,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_STRING,
     0,   /* quantifier_offset */
@@ -149,7 +125,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "constants",
-    5,
+    3,
     PROTOBUF_C_LABEL_REPEATED,
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Qat__Checkpoint, n_constants),
@@ -161,7 +137,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "variables",
-    6,
+    4,
     PROTOBUF_C_LABEL_REPEATED,
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Qat__Checkpoint, n_variables),
@@ -173,7 +149,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "step",
-    7,
+    5,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_INT64,
     offsetof(Qat__Checkpoint, has_step),
@@ -185,7 +161,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "epoch",
-    8,
+    6,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_INT64,
     offsetof(Qat__Checkpoint, has_epoch),
@@ -197,7 +173,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "batch",
-    9,
+    7,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_INT64,
     offsetof(Qat__Checkpoint, has_batch),
@@ -209,7 +185,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "random",
-    10,
+    8,
     PROTOBUF_C_LABEL_REPEATED,
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Qat__Checkpoint, n_random),
@@ -221,7 +197,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "pipeline",
-    11,
+    9,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_STRING,
     0,   /* quantifier_offset */
@@ -233,7 +209,7 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
   },
   {
     "options",
-    12,
+    10,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_STRING,
     0,   /* quantifier_offset */
@@ -244,8 +220,20 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "settings",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Qat__Checkpoint, n_settings),
+    offsetof(Qat__Checkpoint, settings),
+    &qat__onnx__string_string_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "metadata",
-    13,
+    12,
     PROTOBUF_C_LABEL_REPEATED,
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Qat__Checkpoint, n_metadata),
@@ -255,25 +243,38 @@ static const ProtobufCFieldDescriptor qat__checkpoint__field_descriptors[13] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "format",
+    15,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Qat__Checkpoint, has_format),
+    offsetof(Qat__Checkpoint, format),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned qat__checkpoint__field_indices_by_name[] = {
-  8,   /* field[8] = batch */
-  4,   /* field[4] = constants */
-  7,   /* field[7] = epoch */
-  0,   /* field[0] = format */
-  3,   /* field[3] = graph */
-  12,   /* field[12] = metadata */
-  2,   /* field[2] = model */
-  11,   /* field[11] = options */
-  10,   /* field[10] = pipeline */
-  9,   /* field[9] = random */
-  6,   /* field[6] = step */
-  1,   /* field[1] = tool_version */
-  5,   /* field[5] = variables */
+  6,   /* field[6] = batch */
+  2,   /* field[2] = constants */
+  5,   /* field[5] = epoch */
+  12,   /* field[12] = format */
+  1,   /* field[1] = graph */
+  11,   /* field[11] = metadata */
+  9,   /* field[9] = options */
+  8,   /* field[8] = pipeline */
+  7,   /* field[7] = random */
+  10,   /* field[10] = settings */
+  4,   /* field[4] = step */
+  0,   /* field[0] = tool_version */
+  3,   /* field[3] = variables */
 };
-static const ProtobufCIntRange qat__checkpoint__number_ranges[1 + 1] =
+static const ProtobufCIntRange qat__checkpoint__number_ranges[2 + 1] =
 {
   { 1, 0 },
+  { 15, 12 },
   { 0, 13 }
 };
 const ProtobufCMessageDescriptor qat__checkpoint__descriptor =
@@ -287,7 +288,7 @@ const ProtobufCMessageDescriptor qat__checkpoint__descriptor =
   13,
   qat__checkpoint__field_descriptors,
   qat__checkpoint__field_indices_by_name,
-  1,  qat__checkpoint__number_ranges,
+  2,  qat__checkpoint__number_ranges,
   (ProtobufCMessageInit) qat__checkpoint__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -32,19 +32,9 @@ struct  Qat__Checkpoint
 {
   ProtobufCMessage base;
   /*
-   * version of this message, 1 today
-   */
-  protobuf_c_boolean has_format;
-  int32_t format;
-  /*
    * version of the tool that wrote it
    */
   char *tool_version;
-  /*
-   * the model training started from, an ONNX file
-   */
-  protobuf_c_boolean has_model;
-  ProtobufCBinaryData model;
   /*
    * the graph in training, in its text form (.qir)
    */
@@ -87,18 +77,28 @@ struct  Qat__Checkpoint
    */
   char *pipeline;
   /*
-   * options of the run, as text
+   * options of the run that decide its results, as text
    */
   char *options;
+  /*
+   * how the run was started: option and value
+   */
+  size_t n_settings;
+  Qat__Onnx__StringStringEntry **settings;
   /*
    * anything else worth printing: best accuracy, ...
    */
   size_t n_metadata;
   Qat__Onnx__StringStringEntry **metadata;
+  /*
+   * version of this message, 1 today; the highest number,
+   */
+  protobuf_c_boolean has_format;
+  int32_t format;
 };
 #define QAT__CHECKPOINT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&qat__checkpoint__descriptor) \
-    , 0, 0, NULL, 0, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0,NULL, NULL, NULL, 0,NULL }
+    , NULL, NULL, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0,NULL, NULL, NULL, 0,NULL, 0,NULL, 0, 0 }
 
 
 /*

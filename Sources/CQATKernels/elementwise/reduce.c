@@ -87,6 +87,25 @@ bool qat_range_f32(int64_t count, const float *x, float *lowest, float *highest)
   return found.finite;
 }
 
+void qat_channel_ranges_f32(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                            float *lowest, float *highest) {
+  for (int64_t c = 0; c < channels; c++) lowest[c] = INFINITY, highest[c] = -INFINITY;
+  for (int64_t o = 0; o < outer; o++) {
+    const float *row = x + o * channels * inner;
+    for (int64_t c = 0; c < channels; c++) {
+      const float *run = row + c * inner;
+      extent found = {run[0], run[0], run[0] == run[0]};
+      if (inner > 1) qat_extent(inner, run, &found);
+      if (!found.finite)
+        for (int64_t i = 0; i < inner; i++)
+          if (run[i] != run[i]) lowest[c] = highest[c] = run[i];
+      // A comparison with NaN is false: one that is there stays.
+      if (found.lowest < lowest[c]) lowest[c] = found.lowest;
+      if (found.highest > highest[c]) highest[c] = found.highest;
+    }
+  }
+}
+
 // Along an outer axis: blocks of 64 rows, so that long sums lose little; element by element.
 QAT_INLINE void qat_reduce_rows_body(qat_reduction op, int64_t axis, int64_t inner, const float *x,
                                      float *y) {

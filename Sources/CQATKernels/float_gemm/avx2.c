@@ -25,5 +25,5 @@ QAT_TARGET_AVX2 static void qat_f32_gemm_6x16__avx2(int64_t k, const float *a, c
   }
 }
 
-const qat_sgemm_kernel qat_sgemm_avx2 = {"avx2", QAT_CPU_AVX2, MR, NR, qat_f32_gemm_6x16__avx2};
+const qat_sgemm_kernel qat_sgemm_avx2 = {"avx2", QAT_CPU_AVX2, MR, NR, qat_f32_gemm_6x16__avx2, NULL};
 #endif

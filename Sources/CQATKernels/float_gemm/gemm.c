@@ -49,6 +49,15 @@ QAT_VERSIONS(qat_sgemm_pack,
               float *to),
              (count, k, x, stride, contiguous, width, to))
 
+// The same, with the kernel's own transpose where it has one.
+static void pack_lines(const qat_sgemm_kernel *kernel, int64_t count, int64_t k, const float *x,
+                       int64_t stride, bool contiguous, int width, float *to) {
+  if (!contiguous || !kernel->transpose)
+    return qat_sgemm_pack(count, k, x, stride, contiguous, width, to);
+  for (int64_t first = 0; first < count; first += width, to += k * width)
+    kernel->transpose(qat_min(width, count - first), k, x + first * stride, stride, width, to);
+}
+
 static int64_t padded(int64_t lines, int width) { return qat_round_up(lines, width); }
 
 size_t qat_sgemm_packed_a_size(int64_t m, int64_t k) {
@@ -63,8 +72,9 @@ size_t qat_sgemm_packed_b_size(int64_t k, int64_t n) {
 static void pack_all(int64_t lines, int64_t k, const float *x, int64_t stride, bool contiguous,
                      int width, float *packed) {
   for (int64_t l = 0; l < k; l += QAT_SGEMM_K)
-    qat_sgemm_pack(lines, qat_min(QAT_SGEMM_K, k - l), x + (contiguous ? l : l * stride), stride,
-                   contiguous, width, packed + padded(lines, width) * l);
+    pack_lines(qat_sgemm_best(), lines, qat_min(QAT_SGEMM_K, k - l),
+               x + (contiguous ? l : l * stride), stride, contiguous, width,
+               packed + padded(lines, width) * l);
 }
 
 void qat_sgemm_pack_a(int64_t m, int64_t k, const float *x, int64_t stride, bool transposed,
@@ -150,7 +160,8 @@ static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t fir
         b = x->b_packed + padded(x->b_packed_columns, kernel->nr) * l + column * depth;
       } else {
         const int64_t at = x->b_transposed ? column * x->b_stride + l : l * x->b_stride + column;
-        qat_sgemm_pack(columns, depth, x->b + at, x->b_stride, x->b_transposed, kernel->nr, own_b);
+        pack_lines(kernel, columns, depth, x->b + at, x->b_stride, x->b_transposed, kernel->nr,
+                   own_b);
       }
       for (int64_t row = first_row; row < last_row; row += QAT_SGEMM_M) {
         const int64_t rows = qat_min(QAT_SGEMM_M, last_row - row);
@@ -159,7 +170,8 @@ static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t fir
           a = x->a_packed + padded(x->a_packed_rows, kernel->mr) * l + row * depth;
         } else {
           const int64_t at = x->a_transposed ? l * x->a_stride + row : row * x->a_stride + l;
-          qat_sgemm_pack(rows, depth, x->a + at, x->a_stride, !x->a_transposed, kernel->mr, own_a);
+          pack_lines(kernel, rows, depth, x->a + at, x->a_stride, !x->a_transposed, kernel->mr,
+                     own_a);
         }
         multiply_block(kernel, x, row, rows, column, columns, l, depth, a, b);
       }

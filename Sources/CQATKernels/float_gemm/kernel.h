@@ -8,6 +8,9 @@ typedef struct {
   int mr, nr;
   // sums[i * nr + j] = sum over l < k of a[l * mr + i] * b[l * nr + j], fused, from 0, in order.
   void (*tile)(int64_t k, const float *a, const float *b, float *sums);
+  // A panel of `lines` <= width lines of neighbouring values: to[l * width + line] = x[line * stride
+  // + l], 0 beyond `lines`. NULL: plain C does it.
+  void (*transpose)(int64_t lines, int64_t k, const float *x, int64_t stride, int width, float *to);
 } qat_sgemm_kernel;
 
 enum {

@@ -11,4 +11,4 @@ static void qat_f32_gemm_4x8__scalar(int64_t k, const float *a, const float *b, 
   memcpy(sums, c, sizeof c);
 }
 
-const qat_sgemm_kernel qat_sgemm_scalar = {"scalar", 0, MR, NR, qat_f32_gemm_4x8__scalar};
+const qat_sgemm_kernel qat_sgemm_scalar = {"scalar", 0, MR, NR, qat_f32_gemm_4x8__scalar, NULL};

@@ -67,7 +67,11 @@ void qat_conv_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
 void qat_im2col_f32(const qat_conv_shape *shape, const float *image, int64_t first_channel,
                     int64_t last_channel, int64_t first_row, int64_t last_row, float *to,
                     int64_t stride);
-// The adjoint: adds each element of `from` to the pixel it came from.
+// The same of codes; `pad` outside the image.
+void qat_im2col_s8(const qat_conv_shape *shape, const uint8_t *image, int64_t first_channel,
+                   int64_t last_channel, int64_t first_row, int64_t last_row, uint8_t pad,
+                   uint8_t *to, int64_t stride);
+// The adjoint of the former: adds each element of `from` to the pixel it came from.
 void qat_col2im_f32(const qat_conv_shape *shape, const float *from, int64_t stride,
                     int64_t first_channel, int64_t last_channel, int64_t first_row,
                     int64_t last_row, float *image);

@@ -40,6 +40,16 @@ float qat_dot_f32(int64_t count, const float *a, const float *b);
 // been left out of them. An empty array gives +infinity, -infinity.
 bool qat_range_f32(int64_t count, const float *x, float *lowest, float *highest);
 
+// The range of each channel of x [outer][channels][inner], none of them 0; NaN, in both, where there
+// is one. Infinities count as numbers.
+void qat_channel_ranges_f32(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                            float *lowest, float *highest);
+
+// Counts `outer` runs of `inner` finite elements, `stride` apart: counts[b] += 1 for each x with
+// b = half + floor(x * per_unit), kept inside 0...2 * half - 1. Exact where per_unit is a power of two.
+void qat_histogram_f32(int64_t outer, int64_t stride, int64_t inner, const float *x, float per_unit,
+                       int32_t half, int64_t *counts);
+
 typedef enum { QAT_SUM, QAT_MEAN, QAT_MIN, QAT_MAX, QAT_SUM_SQUARES } qat_reduction;
 // y[outer][inner] from x[outer][axis][inner]. An empty axis gives 0, NaN (mean) or the infinities.
 void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner, const float *x,

@@ -21,6 +21,29 @@ void qat_batchnorm_gradient(int64_t batch, int64_t channels, int64_t inner, cons
                             const float *gamma, float epsilon, float *dx, float *dgamma,
                             float *dbeta, qat_pool *pool);
 
+// The channels of a batch-norm that was folded into the product in front of it, as operands of the
+// functions above with an epsilon of 0: `center`, `spread`, `gain`, `offset` for mean, variance,
+// gamma, beta. With k = scale / sqrt(running_variance + epsilon), of the batch's `mean` and `variance`:
+//   spread = variance + k * k * epsilon,  gain = |scale|,  offset = bias,  center = mean
+// Where k is 0 or `spread` no normal number the channel is passed on, `folded_bias` added, and the
+// running statistics stay; else they move toward mean / k + own_bias (may be NULL) and variance / k^2.
+void qat_batchnorm_correction(int64_t channels, const float *mean, const float *variance,
+                              const float *scale, const float *bias, const float *running_mean,
+                              const float *running_variance, const float *folded_bias,
+                              const float *own_bias, float epsilon, float momentum, float *center,
+                              float *spread, float *gain, float *offset, float *new_mean,
+                              float *new_variance);
+// The same for qat_batchnorm_gradient; `share` is variance / spread with the sign of scale, NaN in a
+// channel that is passed on.
+void qat_batchnorm_correction_gradient(int64_t channels, const float *mean, const float *variance,
+                                       const float *scale, const float *running_variance,
+                                       float epsilon, float *center, float *spread, float *gain,
+                                       float *share);
+// Behind qat_batchnorm_gradient: dscale times share, and the gradients of channels that are passed on.
+void qat_batchnorm_correction_finish(int64_t batch, int64_t channels, int64_t inner,
+                                     const float *share, const float *dy, float *dx, float *dscale,
+                                     float *dbias, float *dfolded_bias);
+
 // Rows of `count`: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta (Ba et al.,
 // arXiv:1607.06450). `beta`, `mean` and `inverse` (one a row: what the gradient needs) may be NULL.
 void qat_layernorm_f32(int64_t rows, int64_t count, const float *x, const float *gamma,

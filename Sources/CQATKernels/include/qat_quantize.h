@@ -53,6 +53,15 @@ void qat_inside_mask(int64_t outer, int64_t channels, int64_t inner, const float
 void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                 const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                                 const float *dy, float *dx);
+// The same two with parameters in blocks: [outer][ceil(channels/block)][inner], one for `block`
+// neighbours along the channels; the last block may be shorter. `zero` is not NULL.
+void qat_fake_quantize_blocks(int64_t outer, int64_t channels, int64_t inner, int64_t block,
+                              const float *x, const float *scale, const int32_t *zero, int32_t lo,
+                              int32_t hi, float *y);
+void qat_fake_quantize_blocks_gradient(int64_t outer, int64_t channels, int64_t inner,
+                                       int64_t block, const float *x, const float *scale,
+                                       const int32_t *zero, int32_t lo, int32_t hi,
+                                       const float *dy, float *dx);
 
 typedef enum { QAT_LSQ, QAT_LSQ_PLUS, QAT_PACT } qat_learned;
 

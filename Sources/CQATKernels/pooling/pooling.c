@@ -53,19 +53,46 @@ QAT_INLINE int64_t divisor(const qat_pool_shape *s, int64_t oy, int64_t ox, bool
       __VA_ARGS__                                                               \
     }
 
-static void max_plane(const qat_pool_shape *s, const float *x, float *y, int64_t *indices,
-                      int64_t base) {
-  FOR_WINDOW(
-    float best = -INFINITY;
-    int64_t where = -1;
-    FOR_INSIDE(
-      const float v = x[at];
-      if (where < 0 || v > best || (v != v && best == best)) { best = v; where = at; }
-    )
-    y[out] = best;
-    if (indices) indices[out] = where < 0 ? -1 : base + where;
-  )
+// With indices, whole output rows a tap at a time, so that rows vectorise: no branch depends on the
+// data. The first of equals wins; a NaN wins over all but an earlier NaN.
+QAT_INLINE void qat_max_plane_body(const qat_pool_shape *s, const float *x, float *y,
+                                   int64_t *indices, int64_t base) {
+  enum { WIDTH = 256 };
+  float best[WIDTH];
+  int32_t where[WIDTH];
+  for (int64_t oy = 0; oy < s->out_height; oy++) {
+    const span rows = rows_of(s, oy);
+    for (int64_t start = 0; start < s->out_width; start += WIDTH) {
+      const int64_t width = qat_min(WIDTH, s->out_width - start);
+      for (int64_t i = 0; i < width; i++) best[i] = -INFINITY, where[i] = -1;
+      for (int64_t r = rows.first; r < rows.last; r += rows.step)
+        for (int64_t j = 0; j < s->kernel_width; j++) {
+          const int64_t step = s->stride_x;
+          const int64_t offset = start * step + j * s->dilation_x - s->pad_left;
+          const int64_t first = offset >= 0 ? 0 : qat_ceil_div(-offset, step);
+          const int64_t end = s->in_width - offset;
+          const int64_t last = end <= 0 ? 0 : qat_min(width, qat_ceil_div(end, step));
+          const float *from = x + r * s->in_width + offset;
+          const int32_t at = (int32_t)(r * s->in_width + offset), stride = (int32_t)step;
+          for (int64_t i = first; i < last; i++) {
+            const float v = from[i * step], b = best[i];
+            const bool wins = (where[i] < 0) | (v > b) | ((v != v) & (b == b));
+            best[i] = wins ? v : b;
+            where[i] = wins ? at + (int32_t)i * stride : where[i];
+          }
+        }
+      float *to = y + oy * s->out_width + start;
+      int64_t *at = indices + oy * s->out_width + start;
+      for (int64_t i = 0; i < width; i++) to[i] = best[i];
+      for (int64_t i = 0; i < width; i++) at[i] = where[i] < 0 ? -1 : base + where[i];
+    }
+  }
 }
+void qat_max_plane(const qat_pool_shape *s, const float *x, float *y, int64_t *indices,
+                   int64_t base);
+QAT_VERSIONS(qat_max_plane,
+             (const qat_pool_shape *s, const float *x, float *y, int64_t *indices, int64_t base),
+             (s, x, y, indices, base))
 
 // Without indices rows vectorise: one pass a tap over whole output rows.
 QAT_INLINE void qat_max_rows_body(const qat_pool_shape *s, const float *x, float *y) {
@@ -170,7 +197,7 @@ static void max_chunk(void *context, int64_t chunk, int worker) {
   FOR_PLANES(
     const float *x = (const float *)j->x + p * in;
     float *y = (float *)j->y + p * out;
-    if (j->indices) max_plane(s, x, y, j->indices + p * out, p * in);
+    if (j->indices) qat_max_plane(s, x, y, j->indices + p * out, p * in);
     else qat_max_rows(s, x, y);
   )
 }

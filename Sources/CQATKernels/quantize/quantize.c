@@ -124,6 +124,64 @@ QAT_VERSIONS(qat_fake_quantize_gradient,
               const int32_t *zero, int32_t lo, int32_t hi, const float *dy, float *dx),
              (outer, channels, inner, x, scale, zero, lo, hi, dy, dx))
 
+// Runs `body` for each run of elements in blocks of `block` neighbours along the channels: `count`
+// elements from `at`, with parameters from `p` that are `step` apart.
+#define FOR_BLOCKS(...)                                                                     \
+  const int64_t blocks = qat_ceil_div(channels, block);                                     \
+  for (int64_t o = 0; o < outer; o++) {                                                     \
+    if (inner == 1) {                                                                       \
+      for (int64_t b = 0; b < blocks; b++) {                                                \
+        const int64_t at = o * channels + b * block, p = o * blocks + b;                    \
+        const int64_t count = qat_min(block, channels - b * block);                         \
+        enum { step = 0 };                                                                  \
+        __VA_ARGS__                                                                         \
+      }                                                                                     \
+    } else {                                                                                \
+      for (int64_t c = 0; c < channels; c++) {                                              \
+        const int64_t at = (o * channels + c) * inner, p = (o * blocks + c / block) * inner; \
+        const int64_t count = inner;                                                        \
+        enum { step = 1 };                                                                  \
+        __VA_ARGS__                                                                         \
+      }                                                                                     \
+    }                                                                                       \
+  }
+
+QAT_INLINE void qat_fake_quantize_blocks_body(int64_t outer, int64_t channels, int64_t inner,
+                                              int64_t block, const float *x, const float *scale,
+                                              const int32_t *zero, int32_t lo, int32_t hi,
+                                              float *y) {
+  FOR_BLOCKS({
+    for (int64_t i = 0; i < count; i++) {
+      const float s = scale[p + i * step];
+      const int32_t z = zero[p + i * step];
+      const float t = steps_of(x[at + i], s, (float)(lo - z), (float)(hi - z));
+      y[at + i] = (float)(int32_t)t * s;
+    }
+  })
+}
+QAT_VERSIONS(qat_fake_quantize_blocks,
+             (int64_t outer, int64_t channels, int64_t inner, int64_t block, const float *x,
+              const float *scale, const int32_t *zero, int32_t lo, int32_t hi, float *y),
+             (outer, channels, inner, block, x, scale, zero, lo, hi, y))
+
+QAT_INLINE void qat_fake_quantize_blocks_gradient_body(
+    int64_t outer, int64_t channels, int64_t inner, int64_t block, const float *x,
+    const float *scale, const int32_t *zero, int32_t lo, int32_t hi, const float *dy, float *dx) {
+  FOR_BLOCKS({
+    for (int64_t i = 0; i < count; i++) {
+      const int32_t z = zero[p + i * step];
+      const float g = dy[at + i];
+      dx[at + i] =
+          is_inside(x[at + i], scale[p + i * step], (float)(lo - z), (float)(hi - z)) ? g : 0;
+    }
+  })
+}
+QAT_VERSIONS(qat_fake_quantize_blocks_gradient,
+             (int64_t outer, int64_t channels, int64_t inner, int64_t block, const float *x,
+              const float *scale, const int32_t *zero, int32_t lo, int32_t hi, const float *dy,
+              float *dx),
+             (outer, channels, inner, block, x, scale, zero, lo, hi, dy, dx))
+
 QAT_INLINE void qat_apply_mask_body(int64_t count, const float *x, const uint8_t *mask, float *y) {
   for (int64_t i = 0; i < count; i++) {
     const float value = x[i];

@@ -25,6 +25,27 @@ public struct Granularity: Sendable, Equatable {
       inner: shape[(axis + 1)...].reduce(1, *), channels: shape[axis], block: 1, isBlocked: false)
   }
 
+  /// One parameter for all, for each index along `axis`, or for each block of `blockSize` neighbours
+  /// along it (see below), whose parameters then have the shape that belongs to that.
+  /// - Parameters:
+  ///   - axis: `nil` for one parameter; a negative one counts from the back.
+  ///   - blockSize: 0 for no blocks.
+  /// - Throws: `invalid-attribute` for an axis outside the shape.
+  public init(of shape: [Int], axis: Int?, blockSize: Int) throws(Diagnostic) {
+    guard let axis else { self = .perTensor; return }
+    let index = axis < 0 ? axis + shape.count : axis
+    guard shape.indices.contains(index) else {
+      throw Diagnostic(.invalidAttribute, "axis is outside a tensor of rank \(shape.count)")
+    }
+    var parameters = [shape[index]]
+    if blockSize > 0 {
+      parameters = shape
+      parameters[index] = (shape[index] + blockSize - 1) / blockSize
+    }
+    try self.init(
+      shape: shape, parameterShape: parameters, axis: index, blockSize: blockSize)
+  }
+
   /// What ONNX's QuantizeLinear and DequantizeLinear mean by the shapes and attributes.
   ///
   /// In blocks, the parameters have the tensor's shape except for `ceil(shape[axis]/blockSize)`

@@ -41,13 +41,13 @@ public struct LearnedQuantizer: Sendable, Hashable {
   public var steps: Float { Float(grid.max - grid.min) }
 
   /// The scale and the zero point.
-  public func parameters(_ parameter: Float, shift: Float) -> QuantizationParameters {
+  public func parameters(_ parameter: Float, shift: Float) -> AffineGrid {
     let scale = method == .pact ? parameter / steps : parameter
     let zero =
       method == .lsqPlus ? -shift / scale : scheme == .symmetric ? 0 : shift
     let code = Swift.min(
       Swift.max(zero.rounded(.toNearestOrEven), Float(grid.min)), Float(grid.max))
-    return QuantizationParameters(
+    return AffineGrid(
       scale: scale, zeroPoint: code.isNaN ? grid.min : Int(code), grid: grid)
   }
 

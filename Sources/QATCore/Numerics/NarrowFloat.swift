@@ -15,8 +15,8 @@ public struct NarrowFloat: Sendable, Hashable {
   /// The format of an element type, or `nil` for types that are no narrow float.
   public init?(_ element: ElementType) {
     switch element {
-    case .f16: self.init(16, mantissa: 10, bias: 15, .ieee)
-    case .bf16: self.init(16, mantissa: 7, bias: 127, .ieee)
+    case .f16: self = .half
+    case .bf16: self = .brain
     case .f8e4m3fn: self.init(8, mantissa: 3, bias: 7, .finite)
     case .f8e4m3fnuz: self.init(8, mantissa: 3, bias: 8, .unsignedZero)
     case .f8e5m2: self.init(8, mantissa: 2, bias: 15, .ieee)
@@ -31,6 +31,11 @@ public struct NarrowFloat: Sendable, Hashable {
     self.bias = bias
     self.specials = specials
   }
+
+  /// IEEE 754 binary16.
+  static let half = NarrowFloat(16, mantissa: 10, bias: 15, .ieee)
+  /// The upper half of a `Float`.
+  static let brain = NarrowFloat(16, mantissa: 7, bias: 127, .ieee)
 
   private var signBit: Int { 1 << (bitWidth - 1) }
   /// The bits of the exponent and the mantissa.
@@ -65,7 +70,10 @@ public struct NarrowFloat: Sendable, Hashable {
 
   /// The bits of the nearest number, ties to even. Beyond the largest: infinity where the format has
   /// one, else NaN (as ONNX's Cast without `saturate`).
-  public func encode(_ value: Float) -> Int {
+  public func encode(_ value: Float) -> Int { encode(double: Double(value)) }
+
+  /// The same from double precision, in one rounding.
+  public func encode(double value: Double) -> Int {
     let sign = value.sign == .minus ? signBit : 0
     let notANumber = specials == .unsignedZero ? signBit : magnitudeMask
     guard !value.isNaN else { return notANumber }
@@ -76,7 +84,9 @@ public struct NarrowFloat: Sendable, Hashable {
     let exponent = max(Int(value.exponent), 1 - bias)
     // Scaling by a power of two is exact in double precision.
     let steps = Double(
-      sign: .plus, exponent: mantissaBits - exponent, significand: Double(value.magnitude))
+      sign: .plus, exponent: mantissaBits - exponent, significand: value.magnitude)
+    // Far beyond the largest, the number of steps would not fit.
+    guard exponent <= bias + 1 else { return infinity }
     let rounded = Int(steps.rounded(.toNearestOrEven))
     // A carry out of the mantissa moves into the exponent by itself.
     let magnitude = ((exponent + bias - 1) << mantissaBits) + rounded

@@ -7,10 +7,10 @@ public struct QuantizedProduct: Sendable {
   private let aZero: Int
   private let bZero: Int
   private let multiplier: Float
-  private let c: QuantizationParameters
+  private let c: AffineGrid
 
   public init(
-    _ a: QuantizationParameters, _ b: QuantizationParameters, to c: QuantizationParameters
+    _ a: AffineGrid, _ b: AffineGrid, to c: AffineGrid
   ) {
     aZero = a.zeroPoint
     bZero = b.zeroPoint

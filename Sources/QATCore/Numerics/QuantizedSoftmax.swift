@@ -18,10 +18,10 @@ public struct QuantizedSoftmax: Sendable {
   /// By the distance from the largest code of the row, 0…255.
   private let exponentials: [Float]
   private let steps: Float
-  private let y: QuantizationParameters
+  private let y: AffineGrid
 
   /// - Parameter count: elements in a row, > 0.
-  public init(count: Int, from x: QuantizationParameters, to y: QuantizationParameters) {
+  public init(count: Int, from x: AffineGrid, to y: AffineGrid) {
     let scale = Double(x.scale)
     let room = log(Double(Float.greatestFiniteMagnitude / Float(count)))
     let shift = Swift.max(0, room - 5) / scale

@@ -11,7 +11,7 @@ public struct QuantizedSum: Sendable {
   private let grid: IntegerGrid
 
   public init(
-    _ a: QuantizationParameters, _ b: QuantizationParameters, to c: QuantizationParameters
+    _ a: AffineGrid, _ b: AffineGrid, to c: AffineGrid
   ) {
     aRatio = a.scale / c.scale
     bRatio = b.scale / c.scale

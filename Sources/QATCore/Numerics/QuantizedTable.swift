@@ -7,7 +7,7 @@ public struct QuantizedTable: Sendable {
   public let entries: [Int]
 
   public init(
-    from x: QuantizationParameters, to y: QuantizationParameters, _ f: (Float) -> Float = { $0 }
+    from x: AffineGrid, to y: AffineGrid, _ f: (Float) -> Float = { $0 }
   ) {
     lowest = x.grid.min
     entries = (x.grid.min...x.grid.max).map { y.quantize(f(x.dequantize($0))) }

@@ -32,7 +32,7 @@ public struct RangeToParameters: Sendable, Hashable {
   /// - Precondition: all three are finite: callers report NaN and infinity with the tensor's name.
   public func callAsFunction(
     min: Float, max: Float, tensorMaximum: Float = 0
-  ) -> QuantizationParameters {
+  ) -> AffineGrid {
     precondition(min.isFinite && max.isFinite && tensorMaximum.isFinite, "a range is finite")
     let stand = abs(tensorMaximum) > 0 ? abs(tensorMaximum) : 1
     switch scheme {
@@ -40,13 +40,13 @@ public struct RangeToParameters: Sendable, Hashable {
       let zero = grid.isSigned ? 0 : (grid.max + 1) / 2
       let magnitude = Swift.max(abs(min), abs(max))
       let scale = usable((magnitude > 0 ? magnitude : stand) / Float(grid.max - zero))
-      return QuantizationParameters(scale: scale, zeroPoint: zero, grid: grid)
+      return AffineGrid(scale: scale, zeroPoint: zero, grid: grid)
     case .asymmetric:
       let low = Swift.min(min, 0), high = Swift.max(max, 0)
       let scale = usable(step(low, low == high ? stand : high))
       let zero = (Float(grid.min) - low / scale).rounded(.toNearestOrEven)
       let code = Swift.min(Swift.max(zero, Float(grid.min)), Float(grid.max))
-      return QuantizationParameters(scale: scale, zeroPoint: Int(code), grid: grid)
+      return AffineGrid(scale: scale, zeroPoint: Int(code), grid: grid)
     }
   }
 

@@ -11,7 +11,7 @@ public func requantizationMultiplier(
   ((alpha * xScale) * wScale) / yScale
 }
 
-extension QuantizationParameters {
+extension AffineGrid {
   /// The code of an exact accumulator: `saturate(rint(f32(acc)·multiplier) + zeroPoint)`.
   ///
   /// The conversion of `acc` rounds to nearest even, as does `rint`; the zero point is added after

@@ -1,7 +1,7 @@
 import QATCore
 
 extension Graph: Equatable {
-  /// The same name, notes, inputs, outputs, contents and nodes, in the same order and under the same
+  /// The same name, notes, inputs, outputs, contents, nodes and attachments, in the same order and under the same
   /// names; how the two were edited into being, and so their IDs, makes no difference. O(n).
   public static func == (a: Graph, b: Graph) -> Bool {
     a.name == b.name && a.metadata == b.metadata && a.nodeCount == b.nodeCount
@@ -9,6 +9,7 @@ extension Graph: Equatable {
       && a.declarations(a.outputs) == b.declarations(b.outputs)
       && a.hasSameParameters(as: b)
       && zip(a.nodes, b.nodes).allSatisfy { a.describes($0, like: $1, of: b) }
+      && a.livingAttachments.elementsEqual(b.livingAttachments) { $0 == $1 }
   }
 
   private struct Declaration: Equatable {

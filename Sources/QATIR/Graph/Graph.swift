@@ -8,8 +8,10 @@ public struct Graph: Sendable {
   public var name: String
   public internal(set) var inputs: [ValueID] = []
   public internal(set) var outputs: [ValueID] = []
-  /// Notes of the file (ONNX's `metadata_props`) and of passes.
+  /// Notes of the model file (ONNX's `metadata_props`) and of passes.
   public var metadata: [String: String] = [:]
+  /// What the file says beyond the graph, in the file's form: see `Part`.
+  public var attachments: [Part: [UInt8]] = [:]
 
   var values: [Value?] = []
   var nodeTable: [Node?] = []
@@ -56,6 +58,21 @@ public struct Graph: Sendable {
   }
   public var constants: [ValueID] { allValues.filter { self[$0].constant != nil } }
   public var variables: [ValueID] { allValues.filter { self[$0].variable != nil } }
+
+  /// Constants and variables in the order of their first use, then those that no node reads, by name:
+  /// an order that says nothing about how the graph was made. O(n log n).
+  public var orderedParameters: [ValueID] {
+    var result: [ValueID] = []
+    var seen: Set<ValueID> = []
+    for node in nodes {
+      for case .some(let operand) in self[node].operands
+      where self[operand].parameter != nil && seen.insert(operand).inserted {
+        result.append(operand)
+      }
+    }
+    let rest = allValues.filter { self[$0].parameter != nil && !seen.contains($0) }
+    return result + rest.sorted { self[$0].name < self[$1].name }
+  }
 
   public func value(named name: String) -> ValueID? { valueNames[name] }
   public func node(named name: String) -> NodeID? { nodeNames[name] }

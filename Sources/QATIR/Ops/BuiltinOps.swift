@@ -25,18 +25,20 @@ extension OpRegistry {
     ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
-    ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self, QGemm.self,
+    ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self, MatMulNBits.self, QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
   ]
   static let trainingOps: [any Operation.Type] = [
-    Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationGradient.self,
+    Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationCorrection.self,
+    BatchNormalizationCorrectionGradient.self, BatchNormalizationGradient.self,
     BatchNormalizationInferenceGradient.self, BinaryCrossEntropy.self, ChannelSum.self,
     ClipGradient.self, ConcatGradient.self, ConvInputGradient.self,
     ConvTransposeInputGradient.self, ConvTransposeWeightGradient.self, ConvWeightGradient.self,
     ExpandLike.self, FakeQuantize.self, FakeQuantizeBias.self, FakeQuantizeGradient.self,
-    FoldedBiasRounding.self, GatherGradient.self, GlobalAveragePoolGradient.self,
+    FoldedBatchNormalization.self, FoldedBiasRounding.self, GatherGradient.self,
+    GlobalAveragePoolGradient.self,
     GlobalMaxPoolGradient.self, GlobalNorm.self, LayerNormalizationGradient.self,
     LearnRange.self, LearnedQuantizeGradient.self, LogSoftmaxGradient.self, MaxPoolGradient.self,
     MeanAbsoluteError.self,
@@ -45,6 +47,6 @@ extension OpRegistry {
     ReluGradient.self, ReshapeLike.self, SGD.self, ScaleFromLearned.self, ScaleFromRange.self,
     SliceGradient.self,
     SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self,
-    SteppedDropout.self,
+    SteppedDropout.self, StopGradient.self,
   ]
 }

@@ -16,23 +16,27 @@ public struct FakeQuantizeGradient: Operation {
   ]
   public static let results: [ResultSpec] = ["dx"]
   public static let attributes: [Attribute<Self>] = [
-    .init("grid", \.grid), .init("axis", \.axis),
+    .init("grid", \.grid), .init("axis", \.axis), .init("block_size", \.blockSize),
   ]
 
   public var grid = IntegerGrid.int8
   /// The channel axis of `x`, or `nil` for one scale per tensor.
   public var axis: Int? = nil
+  /// Neighbours along `axis` that share a scale; 0 for one scale a channel.
+  public var blockSize = 0
 
   public init() {}
-  public init(grid: IntegerGrid, axis: Int? = nil) {
+  public init(grid: IntegerGrid, axis: Int? = nil, blockSize: Int = 0) {
     self.grid = grid
     self.axis = axis
+    self.blockSize = blockSize
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let x = operands[1]
     _ = try broadcastShape([operands[0].knownShape, x.knownShape])
-    try checkParameters(operands, Self.operands, 2, 3, of: x.knownShape, axis: axis)
+    try checkParameters(
+      operands, Self.operands, 2, 3, of: x.knownShape, axis: axis, blockSize: blockSize)
     return [x]
   }
 }

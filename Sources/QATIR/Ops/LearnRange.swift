@@ -9,10 +9,10 @@ import QATCore
 /// most 65536 elements of a channel. After that the state passes.
 ///
 /// - Operands: `x` float[...], one batch, or a weight; `parameter`, `shift`, `initial` of the type of
-///   `x`, [] or [C]; `count` i64[]: batches seen so far.
+///   `x`, shaped like the scale of `qat.FakeQuantize`; `count` i64[]: batches seen so far.
 /// - Results: the new state, in the order of the operands.
 /// - Attributes: `grid`, `scheme`, `method`: what is learned; `axis`, the channel axis (absent: one
-///   range); `momentum`; `limit`; `training`: false leaves the state as it is. For the optimizer:
+///   range), and `block_size`; `momentum`; `limit`; `training`: false leaves the state as it is. For the optimizer:
 ///   `rate`, times the learning rate; `weight_decay`; `clip`, the largest norm of the gradient of this
 ///   quantizer's parameters, 0 for none.
 /// - Gradient of `parameter` and `shift`: `dy`, and 0 while the batches are followed; none for a limit of
@@ -27,7 +27,8 @@ public struct LearnRange: Operation {
   public static let results: [ResultSpec] = ["parameter", "shift", "initial", "count"]
   public static let attributes: [Attribute<Self>] = [
     .init("grid", \.grid), .init("scheme", \.scheme), .init("method", \.method),
-    .init("axis", \.axis), .init("momentum", \.momentum), .init("limit", \.limit),
+    .init("axis", \.axis), .init("block_size", \.blockSize), .init("momentum", \.momentum),
+    .init("limit", \.limit),
     .init("training", \.training), .init("rate", \.rate), .init("weight_decay", \.weightDecay),
     .init("clip", \.clip),
   ]
@@ -36,6 +37,8 @@ public struct LearnRange: Operation {
   public var scheme = QuantizationScheme.symmetric
   public var method = LearnedMethod.lsq
   public var axis: Int? = nil
+  /// Neighbours along `axis` that share parameters; 0 for each channel whole.
+  public var blockSize = 0
   public var momentum: Float = 0.1
   public var limit = 1
   public var training = true
@@ -59,8 +62,8 @@ public struct LearnRange: Operation {
         hint: "momentum is between 0 and 1, the others are at least 0")
     }
     let x = operands[0].knownShape
-    try checkParameters(operands, Self.operands, 1, 2, of: x, axis: axis)
-    try checkParameters(operands, Self.operands, 1, 3, of: x, axis: axis)
+    try checkParameters(operands, Self.operands, 1, 2, of: x, axis: axis, blockSize: blockSize)
+    try checkParameters(operands, Self.operands, 1, 3, of: x, axis: axis, blockSize: blockSize)
     guard operands[4].knownShape.rank == 0 else {
       throw Diagnostic(.shapeMismatch, "count has shape \(operands[4].knownShape), expected []")
     }

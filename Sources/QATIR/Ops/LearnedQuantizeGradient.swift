@@ -21,7 +21,7 @@ import QATCore
 ///
 /// - Operands: `dy` and `x` float, of one shape; `scale` and `zero_point` as for `qat.FakeQuantize`.
 /// - Results: `dx` of the type of `x`; `dscale` and `doffset` of the type of `scale`.
-/// - Attributes: `grid`; `axis`; `method`; `batched`: axis 0 counts samples.
+/// - Attributes: `grid`; `axis`; `block_size`; `method`; `batched`: axis 0 counts samples.
 /// - Source: arXiv:1902.08153, eq. 3 and section 2.2; arXiv:2004.09576, eq. 4 and 5; arXiv:1805.06085,
 ///   eq. 3.
 public struct LearnedQuantizeGradient: Operation {
@@ -31,13 +31,15 @@ public struct LearnedQuantizeGradient: Operation {
   ]
   public static let results: [ResultSpec] = ["dx", "dscale", "doffset"]
   public static let attributes: [Attribute<Self>] = [
-    .init("grid", \.grid), .init("axis", \.axis), .init("method", \.method),
-    .init("batched", \.batched),
+    .init("grid", \.grid), .init("axis", \.axis), .init("block_size", \.blockSize),
+    .init("method", \.method), .init("batched", \.batched),
   ]
 
   public var grid = IntegerGrid.int8
   /// The channel axis of `x`, or `nil` for one scale per tensor.
   public var axis: Int? = nil
+  /// Neighbours along `axis` that share a scale; 0 for one scale a channel.
+  public var blockSize = 0
   public var method = LearnedMethod.lsq
   /// Whether axis 0 of `x` counts samples.
   public var batched = false
@@ -47,15 +49,15 @@ public struct LearnedQuantizeGradient: Operation {
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let x = operands[1]
     _ = try broadcastShape([operands[0].knownShape, x.knownShape])
-    try checkParameters(operands, Self.operands, 2, 3, of: x.knownShape, axis: axis)
+    try checkParameters(
+      operands, Self.operands, 2, 3, of: x.knownShape, axis: axis, blockSize: blockSize)
     return [x, operands[2], operands[2]]
   }
 
-  /// `g` for `count` elements in `channels` channels of a tensor of this shape.
-  public func gradientScale(shape: [Int], channels: Int) -> Double {
+  /// `g` of a scale that `elements` of a tensor with so many samples share.
+  public func gradientScale(elements: Int, samples: Int) -> Double {
     if method == .pact { return 1 }
-    let samples = batched ? shape.first ?? 1 : 1
-    let count = Double(shape.reduce(1, *)) / Double(max(channels * samples, 1))
+    let count = Double(elements) / Double(batched ? max(samples, 1) : 1)
     return 1 / (max(count, 1) * Double(grid.max)).squareRoot()
   }
 

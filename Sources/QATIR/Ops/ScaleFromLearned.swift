@@ -2,7 +2,7 @@ import QATCore
 
 /// The scale and the zero point of a learned quantizer, by `LearnedQuantizer.parameters`.
 ///
-/// - Operands: `parameter`, `shift` float, [] or [C]: what `qat.LearnRange` gives.
+/// - Operands: `parameter`, `shift` float, of one shape: what `qat.LearnRange` gives.
 /// - Results: `scale` of the type of `parameter`; `zero_point` i32; both shaped like `parameter`.
 /// - Attributes: `grid`, `scheme`, `method`.
 /// - Gradient of `parameter`: that of the scale; for `pact` divided by `grid.max - grid.min`. None of
@@ -29,11 +29,7 @@ public struct ScaleFromLearned: Operation {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    guard operands[0].knownShape.rank <= 1, operands[0].shape == operands[1].shape else {
-      throw Diagnostic(
-        .shapeMismatch,
-        "parameter is \(operands[0]), shift \(operands[1]), expected both [] or both [C]")
-    }
+    try checkSameShapes(operands, [0, 1])
     return [operands[0], TensorType(.i32, operands[0].shape)]
   }
 

@@ -3,7 +3,7 @@ import QATCore
 /// The scale and the zero point for a range, by `RangeToParameters`: asymmetric ranges are widened
 /// to hold 0, an empty one takes the size of the largest of all channels.
 ///
-/// - Operands: `min`, `max` float, [] or [C].
+/// - Operands: `min`, `max` float, of one shape: [], [C], or one element a block.
 /// - Results: `scale` of the type of `min`; `zero_point` i32; both shaped like `min`.
 /// - Attributes: `grid`; `scheme`: `symmetric` or `asymmetric`; `power_of_two`: scales are rounded
 ///   up to powers of two.
@@ -29,11 +29,11 @@ public struct ScaleFromRange: Operation {
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let shape = try broadcastShape([operands[0].knownShape, operands[1].knownShape])
-    guard operands[0].knownShape.rank == operands[1].knownShape.rank, shape.rank <= 1 else {
+    guard operands[0].knownShape.rank == operands[1].knownShape.rank else {
       throw Diagnostic(
         .shapeMismatch,
         "min has shape \(operands[0].knownShape), max \(operands[1].knownShape), "
-          + "expected both [] or both [C]")
+          + "expected one shape")
     }
     return [TensorType(operands[0].element, shape), TensorType(.i32, shape)]
   }

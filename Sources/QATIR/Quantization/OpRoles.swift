@@ -7,6 +7,7 @@ extension Conv: Quantizable, HasParameters {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
     .weighted(input: 0, weight: 1, channelAxis: 0, bias: 2)
   }
+  public func groupAxis(ranks: [Int?]) -> Int? { 1 }
   public var trainableOperands: [Int] { [1, 2] }
 }
 
@@ -15,6 +16,7 @@ extension ConvTranspose: Quantizable, HasParameters {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
     .weighted(input: 0, weight: 1, channelAxis: group == 1 ? 1 : nil, bias: 2)
   }
+  public func groupAxis(ranks: [Int?]) -> Int? { 0 }
   public var trainableOperands: [Int] { [1, 2] }
 }
 
@@ -22,6 +24,7 @@ extension Gemm: Quantizable, HasParameters {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
     .weighted(input: 0, weight: 1, channelAxis: transB ? 0 : 1, bias: 2)
   }
+  public func groupAxis(ranks: [Int?]) -> Int? { transB ? 1 : 0 }
   public var trainableOperands: [Int] { [1, 2] }
 }
 
@@ -29,6 +32,9 @@ extension MatMul: Quantizable, HasParameters {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
     let rank = ranks.count > 1 ? ranks[1] : nil
     return .weighted(input: 0, weight: 1, channelAxis: rank == 2 ? 1 : nil, bias: nil)
+  }
+  public func groupAxis(ranks: [Int?]) -> Int? {
+    ranks.count > 1 ? ranks[1].flatMap { $0 > 1 ? $0 - 2 : nil } : nil
   }
   public var trainableOperands: [Int] { [1] }
 }

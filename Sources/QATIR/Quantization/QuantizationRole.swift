@@ -20,6 +20,14 @@ public enum QuantizationRole: Sendable, Equatable {
 public protocol Quantizable: Operation {
   /// The role for operands of these ranks (an absent operand has none).
   func quantizationRole(ranks: [Int?]) -> QuantizationRole?
+
+  /// The axis of the weight along which input channels lie, whose groups may share a scale; `nil`
+  /// where there is none.
+  func groupAxis(ranks: [Int?]) -> Int?
+}
+
+extension Quantizable {
+  public func groupAxis(ranks: [Int?]) -> Int? { nil }
 }
 
 extension Graph {
@@ -28,6 +36,13 @@ extension Graph {
     let node = self[node]
     let ranks = node.operands.map { $0.flatMap { self[$0].type.shape?.rank } }
     return (node.op as? any Quantizable)?.quantizationRole(ranks: ranks)
+  }
+
+  /// The axis of a node's weight along which groups of input channels lie.
+  public func groupAxis(of node: NodeID) -> Int? {
+    let node = self[node]
+    let ranks = node.operands.map { $0.flatMap { self[$0].type.shape?.rank } }
+    return (node.op as? any Quantizable)?.groupAxis(ranks: ranks)
   }
 }
 

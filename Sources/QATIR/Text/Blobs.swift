@@ -6,6 +6,8 @@ public enum BlobMode {
   case inline
   /// Into a side file that the text names.
   case sideFile(BlobWriter)
+  /// Nowhere, but the text names the constant or variable: for a place that keeps them by name.
+  case byName
   /// Nowhere: `dense<288 elements, -0.5...0.75>`. For reading only; parsing it is an error that says
   /// so.
   case elided

@@ -155,6 +155,7 @@ struct GraphParser {
     case "metadata" where scanner.next == UInt8(ascii: "{"):
       let notes = try notes(opening: "{", closing: "}")
       graph.metadata.merge(notes) { $1 }
+    case "attached" where isLetter(scanner.next): try attachment()
     default: try node(start, operation: OpName(word), results: [])
     }
   }
@@ -167,6 +168,31 @@ struct GraphParser {
     try scanner.expect("=")
     scanner.skipBlanks()
     return (declaration.name, try contents(declaration.type, at: declaration.typeStart))
+  }
+
+  /// `node "conv1" = hex"32046e6f7465"`.
+  private mutating func attachment() throws(Diagnostic) {
+    let start = scanner.position
+    let word = try scanner.identifier("what it is attached to")
+    let parts: [String: (String) -> Graph.Part] = [
+      "model": { _ in .model }, "graph": { _ in .graph }, "node": { .node($0) },
+      "value": { .value($0) }, "tensor": { .tensor($0) },
+    ]
+    guard let part = parts[word] else {
+      throw scanner.error(
+        .syntax, "nothing is attached to a \(quoted(word))", at: start,
+        hint: "expected model, graph, node, value or tensor")
+    }
+    scanner.skipBlanks()
+    let name = scanner.isAtQuote ? try scanner.quotedText() : ""
+    scanner.skipBlanks()
+    try scanner.expect("=")
+    scanner.skipBlanks()
+    guard scanner.identifier() == "hex" else { throw scanner.unexpected("hex\"…\"") }
+    let bytes = try scanner.hexBytes()
+    guard graph.attachments.updateValue(bytes, forKey: part(name)) == nil else {
+      throw scanner.error(.syntax, "this stands twice", at: start)
+    }
   }
 
   /// `"key" = "value"` pairs, the keys plain or quoted.

@@ -9,10 +9,12 @@ import QATCore
 ///       %y = Conv(%image, %conv1.weight, _) {pads = [1, 1, 1, 1]} : f32[N,32,28,28] name("conv1")
 ///       %a, _ = Split(%y) {axis = 1} : f32[N,16,28,28], _ from("split_3") note("rule" = "all")
 ///       qat.Assign(%conv1.weight, %next) name("update")
+///       attached node "conv1" = hex"32046e6f7465"
 ///     }
 ///
 /// One statement a line. `_` is an operand or a result that is absent. A node's name stands there
-/// where it differs from its first result's, `from` lists its origins, `note` its metadata. Constants
+/// where it differs from its first result's, `from` lists its origins, `note` its metadata; `attached`
+/// is what a file said of the model, the graph, a node, a value or a tensor beyond that. Constants
 /// and variables come in the order of their first use, then those that no node reads, by name: the
 /// text says nothing about how the graph was made. Names are quoted where they are no plain
 /// identifiers, and bytes that no element can say (a boolean of 2) are written `hex"02"`.
@@ -32,12 +34,15 @@ public struct Printer {
       text +=
         "  metadata {\(notes.map { "\(Self.name($0)) = \(quoted($1))" }.joined(separator: ", "))}\n"
     }
-    for id in Self.parameters(of: graph) {
+    for id in graph.orderedParameters {
       guard let tensor = graph[id].parameter else { continue }
       text += graph[id].variable == nil ? "  constant " : "  variable "
-      text += "\(declaration(id, of: graph)) = \(contents(tensor))\n"
+      text += "\(declaration(id, of: graph)) = \(contents(tensor, of: graph[id].name))\n"
     }
     for id in graph.nodes { append(graph[id], of: graph, to: &text) }
+    for (part, bytes) in graph.livingAttachments {
+      text += "  attached \(Self.text(of: part)) = hex\"\(hexText(bytes))\"\n"
+    }
     return text + "}\n"
   }
 
@@ -78,18 +83,14 @@ public struct Printer {
     text += "\n"
   }
 
-  /// In the order of their first use, then the others by name.
-  private static func parameters(of graph: Graph) -> [ValueID] {
-    var result: [ValueID] = []
-    var seen: Set<ValueID> = []
-    for node in graph.nodes {
-      for case .some(let operand) in graph[node].operands
-      where graph[operand].parameter != nil && seen.insert(operand).inserted {
-        result.append(operand)
-      }
+  private static func text(of part: Graph.Part) -> String {
+    switch part {
+    case .model: "model"
+    case .graph: "graph"
+    case .node(let name): "node \(quoted(name))"
+    case .value(let name): "value \(quoted(name))"
+    case .tensor(let name): "tensor \(quoted(name))"
     }
-    let rest = graph.allValues.filter { graph[$0].parameter != nil && !seen.contains($0) }
-    return result + rest.sorted { graph[$0].name < graph[$1].name }
   }
 
   // MARK: - Names and types
@@ -146,10 +147,13 @@ public struct Printer {
     elements.isEmpty ? "\(kind) []" : "[\(elements.joined(separator: ", "))]"
   }
 
-  private func contents(_ tensor: AnyTensor) -> String {
+  /// - Parameter name: that of the constant or variable.
+  private func contents(_ tensor: AnyTensor, of name: String? = nil) -> String {
     guard tensor.elementCount > Self.inlineLimit else { return Self.elements(tensor) }
     switch blobs {
     case .inline: return Self.elements(tensor)
+    case .byName:
+      return name.map { "blob(\(quoted($0)), 0)" } ?? Self.elements(tensor)
     case .sideFile(let writer):
       return "blob(\(quoted(writer.fileName)), \(writer.append(tensor.storage)))"
     case .elided:

@@ -1,4 +1,5 @@
-import QATCore
+import CQATSchema
+public import QATCore
 
 /// A checkpoint as plain values: what `schemas/qat.proto` lists, nothing resolved.
 ///
@@ -8,11 +9,9 @@ public struct CheckpointFile: Sendable, Equatable {
   public static let format = 1
 
   public var toolVersion = ""
-  /// The model training started from, an ONNX file; empty where it is kept elsewhere.
-  public var model: [UInt8] = []
-  /// The graph in training, in its text form; empty where it is made again from the model.
+  /// The graph in training, in its text form.
   public var graph = ""
-  /// Large constants that the text refers to, by name.
+  /// Large constants that the text refers to, by name; it refers to `variables` too.
   public var constants: [String: AnyTensor] = [:]
   /// Whatever running changes, by name.
   public var variables: [String: AnyTensor] = [:]
@@ -26,6 +25,8 @@ public struct CheckpointFile: Sendable, Equatable {
   public var random: [String: [UInt64]] = [:]
   public var pipeline = ""
   public var options = ""
+  /// How the run was started: options and their values.
+  public var settings: [String: String] = [:]
   public var metadata: [String: String] = [:]
 
   public init() {}
@@ -42,131 +43,113 @@ public struct CheckpointFile: Sendable, Equatable {
 
   /// Reads the bytes of a checkpoint.
   public init(_ storage: TensorStorage) throws(Diagnostic) {
-    let source = WireReader.Source(storage)
-    var wire = WireReader(source)
-    let tensors = ModelReader(source: source, folder: nil)
-    var format: Int?
-    while let field = try wire.next(once: [1, 2, 3, 4, 7, 8, 9, 11, 12]) {
-      switch field.number {
-      case 1:
-        format = try wire.integer(field, "format")
-      case 2: toolVersion = try wire.text(field, "tool_version")
-      case 3: model = try wire.bytes(field, "model")
-      case 4: graph = try wire.text(field, "graph")
-      case 5: try Self.add(field, "constants", to: &constants, wire, tensors)
-      case 6: try Self.add(field, "variables", to: &variables, wire, tensors)
-      case 7: step = try Self.count(field, "step", wire)
-      case 8: epoch = try Self.count(field, "epoch", wire)
-      case 9: batch = try Self.count(field, "batch", wire)
-      case 10: try readStream(wire.message(field, "random[\(random.count)]"))
-      case 11: pipeline = try wire.text(field, "pipeline")
-      case 12: options = try wire.text(field, "options")
-      case 13: try readEntry(wire.message(field, "metadata[\(metadata.count)]"))
-      default: break
-      }
+    let source = MessageSource(storage)
+    self = unsafe try source.decode(Qat__Checkpoint.self) { message throws(Diagnostic) in
+      unsafe try CheckpointFile(message.pointee, source)
     }
-    guard let format else {
+  }
+
+  private init(_ message: Qat__Checkpoint, _ source: MessageSource) throws(Diagnostic) {
+    toolVersion = unsafe text(message.tool_version)
+    guard unsafe message.has_format != 0 else {
       throw Diagnostic(
-        .malformedFile, "the checkpoint ends early", at: "byte \(storage.byteCount)",
+        .malformedFile, "the checkpoint ends early", at: "byte \(source.storage.byteCount)",
         hint: "the file is cut off, or no checkpoint")
     }
-    guard format == Self.format else {
+    guard unsafe message.format == Self.format else {
       throw Diagnostic(
-        .unsupported, "the checkpoint has format \(format), this version reads \(Self.format)",
+        .unsupported,
+        "the checkpoint has format \(unsafe message.format), this version reads \(Self.format)",
         hint: "use the version that wrote it\(toolVersion.isEmpty ? "" : ": \(toolVersion)")")
     }
+    graph = unsafe text(message.graph)
+    constants = unsafe try Self.tensors(message.n_constants, message.constants, "constants", source)
+    variables = unsafe try Self.tensors(message.n_variables, message.variables, "variables", source)
+    step = unsafe try Self.count(message.step, "step")
+    epoch = unsafe try Self.count(message.epoch, "epoch")
+    batch = unsafe try Self.count(message.batch, "batch")
+    for index in 0..<(unsafe message.n_random) {
+      guard let stream = unsafe message.random[index]?.pointee else { continue }
+      unsafe random[text(stream.name)] = unsafe Array(elements(stream.n_state, stream.state))
+    }
+    pipeline = unsafe text(message.pipeline)
+    options = unsafe text(message.options)
+    settings = unsafe entries(message.n_settings, message.settings)
+    metadata = unsafe entries(message.n_metadata, message.metadata)
   }
 
-  private static func count(
-    _ field: WireReader.Field, _ name: String, _ wire: WireReader
-  ) throws(Diagnostic) -> Int {
-    let count = try wire.integer(field, name)
-    guard (0..<(1 << 48)).contains(count) else {
-      throw wire.malformed("\(name) \(count)", at: field.offset)
+  private static func count(_ number: Int64, _ name: String) throws(Diagnostic) -> Int {
+    guard (0..<(1 << 48)).contains(number) else {
+      throw .malformed("\(name) \(number)", at: 0, .root)
     }
-    return count
+    return Int(number)
   }
 
-  private static func add(
-    _ field: WireReader.Field, _ list: String, to tensors: inout [String: AnyTensor],
-    _ wire: WireReader, _ reader: ModelReader
-  ) throws(Diagnostic) {
-    let (name, tensor) = try reader.tensor(wire.message(field, "\(list)[\(tensors.count)]"))
-    guard tensors.updateValue(tensor, forKey: name) == nil else {
-      throw wire.malformed("'\(name)' stands twice in \(list)", at: field.offset)
+  private static func tensors(
+    _ count: Int, _ start: UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__Tensor>?>?,
+    _ list: String, _ source: MessageSource
+  ) throws(Diagnostic) -> [String: AnyTensor] {
+    let reader = ModelReader(source: source, folder: nil)
+    var tensors: [String: AnyTensor] = [:]
+    for index in 0..<count {
+      guard let message = unsafe start?[index] else { continue }
+      let path = FieldPath.root.appending(list, index)
+      let (name, tensor) = unsafe try reader.tensor(message, at: path)
+      guard tensors.updateValue(tensor, forKey: name) == nil else {
+        throw .malformed(
+          "'\(name)' stands twice in \(list)", at: unsafe source.place(of: message).lowerBound, path
+        )
+      }
     }
-  }
-
-  private mutating func readStream(_ message: WireReader) throws(Diagnostic) {
-    var wire = message
-    var name = "", bytes: [UInt8] = []
-    while let field = try wire.next(once: [1]) {
-      if field.number == 1 { name = try wire.text(field, "name") }
-      if field.number == 2 { try wire.appendFixed(field, "state", width: 8, to: &bytes) }
-    }
-    random[name] = stride(from: 0, to: bytes.count, by: 8).map { index in
-      (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[index + $1]) << UInt64(8 * $1) }
-    }
-  }
-
-  private mutating func readEntry(_ message: WireReader) throws(Diagnostic) {
-    var wire = message
-    var key = "", value = ""
-    while let field = try wire.next(once: [1, 2]) {
-      if field.number == 1 { key = try wire.text(field, "key") }
-      if field.number == 2 { value = try wire.text(field, "value") }
-    }
-    metadata[key] = value
+    return tensors
   }
 
   // MARK: - Writing
 
   /// Writes the checkpoint: there whole or not at all.
-  /// - Throws: `io`; `unsupported` for more than protobuf's 2 GiB.
+  /// - Throws: `io`; `unsupported` for more than protobuf's 2 GiB, and for a text with a NUL.
   public func write(to path: String) throws(Diagnostic) {
-    let message = wireMessage
-    guard message.byteCount < 1 << 31 else {
-      throw Diagnostic(
-        .unsupported, "the checkpoint has \(message.byteCount) bytes; a file holds 2 GiB", at: path)
+    let arena = MessageArena()
+    var message = unsafe Qat__Checkpoint.empty
+    unsafe message.tool_version = unsafe arena.optionalText(toolVersion)
+    unsafe message.graph = unsafe arena.optionalText(graph)
+    unsafe message.n_constants = constants.count
+    unsafe message.constants = unsafe Self.messages(of: constants, arena)
+    unsafe message.n_variables = variables.count
+    unsafe message.variables = unsafe Self.messages(of: variables, arena)
+    unsafe (message.has_step, message.step) = (1, Int64(step))
+    unsafe (message.has_epoch, message.epoch) = (1, Int64(epoch))
+    unsafe (message.has_batch, message.batch) = (1, Int64(batch))
+    var streams: [UnsafeMutablePointer<Qat__RandomStream>?] = unsafe []
+    for (name, state) in random.sorted(by: { $0.key < $1.key }) {
+      var stream = unsafe Qat__RandomStream.empty
+      unsafe stream.name = unsafe arena.text(name)
+      unsafe stream.n_state = state.count
+      unsafe stream.state = unsafe arena.list(state)
+      unsafe streams.append(arena.copy(stream))
     }
-    try AtomicFile.write(message, to: path)
+    unsafe message.n_random = streams.count
+    unsafe message.random = unsafe arena.list(streams)
+    unsafe message.pipeline = unsafe arena.optionalText(pipeline)
+    unsafe message.options = unsafe arena.optionalText(options)
+    unsafe message.n_settings = settings.count
+    unsafe message.settings = unsafe arena.entries(settings)
+    unsafe message.n_metadata = metadata.count
+    unsafe message.metadata = unsafe arena.entries(metadata)
+    unsafe (message.has_format, message.format) = (1, Int32(Self.format))
+    unsafe try arena.write(arena.copy(message), to: path, what: "the checkpoint")
   }
 
-  private var wireMessage: WireMessage {
-    var message = WireMessage()
-    message.optionalText(2, toolVersion)
-    if !model.isEmpty { message.bytes(3, model) }
-    message.optionalText(4, graph)
-    for (name, tensor) in sorted(constants) {
-      message.message(5, tensorMessage(tensor, name: name))
+  private static func messages(
+    of tensors: [String: AnyTensor], _ arena: MessageArena
+  ) -> UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__Tensor>?>? {
+    var messages: [UnsafeMutablePointer<Qat__Onnx__Tensor>?] = unsafe []
+    for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+      var message = unsafe Qat__Onnx__Tensor.empty
+      unsafe message.setContents(to: tensor, arena)
+      unsafe message.name = unsafe arena.optionalText(name)
+      unsafe messages.append(arena.copy(message))
     }
-    for (name, tensor) in sorted(variables) {
-      message.message(6, tensorMessage(tensor, name: name))
-    }
-    message.integer(7, step)
-    message.integer(8, epoch)
-    message.integer(9, batch)
-    for (name, state) in sorted(random) {
-      var stream = WireMessage()
-      stream.text(1, name)
-      stream.bytes(
-        2,
-        state.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } })
-      message.message(10, stream)
-    }
-    message.optionalText(11, pipeline)
-    message.optionalText(12, options)
-    for (key, value) in sorted(metadata) {
-      var entry = WireMessage()
-      entry.text(1, key)
-      entry.text(2, value)
-      message.message(13, entry)
-    }
-    message.integer(1, Self.format)
-    return message
-  }
-
-  private func sorted<Value>(_ entries: [String: Value]) -> [(key: String, value: Value)] {
-    entries.sorted { $0.key < $1.key }
+    return unsafe arena.list(messages)
   }
 }

@@ -64,12 +64,12 @@ public enum GraphFiles {
       let blobs = BlobWriter(fileName: String(name.dropLast(4)) + ".blob")
       let text = graph.text(blobs: .sideFile(blobs))
       if blobs.byteCount > 0 {
-        var message = WireMessage()
-        for (offset, storage) in blobs.pieces {
-          message.verbatim(Array(repeating: 0, count: offset - message.byteCount))
-          message.verbatim(storage)
+        try AtomicFile.write(to: folder(of: path) + "/" + blobs.fileName) { file in
+          for (offset, storage) in blobs.pieces {
+            file.appendZeros(offset - file.byteCount)
+            unsafe storage.withBytes { unsafe file.append($0) }
+          }
         }
-        try AtomicFile.write(message, to: folder(of: path) + "/" + blobs.fileName)
       }
       try AtomicFile.write(text: text, to: path)
     default:

@@ -6,15 +6,14 @@ public struct ModelFile: Sendable {
   public var irVersion = 8
   public var producerName = ""
   public var producerVersion = ""
-  public var domain = ""
-  public var modelVersion = 0
-  public var docString = ""
   /// The opset of each domain; ONNX's own is the empty one.
   public var opsets: [String: Int] = [:]
   public var metadata: [String: String] = [:]
   public var graph = GraphFile()
   /// Model-local functions, each as the bytes of its message.
   public var functions: [[UInt8]] = []
+  /// Everything else: documentation, version, training information, fields of later versions.
+  public var rest = Leftovers()
 
   public init() {}
 }
@@ -22,14 +21,16 @@ public struct ModelFile: Sendable {
 /// A graph of a file.
 public struct GraphFile: Sendable {
   public var name = ""
-  public var docString = ""
   public var nodes: [NodeFile] = []
   public var initializers: [(name: String, tensor: AnyTensor)] = []
   public var inputs: [ValueFile] = []
   public var outputs: [ValueFile] = []
   /// Types of values in between.
   public var values: [ValueFile] = []
-  public var metadata: [String: String] = [:]
+  /// What initializers say beside name and contents, by name.
+  public var initializerRests: [String: Leftovers] = [:]
+  /// Everything else: documentation, metadata, quantization annotations, fields of later versions.
+  public var rest = Leftovers()
 
   public init() {}
 }
@@ -42,10 +43,11 @@ public struct NodeFile: Sendable {
   public var inputs: [String] = []
   public var outputs: [String] = []
   public var attributes: [(name: String, value: AttributeValue)] = []
-  public var docString = ""
   public var metadata: [String: String] = [:]
   /// Names that the node's subgraphs take from outside.
   public var captures: [String] = []
+  /// Everything else: documentation, overload, documentation of attributes, fields of later versions.
+  public var rest = Leftovers()
 
   public init() {}
 }
@@ -55,6 +57,8 @@ public struct ValueFile: Sendable {
   public var name: String
   /// `nil` where it is no tensor, or not known.
   public var type: TensorType?
+  /// Everything else: documentation, metadata, denotations, and the whole type of what is no tensor.
+  public var rest = Leftovers()
 
   public init(_ name: String, _ type: TensorType?) {
     self.name = name

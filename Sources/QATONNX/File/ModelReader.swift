@@ -1,3 +1,4 @@
+import CQATSchema
 import QATCore
 import QATIR
 
@@ -18,230 +19,114 @@ extension ModelFile {
       throw Diagnostic(.malformedFile, "the file is empty", hint: "give an ONNX model")
     }
     self.init()
-    let reader = ModelReader(source: WireReader.Source(storage), folder: folder)
-    try reader.read(into: &self)
+    let reader = ModelReader(source: MessageSource(storage), folder: folder)
+    self = try reader.model()
   }
 }
 
-/// Builds plain values from the fields of an ONNX model.
+/// Makes plain values of decoded messages.
 struct ModelReader {
-  let source: WireReader.Source
+  let source: MessageSource
   let folder: String?
 
-  func read(into model: inout ModelFile) throws(Diagnostic) {
-    var wire = WireReader(source)
-    var hasGraph = false
-    while let field = try wire.next(once: [1, 2, 3, 4, 5, 6, 7]) {
-      switch field.number {
-      case 1: model.irVersion = try wire.integer(field, "ir_version")
-      case 2: model.producerName = try wire.text(field, "producer_name")
-      case 3: model.producerVersion = try wire.text(field, "producer_version")
-      case 4: model.domain = try wire.text(field, "domain")
-      case 5: model.modelVersion = try wire.integer(field, "model_version")
-      case 6: model.docString = try wire.text(field, "doc_string")
-      case 7:
-        hasGraph = true
-        model.graph = try graph(wire.message(field, "graph"))
-      case 8: try opset(wire.message(field, "opset_import"), &model.opsets)
-      case 14: try entry(wire.message(field, "metadata_props"), &model.metadata)
-      case 25: model.functions.append(try wire.bytes(field, "functions"))
-      default: break
+  func model() throws(Diagnostic) -> ModelFile {
+    unsafe try source.decode(Qat__Onnx__Model.self) { message throws(Diagnostic) in
+      var model = ModelFile()
+      let fields = unsafe message.pointee
+      guard let graph = unsafe fields.graph else {
+        throw .malformed("the model has no graph", at: 0, .root)
       }
+      if unsafe fields.has_ir_version != 0 { model.irVersion = unsafe Int(fields.ir_version) }
+      model.producerName = unsafe text(fields.producer_name)
+      model.producerVersion = unsafe text(fields.producer_version)
+      for index in 0..<(unsafe fields.n_opset_import) {
+        guard let opset = unsafe fields.opset_import[index]?.pointee else { continue }
+        let domain = unsafe text(opset.domain)
+        model.opsets[domain == "ai.onnx" ? "" : domain] = unsafe Int(opset.version)
+      }
+      model.metadata = unsafe entries(fields.n_metadata_props, fields.metadata_props)
+      for index in 0..<(unsafe fields.n_functions) {
+        model.functions.append(source.bytes(unsafe source.range(of: fields.functions[index])))
+      }
+      model.rest.bytes = unsafe fields.leftovers.packed
+      model.graph = unsafe try self.graph(graph, at: FieldPath.root.appending("graph"), depth: 1)
+      return model
     }
-    guard hasGraph else { throw wire.malformed("the model has no graph", at: 0) }
   }
 
-  private func opset(_ message: WireReader, _ opsets: inout [String: Int]) throws(Diagnostic) {
-    var wire = message
-    var domain = "", version = 0
-    while let field = try wire.next(once: [1, 2]) {
-      if field.number == 1 { domain = try wire.text(field, "domain") }
-      if field.number == 2 { version = try wire.integer(field, "version") }
-    }
-    opsets[domain == "ai.onnx" ? "" : domain] = version
-  }
-
-  private func entry(_ message: WireReader, _ entries: inout [String: String]) throws(Diagnostic) {
-    var wire = message
-    var key = "", value = ""
-    while let field = try wire.next(once: [1, 2]) {
-      if field.number == 1 { key = try wire.text(field, "key") }
-      if field.number == 2 { value = try wire.text(field, "value") }
-    }
-    entries[key] = value
-  }
-
-  func graph(_ message: WireReader) throws(Diagnostic) -> GraphFile {
-    var wire = message
+  func graph(
+    _ message: UnsafeMutablePointer<Qat__Onnx__Graph>, at path: FieldPath, depth: Int
+  ) throws(Diagnostic) -> GraphFile {
+    let fields = unsafe message.pointee
     var result = GraphFile()
-    while let field = try wire.next(once: [2, 10]) {
-      switch field.number {
-      case 1: result.nodes.append(try node(wire.message(field, "node[\(result.nodes.count)]")))
-      case 2: result.name = try wire.text(field, "name")
-      case 5:
-        let inner = try wire.message(field, "initializer[\(result.initializers.count)]")
-        result.initializers.append(try tensor(inner))
-      case 10: result.docString = try wire.text(field, "doc_string")
-      case 11: result.inputs.append(try value(wire.message(field, "input[\(result.inputs.count)]")))
-      case 12:
-        result.outputs.append(try value(wire.message(field, "output[\(result.outputs.count)]")))
-      case 13:
-        result.values.append(try value(wire.message(field, "value_info[\(result.values.count)]")))
-      case 15:
-        throw Diagnostic(
-          .unsupported, "sparse initializers are not supported", at: wire.path,
-          hint: "make them dense first")
-      case 16: try entry(wire.message(field, "metadata_props"), &result.metadata)
-      default: break
-      }
+    guard unsafe fields.n_sparse_initializer == 0 else {
+      throw Diagnostic(
+        .unsupported, "sparse initializers are not supported", at: path.text,
+        hint: "make them dense first")
     }
+    result.name = unsafe text(fields.name)
+    for index in 0..<(unsafe fields.n_node) {
+      guard let node = unsafe fields.node[index] else { continue }
+      let path = path.appending("node", index)
+      result.nodes.append(unsafe try self.node(node, at: path, depth: depth + 1))
+    }
+    for index in 0..<(unsafe fields.n_initializer) {
+      guard let message = unsafe fields.initializer[index] else { continue }
+      let (name, tensor) = unsafe try self.tensor(message, at: path.appending("initializer", index))
+      result.initializers.append((name, tensor))
+      var rest = unsafe message.pointee.withoutPlace.leftovers
+      unsafe rest.name = nil
+      let bytes = unsafe rest.packed
+      if !bytes.isEmpty { result.initializerRests[name] = Leftovers(bytes: bytes) }
+    }
+    result.inputs = unsafe try values(fields.n_input, fields.input, path, "input")
+    result.outputs = unsafe try values(fields.n_output, fields.output, path, "output")
+    result.values = unsafe try values(fields.n_value_info, fields.value_info, path, "value_info")
+    result.rest.bytes = unsafe fields.leftovers.packed
     return result
   }
 
-  private func node(_ message: WireReader) throws(Diagnostic) -> NodeFile {
-    var wire = message
+  private func node(
+    _ message: UnsafeMutablePointer<Qat__Onnx__Node>, at path: FieldPath, depth: Int
+  ) throws(Diagnostic) -> NodeFile {
+    let fields = unsafe message.pointee
     var result = NodeFile()
-    while let field = try wire.next(once: [3, 4, 6, 7, 8]) {
-      switch field.number {
-      case 1: result.inputs.append(try wire.text(field, "input"))
-      case 2: result.outputs.append(try wire.text(field, "output"))
-      case 3: result.name = try wire.text(field, "name")
-      case 4: result.opType = try wire.text(field, "op_type")
-      case 5:
-        let inner = try wire.message(field, "attribute[\(result.attributes.count)]")
-        try attribute(inner, in: field, of: wire, &result)
-      case 6: result.docString = try wire.text(field, "doc_string")
-      case 7: result.domain = try wire.text(field, "domain")
-      case 9: try entry(wire.message(field, "metadata_props"), &result.metadata)
-      default: break
-      }
+    result.inputs = unsafe texts(fields.n_input, fields.input)
+    result.outputs = unsafe texts(fields.n_output, fields.output)
+    result.name = unsafe text(fields.name)
+    result.opType = unsafe text(fields.op_type)
+    result.domain = unsafe text(fields.domain)
+    result.metadata = unsafe entries(fields.n_metadata_props, fields.metadata_props)
+    let arena = MessageArena()
+    var rests: [UnsafeMutablePointer<Qat__Onnx__Attribute>?] = unsafe []
+    for index in 0..<(unsafe fields.n_attribute) {
+      guard let attribute = unsafe fields.attribute[index] else { continue }
+      let path = path.appending("attribute", index)
+      let captured = unsafe try captures(of: attribute, at: path, depth: depth + 1)
+      let known = Set(result.captures)
+      result.captures += captured.filter { !known.contains($0) }
+      let value = unsafe try self.value(of: attribute, at: path)
+      result.attributes.append((unsafe text(attribute.pointee.name), value))
+      if case .raw = value { continue }
+      if let rest = unsafe leftovers(of: attribute, arena) { unsafe rests.append(rest) }
     }
+    var rest = unsafe fields.leftovers
+    unsafe rest.n_attribute = rests.count
+    unsafe rest.attribute = unsafe arena.list(rests)
+    result.rest.bytes = unsafe rest.packed
     return result
   }
 
-  private func attribute(
-    _ message: WireReader, in outer: WireReader.Field, of parent: WireReader, _ node: inout NodeFile
-  ) throws(Diagnostic) {
-    var wire = message
-    var name = "", kind = 0
-    var int: Int?, float: Float?, bytes: [UInt8]?, tensor: AnyTensor?
-    var ints: [Int] = [], floats: [UInt8] = [], strings: [[UInt8]] = []
-    var isRaw = false
-    while let field = try wire.next(once: [1, 2, 3, 4, 5, 6, 13, 14, 20, 21, 22]) {
-      switch field.number {
-      case 1: name = try wire.text(field, "name")
-      case 2: float = try wire.float(field, "f")
-      case 3: int = try wire.integer(field, "i")
-      case 4: bytes = try wire.bytes(field, "s")
-      case 5:
-        tensor = try self.tensor(wire.message(field, "t")).tensor
-      case 6, 11:
-        isRaw = true
-        let known = Set(node.captures)
-        let graph = try self.graph(wire.message(field, "g"))
-        node.captures += graph.freeNames.filter { !known.contains($0) }
-      case 7: try wire.appendFixed(field, "floats", width: 4, to: &floats)
-      case 8: try wire.appendIntegers(field, "ints", to: &ints)
-      case 9: strings.append(try wire.bytes(field, "strings"))
-      case 20: kind = try wire.integer(field, "type")
-      case 13: break
-      default: isRaw = true
-      }
-    }
-    guard !isRaw else {
-      node.attributes.append((name, .raw(try parent.bytes(outer, "attribute"))))
-      return
-    }
-    let value: AttributeValue?
-    switch kind {
-    case 1: value = .float(float ?? 0)
-    case 2: value = .int(int ?? 0)
-    case 3: value = String(validating: bytes ?? [], as: UTF8.self).map { .string($0) }
-    case 4: value = tensor.map { .tensor($0) }
-    case 6: value = .floats(decodeFloats(floats))
-    case 7: value = .ints(ints)
-    case 8:
-      let texts = strings.compactMap { String(validating: $0, as: UTF8.self) }
-      value = texts.count == strings.count ? .strings(texts) : nil
-    case 0:  // Files of the first versions leave the type out.
-      if let float {
-        value = .float(float)
-      } else if let int {
-        value = .int(int)
-      } else if let tensor {
-        value = .tensor(tensor)
-      } else if let bytes {
-        value = String(validating: bytes, as: UTF8.self).map { .string($0) }
-      } else if !ints.isEmpty {
-        value = .ints(ints)
-      } else {
-        value = floats.isEmpty ? nil : .floats(decodeFloats(floats))
-      }
-    default: value = nil
-    }
-    if let value {
-      node.attributes.append((name, value))
-    } else {
-      node.attributes.append((name, .raw(try parent.bytes(outer, "attribute"))))
-    }
-  }
-
-  private func decodeFloats(_ bytes: [UInt8]) -> [Float] {
-    stride(from: 0, to: bytes.count, by: 4).map { index in
-      Float(
-        bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index + $1]) << UInt32(8 * $1) })
-    }
-  }
-
-  private func value(_ message: WireReader) throws(Diagnostic) -> ValueFile {
-    var wire = message
-    var result = ValueFile("", nil)
-    while let field = try wire.next(once: [1, 2, 3]) {
-      if field.number == 1 { result.name = try wire.text(field, "name") }
-      if field.number == 2 { result.type = try type(wire.message(field, "type")) }
+  private func values(
+    _ count: Int, _ start: UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__ValueInfo>?>?,
+    _ path: FieldPath, _ name: String
+  ) throws(Diagnostic) -> [ValueFile] {
+    var result: [ValueFile] = []
+    for index in 0..<count {
+      guard let value = unsafe start?[index] else { continue }
+      result.append(unsafe try self.value(value, at: path.appending(name, index)))
     }
     return result
-  }
-
-  private func type(_ message: WireReader) throws(Diagnostic) -> TensorType? {
-    var wire = message
-    var result: TensorType?
-    while let field = try wire.next(once: [1, 4, 5, 6, 7, 8, 9]) {
-      guard field.number == 1 else { continue }
-      var inner = try wire.message(field, "tensor_type")
-      var element: ElementType?
-      var shape: Shape?
-      while let field = try inner.next(once: [1, 2]) {
-        if field.number == 1 {
-          element = ElementType(rawValue: try inner.integer(field, "elem_type"))
-        }
-        if field.number == 2 { shape = try self.shape(inner.message(field, "shape")) }
-      }
-      result = element.map { TensorType($0, shape) }
-    }
-    return result
-  }
-
-  private func shape(_ message: WireReader) throws(Diagnostic) -> Shape {
-    var wire = message
-    var dimensions: [Dimension] = []
-    while let field = try wire.next(once: []) {
-      guard field.number == 1 else { continue }
-      var inner = try wire.message(field, "dim[\(dimensions.count)]")
-      var dimension = Dimension.unknown
-      while let field = try inner.next(once: [1, 2, 3]) {
-        if field.number == 1 {
-          let size = try inner.integer(field, "dim_value")
-          guard size < 1 << 48 else {
-            throw inner.malformed("a dimension of \(size)", at: field.offset)
-          }
-          dimension = Dimension(size)
-        }
-        if field.number == 2 { dimension = Dimension(symbol: try inner.text(field, "dim_param")) }
-      }
-      dimensions.append(dimension)
-    }
-    return Shape(dimensions)
   }
 }
 

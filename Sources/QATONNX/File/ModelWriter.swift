@@ -1,132 +1,170 @@
+import CQATSchema
 import QATCore
 import QATIR
 
 extension ModelFile {
   /// Writes an ONNX file: streamed, and there whole or not at all.
-  /// - Throws: `io`; `unsupported` for more than protobuf's 2 GiB.
+  /// - Throws: `io`; `unsupported` for more than protobuf's 2 GiB, and for a name with a NUL.
   public func write(to path: String) throws(Diagnostic) {
-    let message = wireMessage
-    guard message.byteCount < 1 << 31 else {
-      throw Diagnostic(
-        .unsupported, "the model has \(message.byteCount) bytes; an ONNX file holds 2 GiB", at: path
-      )
+    let arena = MessageArena()
+    let writer = ModelWriter(arena: arena)
+    unsafe try arena.write(try writer.model(self), to: path, what: "the model")
+  }
+}
+
+/// Makes C messages of plain values, starting from what was left over when they were read.
+struct ModelWriter {
+  let arena: MessageArena
+
+  func model(_ model: ModelFile) throws(Diagnostic) -> UnsafeMutablePointer<Qat__Onnx__Model> {
+    let message = unsafe try arena.message(Qat__Onnx__Model.self, from: model.rest)
+    var fields = unsafe message.pointee.leftovers
+    unsafe fields.has_ir_version = 1
+    unsafe fields.ir_version = Int64(model.irVersion)
+    unsafe fields.producer_name = unsafe arena.optionalText(model.producerName)
+    unsafe fields.producer_version = unsafe arena.optionalText(model.producerVersion)
+    unsafe fields.graph = unsafe try graph(model.graph)
+    var opsets: [UnsafeMutablePointer<Qat__Onnx__OpsetImport>?] = unsafe []
+    for (domain, version) in model.opsets.sorted(by: { $0.key < $1.key }) {
+      var opset = unsafe Qat__Onnx__OpsetImport.empty
+      unsafe opset.domain = unsafe arena.text(domain)
+      unsafe opset.has_version = 1
+      unsafe opset.version = Int64(version)
+      unsafe opsets.append(arena.copy(opset))
     }
-    try AtomicFile.write(message, to: path)
+    unsafe fields.n_opset_import = opsets.count
+    unsafe fields.opset_import = unsafe arena.list(opsets)
+    unsafe fields.n_metadata_props = model.metadata.count
+    unsafe fields.metadata_props = unsafe arena.entries(model.metadata)
+    unsafe fields.n_functions = model.functions.count
+    unsafe fields.functions = unsafe arena.list(model.functions.map { unsafe arena.data($0) })
+    unsafe message.pointee = unsafe fields
+    return unsafe message
   }
 
-  private var wireMessage: WireMessage {
-    var message = WireMessage()
-    message.integer(1, irVersion)
-    message.optionalText(2, producerName)
-    message.optionalText(3, producerVersion)
-    message.optionalText(4, domain)
-    if modelVersion != 0 { message.integer(5, modelVersion) }
-    message.optionalText(6, docString)
-    message.message(7, graphMessage)
-    for (domain, version) in opsets.sorted(by: { $0.key < $1.key }) {
-      var opset = WireMessage()
-      opset.text(1, domain)
-      opset.integer(2, version)
-      message.message(8, opset)
-    }
-    for entry in entries(metadata) { message.message(14, entry) }
-    for function in functions { message.bytes(25, function) }
-    return message
-  }
-
-  private var graphMessage: WireMessage {
-    var message = WireMessage()
-    for node in graph.nodes { message.message(1, nodeMessage(node)) }
-    message.text(2, graph.name)
+  private func graph(
+    _ graph: GraphFile
+  ) throws(Diagnostic) -> UnsafeMutablePointer<Qat__Onnx__Graph> {
+    let message = unsafe try arena.message(Qat__Onnx__Graph.self, from: graph.rest)
+    var fields = unsafe message.pointee.leftovers
+    unsafe fields.name = unsafe arena.text(graph.name)
+    var nodes: [UnsafeMutablePointer<Qat__Onnx__Node>?] = unsafe []
+    for node in graph.nodes { unsafe nodes.append(try self.node(node)) }
+    unsafe fields.n_node = nodes.count
+    unsafe fields.node = unsafe arena.list(nodes)
+    var tensors: [UnsafeMutablePointer<Qat__Onnx__Tensor>?] = unsafe []
     for (name, tensor) in graph.initializers {
-      message.message(5, tensorMessage(tensor, name: name))
+      let rest = graph.initializerRests[name] ?? Leftovers()
+      let message = unsafe try arena.message(Qat__Onnx__Tensor.self, from: rest)
+      unsafe message.pointee.setContents(to: tensor, arena)
+      unsafe message.pointee.name = unsafe arena.optionalText(name)
+      unsafe tensors.append(message)
     }
-    message.optionalText(10, graph.docString)
-    for value in graph.inputs { message.message(11, valueMessage(value)) }
-    for value in graph.outputs { message.message(12, valueMessage(value)) }
-    for value in graph.values { message.message(13, valueMessage(value)) }
-    for entry in entries(graph.metadata) { message.message(16, entry) }
-    return message
+    unsafe fields.n_initializer = tensors.count
+    unsafe fields.initializer = unsafe arena.list(tensors)
+    unsafe fields.n_input = graph.inputs.count
+    unsafe fields.input = unsafe try values(graph.inputs)
+    unsafe fields.n_output = graph.outputs.count
+    unsafe fields.output = unsafe try values(graph.outputs)
+    unsafe fields.n_value_info = graph.values.count
+    unsafe fields.value_info = unsafe try values(graph.values)
+    unsafe message.pointee = unsafe fields
+    return unsafe message
   }
 
-  private func nodeMessage(_ node: NodeFile) -> WireMessage {
-    var message = WireMessage()
-    for name in node.inputs { message.text(1, name) }
-    for name in node.outputs { message.text(2, name) }
-    message.optionalText(3, node.name)
-    message.text(4, node.opType)
-    for (name, value) in node.attributes {
-      if case .raw(let bytes) = value {
-        message.bytes(5, bytes)
-      } else {
-        message.message(5, attributeMessage(name, value))
-      }
-    }
-    message.optionalText(6, node.docString)
-    message.optionalText(7, node.domain)
-    for entry in entries(node.metadata) { message.message(9, entry) }
-    return message
+  private func node(_ node: NodeFile) throws(Diagnostic) -> UnsafeMutablePointer<Qat__Onnx__Node> {
+    let message = unsafe try arena.message(Qat__Onnx__Node.self, from: node.rest)
+    let old = unsafe message.pointee
+    var fields = unsafe old.leftovers
+    unsafe fields.n_input = node.inputs.count
+    unsafe fields.input = unsafe arena.texts(node.inputs)
+    unsafe fields.n_output = node.outputs.count
+    unsafe fields.output = unsafe arena.texts(node.outputs)
+    unsafe fields.name = unsafe arena.optionalText(node.name)
+    unsafe fields.op_type = unsafe arena.text(node.opType)
+    unsafe fields.domain = unsafe arena.optionalText(node.domain)
+    unsafe fields.n_metadata_props = node.metadata.count
+    unsafe fields.metadata_props = unsafe arena.entries(node.metadata)
+    unsafe setAttributes(node.attributes, of: &fields, from: old)
+    unsafe message.pointee = unsafe fields
+    return unsafe message
   }
 
-  private func attributeMessage(_ name: String, _ value: AttributeValue) -> WireMessage {
-    var message = WireMessage()
-    message.text(1, name)
-    let type: Int
-    switch value {
-    case .float(let float): message.float(2, float); type = 1
-    case .int(let int): message.integer(3, int); type = 2
-    case .string(let string): message.text(4, string); type = 3
-    case .tensor(let tensor): message.message(5, tensorMessage(tensor, name: "")); type = 4
-    case .floats(let floats): for float in floats { message.float(7, float) }; type = 6
-    case .ints(let ints): for int in ints { message.integer(8, int) }; type = 7
-    case .strings(let strings): for string in strings { message.text(9, string) }; type = 8
-    case .raw: type = 0
+  private func values(
+    _ values: [ValueFile]
+  ) throws(Diagnostic) -> UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__ValueInfo>?>? {
+    var messages: [UnsafeMutablePointer<Qat__Onnx__ValueInfo>?] = unsafe []
+    for value in values {
+      let message = unsafe try arena.message(Qat__Onnx__ValueInfo.self, from: value.rest)
+      unsafe message.pointee.name = unsafe arena.text(value.name)
+      if let type = value.type { unsafe message.pointee.setType(to: type, arena) }
+      unsafe messages.append(message)
     }
-    message.integer(20, type)
-    return message
+    return unsafe arena.list(messages)
   }
+}
 
-  private func valueMessage(_ value: ValueFile) -> WireMessage {
-    var message = WireMessage()
-    message.text(1, value.name)
-    guard let type = value.type else { return message }
-    var tensor = WireMessage()
-    tensor.integer(1, type.element.rawValue)
+extension Qat__Onnx__Tensor {
+  /// Elements as raw data: not copied, but written from where they are.
+  mutating func setContents(to tensor: AnyTensor, _ arena: MessageArena) {
+    unsafe self = unsafe leftovers
+    unsafe n_dims = tensor.shape.count
+    unsafe dims = unsafe arena.list(tensor.shape.map { Int64($0) })
+    unsafe has_data_type = 1
+    unsafe data_type = Int32(tensor.element.rawValue)
+    unsafe has_raw_data = 1
+    unsafe raw_data = unsafe arena.data(tensor.storage)
+  }
+}
+
+extension Qat__Onnx__ValueInfo {
+  /// Sets a tensor's type; a whole type that is there already stays.
+  mutating func setType(to type: TensorType, _ arena: MessageArena) {
+    let outer = unsafe self.type ?? arena.copy(Qat__Onnx__Type.empty)
+    var tensor = unsafe Qat__Onnx__TensorType.empty
+    switch unsafe outer.pointee.value_case {
+    case QAT__ONNX__TYPE__VALUE__NOT_SET: break
+    case QAT__ONNX__TYPE__VALUE_TENSOR_TYPE:
+      if let old = unsafe outer.pointee.tensor_type { unsafe tensor = unsafe old.pointee }
+      guard unsafe tensor.has_elem_type == 0 else { return }
+    default: return
+    }
+    unsafe tensor.has_elem_type = 1
+    unsafe tensor.elem_type = Int32(type.element.rawValue)
     if let shape = type.shape {
-      var dimensions = WireMessage()
-      for dimension in shape.dimensions {
-        var inner = WireMessage()
-        if let size = dimension.size {
-          inner.integer(1, size)
-        } else if !dimension.isUnknown {
-          inner.text(2, dimension.symbol ?? dimension.description)
-        }
-        dimensions.message(1, inner)
-      }
-      tensor.message(2, dimensions)
+      let message = unsafe tensor.shape ?? arena.copy(Qat__Onnx__TensorShape.empty)
+      unsafe message.pointee.setDimensions(to: shape.dimensions, arena)
+      unsafe tensor.shape = unsafe message
+    } else {
+      unsafe tensor.shape = nil
     }
-    var outer = WireMessage()
-    outer.message(1, tensor)
-    message.message(2, outer)
-    return message
+    unsafe outer.pointee.value_case = QAT__ONNX__TYPE__VALUE_TENSOR_TYPE
+    unsafe outer.pointee.tensor_type = unsafe arena.copy(tensor)
+    unsafe self.type = unsafe outer
   }
 }
 
-private func entries(_ entries: [String: String]) -> [WireMessage] {
-  entries.sorted { $0.key < $1.key }.map { key, value in
-    var message = WireMessage()
-    message.text(1, key)
-    message.text(2, value)
-    return message
+extension Qat__Onnx__TensorShape {
+  /// Sets the dimensions; their denotations stay where the rank is the same.
+  fileprivate mutating func setDimensions(to dimensions: [Dimension], _ arena: MessageArena) {
+    let isSameRank = unsafe n_dim == dimensions.count
+    var messages: [UnsafeMutablePointer<Qat__Onnx__Dimension>?] = unsafe []
+    for (index, dimension) in dimensions.enumerated() {
+      let old = unsafe isSameRank ? dim[index] : nil
+      let message = unsafe old ?? arena.copy(Qat__Onnx__Dimension.empty)
+      if let size = dimension.size {
+        unsafe message.pointee.value_case = QAT__ONNX__DIMENSION__VALUE_DIM_VALUE
+        unsafe message.pointee.dim_value = Int64(size)
+      } else if !dimension.isUnknown {
+        unsafe message.pointee.value_case = QAT__ONNX__DIMENSION__VALUE_DIM_PARAM
+        unsafe message.pointee.dim_param = unsafe arena.text(
+          dimension.symbol ?? dimension.description)
+      } else {
+        unsafe message.pointee.value_case = QAT__ONNX__DIMENSION__VALUE__NOT_SET
+      }
+      unsafe messages.append(message)
+    }
+    unsafe n_dim = messages.count
+    unsafe dim = unsafe arena.list(messages)
   }
-}
-
-/// A tensor with its elements as raw data.
-func tensorMessage(_ tensor: AnyTensor, name: String) -> WireMessage {
-  var message = WireMessage()
-  for size in tensor.shape { message.integer(1, size) }
-  message.integer(2, tensor.element.rawValue)
-  message.optionalText(8, name)
-  message.storage(9, tensor.storage)
-  return message
 }

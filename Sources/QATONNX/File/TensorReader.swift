@@ -1,3 +1,4 @@
+import CQATSchema
 import QATCore
 
 #if canImport(Glibc)
@@ -10,77 +11,88 @@ import QATCore
 
 extension ModelReader {
   /// A tensor and its name. `raw_data` stays a view of the file where its alignment allows.
-  func tensor(_ message: WireReader) throws(Diagnostic) -> (name: String, tensor: AnyTensor) {
-    var wire = message
-    var dims: [Int] = [], code = 0, name = ""
-    var raw: Range<Int>?
-    var integers: [Int] = [], fixed: [UInt8] = []
-    var holders: Set<Int> = []  // fields that hold elements: one, and the element type says which
-    var external: [String: String] = [:], isExternal = false
-    while let field = try wire.next(once: [2, 3, 8, 9, 12, 14]) {
-      if [4, 5, 7, 9, 10, 11].contains(field.number), !field.isEmpty {
-        holders.insert(field.number)
-      }
-      switch field.number {
-      case 1: try wire.appendIntegers(field, "dims", to: &dims)
-      case 2: code = try wire.integer(field, "data_type")
-      case 4: try wire.appendFixed(field, "float_data", width: 4, to: &fixed)
-      case 5: try wire.appendIntegers(field, "int32_data", to: &integers)
-      case 7: try wire.appendIntegers(field, "int64_data", to: &integers)
-      case 8: name = try wire.text(field, "name")
-      case 9:
-        raw = try wire.range(field, "raw_data")
-      case 10: try wire.appendFixed(field, "double_data", width: 8, to: &fixed)
-      case 11: try wire.appendIntegers(field, "uint64_data", to: &integers)
-      case 13:
-        var inner = try wire.message(field, "external_data")
-        var key = "", value = ""
-        while let field = try inner.next(once: [1, 2]) {
-          if field.number == 1 { key = try inner.text(field, "key") }
-          if field.number == 2 { value = try inner.text(field, "value") }
-        }
-        external[key] = value
-      case 14: isExternal = try wire.integer(field, "data_location") == 1
-      default: break
-      }
-    }
-    let place = message.range.lowerBound
+  func tensor(
+    _ message: UnsafeMutablePointer<Qat__Onnx__Tensor>, at path: FieldPath
+  ) throws(Diagnostic) -> (name: String, tensor: AnyTensor) {
+    let fields = unsafe message.pointee
+    let place = TensorPlace(offset: unsafe source.place(of: message).lowerBound, path: path)
+    let name = unsafe text(fields.name)
+    let code = unsafe Int(fields.data_type)
     guard let element = ElementType(rawValue: code), element != .string else {
       throw Diagnostic(
-        .unsupported, "a tensor of data_type \(code)", at: "byte \(place) (\(message.path))")
+        .unsupported, "a tensor of data_type \(code)", at: "byte \(place.offset) (\(path.text))")
     }
+    let dims = unsafe elements(fields.n_dims, fields.dims).map { Int($0) }
     // An empty tensor's other sizes are multiplied too, for strides; they must not overflow either.
     var count = 1
     for size in dims {
       let (product, overflow) = count.multipliedReportingOverflow(by: max(size, 1))
       guard size >= 0, !overflow, product < 1 << 48 else {
-        throw message.malformed("dimensions \(dims)", at: place)
+        throw place.malformed("dimensions \(dims)")
       }
       count = product
     }
     let expected = element.byteCount(dims.contains(0) ? 0 : count)
+    let raw = unsafe fields.has_raw_data == 0 ? nil : source.range(of: fields.raw_data)
+    let holders = unsafe fieldsWithElements(of: fields, raw)
+    let isExternal = unsafe fields.data_location == 1
     guard holders.isEmpty || !isExternal && (holders == [9] || holders == [typedField(of: element)])
     else {
-      throw message.malformed(
-        "elements in a field that \(element.name) does not use, or in two", at: place)
+      throw place.malformed("elements in a field that \(element.name) does not use, or in two")
     }
     if isExternal {
-      return (name, try externalTensor(external, element, dims, expected, message))
+      let entries = unsafe entries(fields.n_external_data, fields.external_data)
+      return (name, try externalTensor(entries, element, dims, expected, place))
     }
     if let raw, holders.isSubset(of: [9]) {
       guard raw.count == expected else {
-        throw message.malformed(
+        throw .malformed(
           "raw_data has \(raw.count) bytes, \(element.name)\(dims) needs \(expected)",
-          at: raw.lowerBound)
+          at: raw.lowerBound, path)
       }
       return (name, AnyTensor(element, shape: dims, storage: view(source.storage, raw, element)))
     }
-    let bytes = fixed.isEmpty ? try packed(integers, element, message) : fixed
-    guard bytes.count == expected else {
-      throw message.malformed(
-        "data for \(bytes.count) bytes, \(element.name)\(dims) needs \(expected)", at: place)
+    let storage = unsafe try typedStorage(of: fields, element, place)
+    guard storage.byteCount == expected else {
+      throw place.malformed(
+        "data for \(storage.byteCount) bytes, \(element.name)\(dims) needs \(expected)")
     }
-    return (name, AnyTensor(element, shape: dims, storage: TensorStorage(bytes: bytes)))
+    return (name, AnyTensor(element, shape: dims, storage: storage))
+  }
+
+  /// The numbers of the fields that hold elements: one, and the element type says which.
+  private func fieldsWithElements(of tensor: Qat__Onnx__Tensor, _ raw: Range<Int>?) -> Set<Int> {
+    let counts: [(Int, Int)] = unsafe [
+      (4, tensor.n_float_data), (5, tensor.n_int32_data), (7, tensor.n_int64_data),
+      (9, raw?.count ?? 0), (10, tensor.n_double_data), (11, tensor.n_uint64_data),
+    ]
+    return Set(counts.filter { $0.1 > 0 }.map(\.0))
+  }
+
+  /// The elements in the field that goes with the element type.
+  private func typedStorage(
+    of tensor: Qat__Onnx__Tensor, _ element: ElementType, _ place: TensorPlace
+  ) throws(Diagnostic) -> TensorStorage {
+    switch typedField(of: element) {
+    case 4: return unsafe copy(elements(tensor.n_float_data, tensor.float_data))
+    case 7: return unsafe copy(elements(tensor.n_int64_data, tensor.int64_data))
+    case 10: return unsafe copy(elements(tensor.n_double_data, tensor.double_data))
+    case 11:
+      let integers = unsafe elements(tensor.n_uint64_data, tensor.uint64_data)
+      let bytes = try packed(unsafe integers.map { Int(truncatingIfNeeded: $0) }, element, place)
+      return TensorStorage(bytes: bytes)
+    default:
+      let integers = unsafe elements(tensor.n_int32_data, tensor.int32_data)
+      return TensorStorage(bytes: try packed(unsafe integers.map { Int($0) }, element, place))
+    }
+  }
+
+  private func copy<Element>(_ elements: UnsafeBufferPointer<Element>) -> TensorStorage {
+    let bytes = UnsafeRawBufferPointer(elements)
+    // SAFETY: the storage is as long as the bytes.
+    return unsafe TensorStorage(byteCount: bytes.count) { target in
+      unsafe target.copyMemory(from: bytes)
+    }
   }
 
   /// The field that holds the elements of a type, where `raw_data` does not.
@@ -115,7 +127,7 @@ extension ModelReader {
   /// Patterns extended by zeros or by their sign are both in use; more bits than the type has are a
   /// mistake of the file.
   private func packed(
-    _ integers: [Int], _ element: ElementType, _ message: WireReader
+    _ integers: [Int], _ element: ElementType, _ place: TensorPlace
   ) throws(Diagnostic) -> [UInt8] {
     if element == .bool { return integers.map { $0 == 0 ? 0 : 1 } }
     // Below 8 bits an entry of int32_data is a byte of packed elements already.
@@ -123,10 +135,8 @@ extension ModelReader {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(integers.count * width)
     for integer in integers {
-      // A number of int32_data has 32 bits however it is encoded.
-      let integer = typedField(of: element) == 5 ? Int(Int32(truncatingIfNeeded: integer)) : integer
       guard width == 8 || (-(1 << (8 * width - 1))..<(1 << (8 * width))).contains(integer) else {
-        throw message.malformed("\(integer) is no \(element.name)", at: message.range.lowerBound)
+        throw place.malformed("\(integer) is no \(element.name)")
       }
       for shift in 0..<width { bytes.append(UInt8(truncatingIfNeeded: integer >> (8 * shift))) }
     }
@@ -136,21 +146,18 @@ extension ModelReader {
   /// Data in a file beside the model: inside the model's folder, and nowhere else.
   private func externalTensor(
     _ entries: [String: String], _ element: ElementType, _ dims: [Int], _ expected: Int,
-    _ message: WireReader
+    _ place: TensorPlace
   ) throws(Diagnostic) -> AnyTensor {
-    let place = message.range.lowerBound
-    guard let folder else { throw message.malformed("external data without a folder", at: place) }
+    guard let folder else { throw place.malformed("external data without a folder") }
     guard let location = entries["location"], !location.isEmpty, !location.hasPrefix("/"),
       !location.split(separator: "/").contains("..")
     else {
-      throw message.malformed(
-        "external data at '\(entries["location"] ?? "")' lies outside the model's folder", at: place
-      )
+      throw place.malformed(
+        "external data at '\(entries["location"] ?? "")' lies outside the model's folder")
     }
     let path = folder + "/" + location
     guard isInside(path, folder) else {
-      throw message.malformed(
-        "external data at '\(location)' lies outside the model's folder", at: place)
+      throw place.malformed("external data at '\(location)' lies outside the model's folder")
     }
     let file = try MappedFile(path: path)
     let offset = Int(entries["offset"] ?? "0") ?? -1
@@ -158,9 +165,9 @@ extension ModelReader {
     guard offset >= 0, length == expected, offset <= file.byteCount,
       length <= file.byteCount - offset
     else {
-      throw message.malformed(
-        "external data of \(length) bytes at \(offset) in '\(location)' (\(file.byteCount) bytes); \(element.name)\(dims) needs \(expected)",
-        at: place)
+      throw place.malformed(
+        "external data of \(length) bytes at \(offset) in '\(location)' (\(file.byteCount) bytes); \(element.name)\(dims) needs \(expected)"
+      )
     }
     return AnyTensor(element, shape: dims, storage: view(file, offset..<(offset + length), element))
   }
@@ -178,20 +185,10 @@ extension ModelReader {
   }
 }
 
-/// One tensor in a file of its own (`input_0.pb`).
-public enum TensorFile {
-  /// - Throws: `io`, `malformed-file`.
-  public static func read(_ path: String) throws(Diagnostic) -> (name: String?, tensor: AnyTensor) {
-    do throws(Diagnostic) {
-      let source = WireReader.Source(try MappedFile(path: path))
-      let reader = ModelReader(source: source, folder: folder(of: path))
-      let (name, tensor) = try reader.tensor(WireReader(source))
-      return (name.isEmpty ? nil : name, tensor)
-    } catch { throw error.place == path ? error : error.at(path) }
-  }
+/// Where in a file a tensor stands.
+struct TensorPlace {
+  let offset: Int
+  let path: FieldPath
 
-  /// Writes a tensor, atomically.
-  public static func write(_ tensor: AnyTensor, name: String, to path: String) throws(Diagnostic) {
-    try AtomicFile.write(tensorMessage(tensor, name: name), to: path)
-  }
+  func malformed(_ message: String) -> Diagnostic { .malformed(message, at: offset, path) }
 }

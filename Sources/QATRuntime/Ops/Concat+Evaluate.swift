@@ -62,7 +62,8 @@ extension AnyTensor {
   fileprivate static func joined(_ tensors: [AnyTensor], _ element: ElementType) -> AnyTensor {
     let count = tensors.reduce(0) { $0 + $1.elementCount }
     if element.bitWidth < 8 {
-      return .packed(tensors.flatMap { $0.integers ?? [] }, as: element, shape: [count])
+      return AnyTensor(
+        element, shape: [count], integers: tensors.flatMap { $0.integers ?? [] })
     }
     let bytes = tensors.flatMap { tensor in
       AnyTensor(.u8, shape: [tensor.storage.byteCount], storage: tensor.storage)

@@ -7,7 +7,7 @@ extension DynamicQuantizeLinear: Evaluable {
     guard x.allSatisfy(\.isFinite) else {
       throw Diagnostic(.invalidData, "x holds NaN or infinity, which have no range to quantize")
     }
-    let parameters = QuantizationParameters.dynamic(min: x.min() ?? 0, max: x.max() ?? 0)
+    let parameters = AffineGrid.dynamic(min: x.min() ?? 0, max: x.max() ?? 0)
     return [
       call.result(x.map(parameters.quantize)), AnyTensor(parameters.scale),
       AnyTensor(UInt8(parameters.zeroPoint)),

@@ -73,15 +73,9 @@ extension Adam: Executable {
   }
 }
 
-/// Operands of one shape, or one element.
 private func binary(_ op: FloatLoops.Binary, _ request: KernelRequest) -> Kernel? {
-  let y = request.resultShape()
-  for index in [0, 1] {
-    let shape = request.shape(index)
-    guard shape == y || shape.allSatisfy({ $0 == 1 }) else { return nil }
-  }
   guard request.element(0) == .f32 else { return nil }
-  return Kernel { call in FloatLoops.binary(op, call[0], call[1], call.result()) }
+  return rows(request, 0, 1) { a, b, y in FloatLoops.binary(op, a, b, y) }
 }
 
 extension Reshape: SharesBytes {}

@@ -30,9 +30,9 @@ extension EvaluationCall {
   /// The parameters of a tensor of codes with one scale.
   func parameters(
     scale: Int, zeroPoint: Int, codes element: ElementType
-  ) throws(Diagnostic) -> QuantizationParameters {
+  ) throws(Diagnostic) -> AffineGrid {
     guard let grid = IntegerGrid(codesOf: element) else { throw unsupportedElement(element) }
-    return QuantizationParameters(
+    return AffineGrid(
       scale: try scales(scale)[0], zeroPoint: zeroPoints(zeroPoint)[0], grid: grid)
   }
 

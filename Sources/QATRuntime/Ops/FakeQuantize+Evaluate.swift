@@ -7,7 +7,8 @@ extension FakeQuantize: FloatEvaluable {
   ) throws(Diagnostic) -> [AnyTensor] {
     if bypass { return [call[0]] }
     let x = call.tensor(0, as: T.self)
-    let quantizers = try Quantizers<T>(call, scale: 1, zeroPoint: 2, of: x.shape, grid, axis: axis)
+    let quantizers = try Quantizers<T>(
+      call, scale: 1, zeroPoint: 2, of: x.shape, grid, axis: axis, blockSize: blockSize)
     return [
       AnyTensor(
         shape: x.shape, x.elements.enumerated().map { quantizers.fakeQuantized($1, at: $0) })
@@ -20,7 +21,8 @@ extension FakeQuantizeGradient: FloatEvaluable {
     _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
     let dy = call.tensor(0, as: T.self), x = call.tensor(1, as: T.self)
-    let quantizers = try Quantizers<T>(call, scale: 2, zeroPoint: 3, of: x.shape, grid, axis: axis)
+    let quantizers = try Quantizers<T>(
+      call, scale: 2, zeroPoint: 3, of: x.shape, grid, axis: axis, blockSize: blockSize)
     return [
       AnyTensor(
         shape: x.shape,
@@ -31,7 +33,7 @@ extension FakeQuantizeGradient: FloatEvaluable {
   }
 }
 
-/// The quantizers of the elements of one tensor, computing in `T` what `QuantizationParameters`
+/// The quantizers of the elements of one tensor, computing in `T` what `AffineGrid`
 /// computes in float32.
 private struct Quantizers<T: ReferenceFloat> {
   private let scales: [T]
@@ -40,18 +42,13 @@ private struct Quantizers<T: ReferenceFloat> {
 
   init(
     _ call: EvaluationCall, scale: Int, zeroPoint: Int, of shape: [Int], _ grid: IntegerGrid,
-    axis: Int?
+    axis: Int?, blockSize: Int
   ) throws(Diagnostic) {
     scales = call.tensor(scale, as: T.self).elements
     // The lowest and the highest code, counted from the zero point.
     lows = call.zeroPoints(zeroPoint).map { T(grid.min - $0) }
     highs = call.zeroPoints(zeroPoint).map { T(grid.max - $0) }
-    guard let axis else {
-      granularity = .perTensor
-      return
-    }
-    granularity = Granularity(
-      perChannelOf: shape, axis: try checkedAxis(axis, rank: shape.count))
+    granularity = try Granularity(of: shape, axis: axis, blockSize: blockSize)
   }
 
   func fakeQuantized(_ x: T, at element: Int) -> T {

@@ -19,10 +19,10 @@ extension LearnRange: FloatEvaluable {
     let count = AnyTensor(Int64(training ? seen &+ 1 : seen))
     guard follows(after: seen) else { return [call[1], call[2], call[3], count] }
     let x = call.tensor(0, as: T.self)
-    let layout = CodeLayout(shape: x.shape, axis: axis), count0 = layout.outer * layout.inner
-    var channels = Array(repeating: [Float](), count: layout.channels)
+    let granularity = try Granularity(of: x.shape, axis: axis, blockSize: blockSize)
+    var channels = Array(repeating: [Float](), count: call.shape().reduce(1, *))
     for (index, element) in x.elements.enumerated() {
-      channels[index / layout.inner % layout.channels].append(Float(element))
+      channels[granularity.parameter(of: index)].append(Float(element))
     }
     guard x.elements.allSatisfy(\.isFinite) else {
       throw Diagnostic(
@@ -35,7 +35,7 @@ extension LearnRange: FloatEvaluable {
     let share = share(after: seen)
     let batch = zip(channels, sums).map { elements, sum in
       initial(
-        elements, mean: Float(sum / Double(Swift.max(count0, 1))),
+        elements, mean: Float(sum / Double(Swift.max(elements.count, 1))),
         stand: method == .lsq ? mean : largest)
     }
     let old = (1...2).map { call.tensor($0, as: T.self).elements.map { Float($0) } }

@@ -5,9 +5,11 @@ import QATKernels
 extension LearnedQuantizeGradient: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let shape = request.shape(1), layout = CodeLayout(shape: shape, axis: axis)
-    guard request.element(1) == .f32, request.shape(0) == shape, request.results.first != nil
-    else { return nil }
-    let op = self, factor = gradientScale(shape: shape, channels: layout.channels)
+    // Groups are rare, and of weights: the reference serves them.
+    guard request.element(1) == .f32, request.shape(0) == shape, blockSize == 0 else { return nil }
+    let op = self
+    let factor = gradientScale(
+      elements: layout.outer * layout.inner, samples: shape.first ?? 1)
     let range = Int32(grid.min)...Int32(grid.max)
     return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(channels: layout.channels)) {
       call in
@@ -22,7 +24,7 @@ extension LearnedQuantizeGradient: Executable {
 
 extension LearnRange: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    guard request.element(0) == .f32 else { return nil }
+    guard request.element(0) == .f32, blockSize == 0 else { return nil }
     let layout = CodeLayout(shape: request.shape(0), axis: axis), op = self
     return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(channels: layout.channels)) {
       call in

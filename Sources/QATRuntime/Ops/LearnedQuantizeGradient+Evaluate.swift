@@ -1,6 +1,5 @@
 import QATCore
 import QATIR
-import QATKernels
 
 extension LearnedQuantizeGradient: FloatEvaluable {
   public func evaluate<T: ReferenceFloat>(
@@ -8,12 +7,14 @@ extension LearnedQuantizeGradient: FloatEvaluable {
   ) throws(Diagnostic) -> [AnyTensor] {
     let dy = call.tensor(0, as: T.self).elements, x = call.tensor(1, as: T.self)
     let scales = call.tensor(2, as: T.self).elements, zeros = call.zeroPoints(3)
-    let layout = CodeLayout(shape: x.shape, axis: axis)
+    let granularity = try Granularity(of: x.shape, axis: axis, blockSize: blockSize)
     var dx: [T] = []
     dx.reserveCapacity(x.count)
-    var dScale = Array(repeating: 0.0, count: layout.channels), dOffset = dScale
+    var dScale = Array(repeating: 0.0, count: scales.count), dOffset = dScale
+    var counts = Array(repeating: 0, count: scales.count)
     for (index, element) in x.elements.enumerated() {
-      let c = index / Swift.max(layout.inner, 1) % layout.channels
+      let c = granularity.parameter(of: index)
+      counts[c] += 1
       let t = element / scales[c]
       let outside = outside(zeroPoint: zeros[c])
       let isInside = T(grid.min - zeros[c]) < t && t < T(grid.max - zeros[c])
@@ -27,12 +28,13 @@ extension LearnedQuantizeGradient: FloatEvaluable {
       }
       dScale[c] += Double(dy[index] * part)
     }
-    let factor = gradientScale(shape: x.shape, channels: layout.channels)
+    let factors = counts.map { gradientScale(elements: $0, samples: x.shape.first ?? 1) }
     return [
       AnyTensor(shape: call.shape(0), dx),
-      AnyTensor(shape: call.shape(1), dScale.map { T(factor * $0) }),
+      AnyTensor(shape: call.shape(1), zip(factors, dScale).map { T($0 * $1) }),
       AnyTensor(
-        shape: call.shape(2), dOffset.map { method == .lsqPlus ? T(factor * $0) : 0 }),
+        shape: call.shape(2),
+        zip(factors, dOffset).map { method == .lsqPlus ? T($0 * $1) : 0 }),
     ]
   }
 }

@@ -58,20 +58,8 @@ extension AnyTensor {
   private func movedCodes(_ offsets: [Int], _ shape: [Int], _ fill: AnyTensor?) -> AnyTensor {
     let source = integers ?? []
     let fill = fill?.integers?.first ?? 0
-    return .packed(offsets.map { $0 < 0 ? fill : source[$0] }, as: element, shape: shape)
-  }
-
-  /// Codes of less than 8 bits in the packed form, low bits first.
-  static func packed(_ codes: [Int], as element: ElementType, shape: [Int]) -> AnyTensor {
-    let bits = element.bitWidth
-    let perByte = 8 / bits
-    let mask = (1 << bits) - 1
-    var bytes = Array(repeating: UInt8(0), count: element.byteCount(codes.count))
-    for (index, code) in codes.enumerated() {
-      bytes[index / perByte] |= UInt8((code & mask) << (index % perByte * bits))
-    }
-    let storage = AnyTensor(shape: [bytes.count], bytes).storage
-    return AnyTensor(element, shape: shape, storage: storage)
+    return AnyTensor(
+      element, shape: shape, integers: offsets.map { $0 < 0 ? fill : source[$0] })
   }
 }
 

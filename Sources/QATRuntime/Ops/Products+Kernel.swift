@@ -90,7 +90,7 @@ private func integerProduct(
     guard let scratch = call.scratch else { return }
     product.sums(m: m, a: call[0], aZero: rule.inputZero, bias: bias, to: scratch, pool)
     IntegerProduct.requantize(
-      rows: m, columns: n, sums: scratch, multipliers: rule.multipliers, zero: rule.resultZero,
-      range: rule.range, to: call.result())
+      rows: m, columns: n, sums: scratch.readOnly, multipliers: rule.multipliers,
+      zero: rule.resultZero, range: rule.range, to: call.result())
   }
 }

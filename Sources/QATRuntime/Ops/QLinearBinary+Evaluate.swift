@@ -23,7 +23,7 @@ extension QLinearMul: Evaluable {
 
 extension QLinearBinary {
   fileprivate func binaryParameters(_ call: EvaluationCall) throws(Diagnostic) -> (
-    QuantizationParameters, QuantizationParameters, QuantizationParameters
+    AffineGrid, AffineGrid, AffineGrid
   ) {
     let element = call[0].element
     return (

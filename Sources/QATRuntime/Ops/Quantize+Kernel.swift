@@ -6,7 +6,8 @@ extension FakeQuantize: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
     if bypass { return Kernel { call in call.result().copy(from: call[0]) } }
-    let layout = CodeLayout(shape: request.shape(0), axis: axis), range = grid.codeRange
+    let layout = CodeLayout(shape: request.shape(0), axis: axis, blockSize: blockSize),
+      range = grid.codeRange
     return Kernel { call in
       QuantizationKernels.fakeQuantize(
         layout, x: call[0], scale: call[1], zero: call[2], range: range, y: call.result())
@@ -17,7 +18,8 @@ extension FakeQuantize: Executable {
 extension FakeQuantizeGradient: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
-    let layout = CodeLayout(shape: request.shape(1), axis: axis), range = grid.codeRange
+    let layout = CodeLayout(shape: request.shape(1), axis: axis, blockSize: blockSize),
+      range = grid.codeRange
     return Kernel { call in
       QuantizationKernels.fakeQuantizeGradient(
         layout, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range,
@@ -67,7 +69,7 @@ private func layout(_ request: KernelRequest, axis: Int) -> (CodeLayout, [Int32]
 
 extension IntegerGrid {
   /// The codes as the kernels take them.
-  fileprivate var codeRange: ClosedRange<Int32> { Int32(min)...Int32(max) }
+  var codeRange: ClosedRange<Int32> { Int32(min)...Int32(max) }
 }
 
 extension Clip {

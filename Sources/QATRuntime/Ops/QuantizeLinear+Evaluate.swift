@@ -21,7 +21,7 @@ extension QuantizeLinear: Evaluable {
       call.result(
         numbers.enumerated().map { index, number in
           let parameter = granularity.parameter(of: index)
-          return QuantizationParameters(
+          return AffineGrid(
             scale: scales[parameter], zeroPoint: zeroPoints?[parameter] ?? 0, grid: grid
           ).quantize(number)
         })

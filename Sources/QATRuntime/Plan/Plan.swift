@@ -8,6 +8,10 @@ final class Plan {
   struct Step {
     let node: NodeID
     let name: String
+    /// Whether a kernel runs it, not its reference evaluation.
+    let isKernel: Bool
+    /// `CountsMultiplyAdds`, of those that do.
+    let multiplyAdds: Int
     let run: () throws(Diagnostic) -> Void
   }
 
@@ -68,14 +72,44 @@ final class Plan {
   // MARK: - Running
 
   /// Runs all nodes. The inputs are in the order of the graph's.
-  func run(_ inputs: [AnyTensor], before hook: ((NodeID) throws(Diagnostic) -> Void)? = nil)
-    throws(Diagnostic)
-  {
+  func run(_ inputs: [AnyTensor]) throws(Diagnostic) {
+    for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
+    for step in steps { try run(step) }
+  }
+
+  /// Runs all nodes, with hooks called as soon as their values are there: those of inputs, variables
+  /// and what was known before the run first.
+  func run(_ inputs: [AnyTensor], _ hooks: Hooks) throws(Diagnostic) {
+    for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
+    for value in hooks.values {
+      if case .block = places[value] { continue }
+      try hooks.fire(value, in: self)
+    }
+    for step in steps {
+      try run(step)
+      for case .some(let result) in graph[step.node].results {
+        try hooks.fire(result, in: self)
+      }
+    }
+  }
+
+  private func run(_ step: Step) throws(Diagnostic) {
+    do throws(Diagnostic) { try step.run() } catch { throw error.at("node '\(step.name)'") }
+  }
+
+  /// Runs all nodes as `run` does.
+  /// - Returns: the nanoseconds that each step took.
+  func timedRun(_ inputs: [AnyTensor]) throws(Diagnostic) -> [Double] {
+    let clock = ContinuousClock()
+    var times: [Double] = []
+    times.reserveCapacity(steps.count)
     for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
     for step in steps {
-      try hook?(step.node)
+      let start = clock.now
       do throws(Diagnostic) { try step.run() } catch { throw error.at("node '\(step.name)'") }
+      times.append((clock.now - start) / .nanoseconds(1))
     }
+    return times
   }
 
   /// A copy of what a value is after a run; of kept values and outputs alone.
@@ -166,18 +200,24 @@ final class Plan {
     return true
   }
 
-  private static func kernel(
-    of id: NodeID, in graph: Graph, _ places: [ValueID: Place], _ pool: ThreadPool
-  ) throws(Diagnostic) -> Kernel? {
-    let node = graph[id]
-    guard let op = node.op as? any Executable else { return nil }
-    let request = KernelRequest(
+  private static func request(
+    for node: Node, in graph: Graph, _ places: [ValueID: Place], _ pool: ThreadPool
+  ) -> KernelRequest {
+    KernelRequest(
       operands: node.operands.map { $0.map { graph[$0].type } },
       results: node.results.map { $0.map { graph[$0].type } },
       constants: node.operands.map { operand in
         guard let operand, case .constant(let tensor) = places[operand] else { return nil }
         return tensor
       }, pool: pool)
+  }
+
+  private static func kernel(
+    of id: NodeID, in graph: Graph, _ places: [ValueID: Place], _ pool: ThreadPool
+  ) throws(Diagnostic) -> Kernel? {
+    let node = graph[id]
+    guard let op = node.op as? any Executable else { return nil }
+    let request = request(for: node, in: graph, places, pool)
     do throws(Diagnostic) { return try op.kernel(for: request) } catch {
       throw error.at("node '\(node.name)' (\(node.op.name))")
     }
@@ -188,22 +228,28 @@ final class Plan {
   ) throws(Diagnostic) -> Step {
     let node = graph[id]
     let operands = node.operands.map { $0.map { readView(of: $0, memory) } }
+    let multiplyAdds =
+      (node.op as? any CountsMultiplyAdds)?.multiplyAdds(
+        Self.request(for: node, in: graph, places, pool)) ?? 0
+    func made(isKernel: Bool, _ run: @escaping () throws(Diagnostic) -> Void) -> Step {
+      Step(node: id, name: node.name, isKernel: isKernel, multiplyAdds: multiplyAdds, run: run)
+    }
     if node.op is Assign {
       guard let variable = node.operands[0], case .variable(let buffer) = places[variable],
         let value = operands[1]
       else { throw Diagnostic(.invalidGraph, "'\(node.name)' assigns to no variable") }
-      return Step(node: id, name: node.name) { () throws(Diagnostic) in
+      return made(isKernel: true) { () throws(Diagnostic) in
         buffer.view.copy(from: value)
       }
     }
     let results = node.results.map { $0.map { view(of: $0, memory) } }
     for (id, view) in zip(node.results, results) { if let id { blockViews[id] = view } }
     if node.op is any SharesBytes, let source = operands[0], let target = results[0] {
-      return Step(node: id, name: node.name) { () throws(Diagnostic) in target.copy(from: source) }
+      return made(isKernel: true) { () throws(Diagnostic) in target.copy(from: source) }
     }
     if let kernel {
       let call = KernelCall(operands: operands, results: results, scratch: scratch.view)
-      return Step(node: id, name: node.name) { () throws(Diagnostic) in kernel.run(call) }
+      return made(isKernel: true) { () throws(Diagnostic) in kernel.run(call) }
     }
     guard let op = node.op as? any Evaluable else {
       throw Diagnostic(
@@ -212,7 +258,7 @@ final class Plan {
         at: "node '\(node.name)'")
     }
     let resultCount = node.results.count
-    return Step(node: id, name: node.name) { () throws(Diagnostic) in
+    return made(isKernel: false) { () throws(Diagnostic) in
       let tensors = operands.map { $0.map { AnyTensor(copying: $0) } }
       let values = try ReferenceEvaluator.evaluate(op, tensors, resultCount: resultCount)
       for (target, value) in zip(results, values) { target?.write(value) }

@@ -9,7 +9,7 @@ public func readModel(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   do {
     let graph = try Importer.graph(of: ModelFile(TensorStorage(bytes: bytes)))
     // What was imported can be exported, or refused.
-    _ = try Exporter.file(of: graph)
+    try Exporter.write(graph, to: "/dev/null")
   } catch {}
   return 0
 }

@@ -64,8 +64,8 @@ struct MovementValueTests {
     #expect(try moved(AnyTensor(shape: [6], (0..<6).map(Int32.init))).integers == permuted)
     #expect(try moved(AnyTensor(shape: [6], (0..<6).map(UInt8.init))).integers == permuted)
     #expect(try moved(AnyTensor(shape: [6], (0..<6).map(Int64.init))).integers == permuted)
-    #expect(try moved(AnyTensor.packed(Array(0..<6), as: .u4, shape: [6])).integers == permuted)
-    let negative = AnyTensor.packed([-2, 1, 0, -1, 1, -2], as: .i2, shape: [6])
+    #expect(try moved(AnyTensor(.u4, shape: [6], integers: Array(0..<6))).integers == permuted)
+    let negative = AnyTensor(.i2, shape: [6], integers: [-2, 1, 0, -1, 1, -2])
     #expect(try moved(negative).integers == [-2, -1, 1, 1, 0, -2])
     let halves = AnyTensor(
       .f16, shape: [6], storage: AnyTensor(shape: [6], (0..<6).map(UInt16.init)).storage)
@@ -81,7 +81,7 @@ struct MovementValueTests {
     let y = try evaluate(Concat(axis: -1), a, b)[0]
     #expect(y.shape == [2, 3])
     #expect(y.integers == [0, 1, 10, 2, 3, 11])
-    let codes = AnyTensor.packed([1, 2, 3], as: .u4, shape: [3])
+    let codes = AnyTensor(.u4, shape: [3], integers: [1, 2, 3])
     #expect(try evaluate(Concat(axis: 0), codes, codes)[0].integers == [1, 2, 3, 1, 2, 3])
   }
 

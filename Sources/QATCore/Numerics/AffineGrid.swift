@@ -1,19 +1,17 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
-/// How a real number and a code of an integer grid stand for each other: `x ≈ (q - zeroPoint)·scale`.
-public struct QuantizationParameters: Sendable, Hashable {
+/// An integer grid laid on the real numbers: `x ≈ (q - zeroPoint)·scale`. The rules of all integer
+/// operations are stated in it.
+///
+/// Of a tensor with one scale, of a channel, or of a block; `QuantizationParameters` are those of a
+/// whole tensor.
+public struct AffineGrid: Sendable, Hashable {
   /// Units of `x` per step; > 0 and finite.
   public var scale: Float
   /// The code of 0; inside the grid.
   public var zeroPoint: Int
+  /// The codes.
   public var grid: IntegerGrid
 
+  /// Takes the numbers as they are; `validate` checks them.
   public init(scale: Float, zeroPoint: Int, grid: IntegerGrid) {
     self.scale = scale
     self.zeroPoint = zeroPoint

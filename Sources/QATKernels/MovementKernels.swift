@@ -1,0 +1,92 @@
+internal import CQATKernels
+import QATCore
+
+/// A box of elements in memory: where its first one lies, and how far neighbours along each axis are
+/// apart, in elements.
+public struct StridedBox: Sendable {
+  /// Where the first element lies.
+  public let offset: Int
+  /// How far neighbours along each axis are apart; negative ones walk back.
+  public let strides: [Int]
+
+  /// A box of as many axes as strides.
+  public init(offset: Int = 0, strides: [Int]) {
+    self.offset = offset
+    self.strides = strides
+  }
+
+  /// Whether a box of these sizes lies inside `count` elements.
+  func lies(inside count: Int, sizes: [Int]) -> Bool {
+    if sizes.contains(0) { return true }
+    let reaches = zip(sizes, strides).map { ($0 - 1) * $1 }
+    let first = reaches.filter { $0 < 0 }.reduce(offset, +)
+    let last = reaches.filter { $0 > 0 }.reduce(offset, +)
+    return first >= 0 && last < count
+  }
+}
+
+/// Copies between layouts: transposes, slices, joins.
+public enum MovementKernels {
+  /// Copies a box of up to 8 dimensions.
+  public static func copy(
+    sizes: [Int], from source: TensorView, _ sourceBox: StridedBox, to target: MutableTensorView,
+    _ targetBox: StridedBox
+  ) {
+    precondition(source.element == target.element && source.element.bitWidth >= 8)
+    precondition(
+      sizes.count <= 8 && sourceBox.strides.count == sizes.count
+        && targetBox.strides.count == sizes.count)
+    precondition(
+      sourceBox.lies(inside: source.count, sizes: sizes)
+        && targetBox.lies(inside: target.count, sizes: sizes), "a box outside its tensor")
+    if sizes.contains(0) { return }
+    let bytes = source.element.bitWidth / 8
+    // SAFETY: both boxes lie inside their tensors, as just checked.
+    unsafe qat_copy_strided(
+      Int32(sizes.count), sizes.map(Int64.init), Int32(bytes),
+      source.base + sourceBox.offset * bytes, sourceBox.strides.map(Int64.init),
+      target.base + targetBox.offset * bytes, targetBox.strides.map(Int64.init))
+  }
+
+  /// The columns of one image [C, H, W]: rows (channel, kernel row, kernel column), one column for
+  /// each output pixel; 0, or the code `pad`, outside the image. f32, u8 or i8.
+  public static func columns(
+    _ shape: ConvolutionShape, image: TensorView, pad: UInt8 = 0, to columns: MutableTensorView
+  ) {
+    check(shape, image.count, columns.count)
+    var c = shape.c
+    let channels = Int64(shape.inChannels), rows = Int64(shape.outHeight)
+    let step = rows * Int64(shape.outWidth)
+    // SAFETY: sizes were checked.
+    if image.element == .f32 {
+      unsafe qat_im2col_f32(
+        &c, image.pointer(Float.self), 0, channels, 0, rows, columns.pointer(Float.self), step)
+    } else {
+      precondition(image.element.bitWidth == 8 && columns.element == image.element)
+      unsafe qat_im2col_s8(
+        &c, image.base.assumingMemoryBound(to: UInt8.self), 0, channels, 0, rows, pad,
+        columns.base.assumingMemoryBound(to: UInt8.self), step)
+    }
+  }
+
+  /// The adjoint: adds every element of the columns to the pixel of the f32 image it came from.
+  public static func addColumns(
+    _ shape: ConvolutionShape, columns: TensorView, to image: MutableTensorView
+  ) {
+    check(shape, image.count, columns.count)
+    var c = shape.c
+    let rows = Int64(shape.outHeight)
+    // SAFETY: sizes were checked.
+    unsafe qat_col2im_f32(
+      &c, columns.pointer(Float.self), rows * Int64(shape.outWidth), 0, Int64(shape.inChannels), 0,
+      rows, image.pointer(Float.self))
+  }
+
+  private static func check(_ shape: ConvolutionShape, _ image: Int, _ columns: Int) {
+    let taps = shape.kernelHeight * shape.kernelWidth
+    precondition(
+      image == shape.inChannels * shape.inHeight * shape.inWidth
+        && columns == shape.inChannels * taps * shape.outHeight * shape.outWidth,
+      "sizes of columns do not agree")
+  }
+}

@@ -1,0 +1,69 @@
+internal import CQATKernels
+import QATCore
+
+/// Functions of the rows of a matrix of floats.
+public enum RowKernels {
+  public enum Normalizer: Sendable { case softmax, logSoftmax }
+
+  /// exp(x - max) / sum of each row, or its logarithm.
+  public static func normalize(
+    _ kind: Normalizer, columns: Int, x: TensorView, y: MutableTensorView, _ pool: ThreadPool
+  ) {
+    precondition(columns > 0 && x.count == y.count && x.count % columns == 0)
+    let rows = Int64(x.count / columns)
+    // SAFETY: sizes were checked.
+    switch kind {
+    case .softmax:
+      unsafe qat_softmax_f32(
+        rows, Int64(columns), x.pointer(Float.self), y.pointer(Float.self), pool.pool)
+    case .logSoftmax:
+      unsafe qat_log_softmax_f32(
+        rows, Int64(columns), x.pointer(Float.self), y.pointer(Float.self), pool.pool)
+    }
+  }
+
+  /// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, of each row.
+  public static func layerNorm(
+    columns: Int, x: TensorView, gamma: TensorView, beta: TensorView?, epsilon: Float,
+    y: MutableTensorView, _ pool: ThreadPool
+  ) {
+    precondition(columns > 0 && x.count == y.count && x.count % columns == 0)
+    precondition(gamma.count == columns && (beta?.count ?? columns) == columns)
+    // SAFETY: sizes were checked.
+    unsafe qat_layernorm_f32(
+      Int64(x.count / columns), Int64(columns), x.pointer(Float.self), gamma.pointer(Float.self),
+      beta?.pointer(Float.self), epsilon, y.pointer(Float.self), nil, nil, pool.pool)
+  }
+
+  public enum Reduction: Sendable { case sum, mean, min, max }
+
+  /// y[outer][inner] from x[outer][axis][inner].
+  public static func reduce(
+    _ kind: Reduction, outer: Int, axis: Int, inner: Int, x: TensorView, y: MutableTensorView
+  ) {
+    precondition(x.count == outer * axis * inner && y.byteCount >= outer * inner * 4)
+    let code: qat_reduction =
+      switch kind {
+      case .sum: QAT_SUM
+      case .mean: QAT_MEAN
+      case .min: QAT_MIN
+      case .max: QAT_MAX
+      }
+    // SAFETY: sizes were checked.
+    unsafe qat_reduce_f32(
+      code, Int64(outer), Int64(axis), Int64(inner), x.pointer(Float.self),
+      y.base.assumingMemoryBound(to: Float.self))
+  }
+
+  /// Every element of a row takes the row's value in `values`, times a factor.
+  public static func spread(
+    _ values: TensorView, times factor: Float, columns: Int, y: MutableTensorView
+  ) {
+    precondition(y.count == values.count * columns)
+    // SAFETY: sizes were checked.
+    let source = unsafe values.pointer(Float.self), target = unsafe y.pointer(Float.self)
+    for row in 0..<values.count {
+      unsafe qat_fill_f32(Int64(columns), source[row] * factor, target + row * columns)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import CProtobufC
+import CQATSchema
+import QATCore
+
+/// Memory for the C messages of one file that is being written: freed all together.
+@safe final class MessageArena {
+  // SAFETY: the blocks are allocated here, live as long as `self` and are freed once.
+  private var blocks: [UnsafeMutableRawPointer] = unsafe []
+  private var free = 0
+  private var kept: [TensorStorage] = []
+  /// The first text that no file holds.
+  private(set) var mistake: Diagnostic?
+
+  deinit { unsafe blocks.forEach { unsafe $0.deallocate() } }
+
+  /// Memory for `byteCount` bytes, aligned to 16, that is as long-lived as the arena.
+  func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    let size = (byteCount + 15) / 16 * 16
+    let block = 1 << 16
+    if size > block / 4 {
+      let own = UnsafeMutableRawPointer.allocate(byteCount: max(size, 16), alignment: 16)
+      // In front, so that the last one stays the one with room.
+      unsafe blocks.insert(own, at: 0)
+      return unsafe own
+    }
+    if free < size {
+      unsafe blocks.append(UnsafeMutableRawPointer.allocate(byteCount: block, alignment: 16))
+      free = block
+    }
+    defer { free -= size }
+    return unsafe blocks[blocks.count - 1] + (block - free)
+  }
+
+  /// A copy of a C value.
+  func copy<Value>(_ value: Value) -> UnsafeMutablePointer<Value> {
+    let memory = unsafe allocate(MemoryLayout<Value>.stride).bindMemory(
+      to: Value.self, capacity: 1)
+    unsafe memory.initialize(to: value)
+    return unsafe memory
+  }
+
+  /// A list of C values; `nil` where it is empty.
+  func list<Value>(_ values: [Value]) -> UnsafeMutablePointer<Value>? {
+    guard !values.isEmpty else { return nil }
+    let memory = unsafe allocate(MemoryLayout<Value>.stride * values.count).bindMemory(
+      to: Value.self, capacity: values.count)
+    unsafe memory.initialize(from: values, count: values.count)
+    return unsafe memory
+  }
+
+  func text(_ text: String) -> UnsafeMutablePointer<CChar> {
+    let bytes = Array(text.utf8)
+    if bytes.contains(0), mistake == nil {
+      mistake = Diagnostic(
+        .unsupported, "the text \(quotedForMessage(text)) holds a NUL, which no file may",
+        hint: "give the node or value another name")
+    }
+    return unsafe list(bytes.map { CChar(bitPattern: $0) } + [0]).unsafelyUnwrapped
+  }
+
+  /// `nil` where it is empty.
+  func optionalText(_ string: String) -> UnsafeMutablePointer<CChar>? {
+    string.isEmpty ? nil : unsafe text(string)
+  }
+
+  func texts(_ texts: [String]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? {
+    var pointers: [UnsafeMutablePointer<CChar>?] = unsafe []
+    for string in texts { unsafe pointers.append(text(string)) }
+    return unsafe list(pointers)
+  }
+
+  func data(_ bytes: [UInt8]) -> ProtobufCBinaryData {
+    unsafe ProtobufCBinaryData(len: bytes.count, data: list(bytes))
+  }
+
+  /// The bytes themselves, not a copy; they live as long as the arena.
+  func data(_ storage: TensorStorage) -> ProtobufCBinaryData {
+    kept.append(storage)
+    // SAFETY: `kept` keeps the bytes alive; libprotobuf-c only reads them.
+    return unsafe storage.withBytes { bytes in
+      unsafe ProtobufCBinaryData(
+        len: bytes.count,
+        data: UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.assumingMemoryBound(
+          to: UInt8.self))
+    }
+  }
+
+  /// The entries of a list of keys and values, in the order of the keys.
+  func entries(_ entries: [String: String])
+    -> UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__StringStringEntry>?>?
+  {
+    var list: [UnsafeMutablePointer<Qat__Onnx__StringStringEntry>?] = unsafe []
+    for (key, value) in entries.sorted(by: { $0.key < $1.key }) {
+      let entry = unsafe copy(Qat__Onnx__StringStringEntry.empty)
+      unsafe entry.pointee.key = unsafe text(key)
+      unsafe entry.pointee.value = unsafe text(value)
+      unsafe list.append(entry)
+    }
+    return unsafe self.list(list)
+  }
+
+  /// The message that leftovers are, or an empty one.
+  /// - Throws: `malformed-file` for bytes that are no such message.
+  func message<M: CMessage>(_: M.Type, from rest: Leftovers) throws(Diagnostic)
+    -> UnsafeMutablePointer<M>
+  {
+    guard !rest.bytes.isEmpty else { return unsafe copy(M.empty) }
+    // They may come from a text that somebody wrote.
+    let source = MessageSource(TensorStorage(bytes: rest.bytes))
+    let range = 0..<rest.bytes.count
+    let bytes = try source.scanned(M.self, range, .root, 0, keepsBytes: true)
+    var allocator = unsafe ProtobufCAllocator(
+      alloc: { arena, size in
+        guard let arena = unsafe arena else { return nil }
+        return unsafe Unmanaged<MessageArena>.fromOpaque(arena).takeUnretainedValue().allocate(size)
+      },
+      free: { _, _ in }, allocator_data: Unmanaged.passUnretained(self).toOpaque())
+    // SAFETY: the scan has checked the bytes; the result lies in this arena.
+    guard
+      let message = unsafe protobuf_c_message_unpack(M.descriptor, &allocator, bytes.count, bytes)
+    else { throw .malformed("libprotobuf-c can't decode the message", at: 0, .root) }
+    return unsafe UnsafeMutableRawPointer(message).assumingMemoryBound(to: M.self)
+  }
+
+  private func quotedForMessage(_ text: String) -> String {
+    "'" + text.replacing("\0", with: "\\0") + "'"
+  }
+}

@@ -1,0 +1,80 @@
+import QATCore
+import QATIR
+
+/// An operation whose cost is multiplications: products and convolutions.
+///
+/// A profile divides them by the time. Operations that do not conform move memory more than they
+/// compute.
+public protocol CountsMultiplyAdds: Operation {
+  /// Multiply-add pairs of one run, for concrete types.
+  func multiplyAdds(_ request: KernelRequest) -> Int
+}
+
+extension Conv: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.shape(1), output: request.resultShape())
+  }
+}
+
+extension ConvInteger: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.shape(1), output: request.resultShape())
+  }
+}
+
+extension QLinearConv: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.shape(3), output: request.resultShape())
+  }
+}
+
+extension ConvInputGradient: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.shape(1), output: request.shape(0))
+  }
+}
+
+extension ConvWeightGradient: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.resultShape(), output: request.shape(0))
+  }
+}
+
+extension ConvTranspose: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.shape(1), output: request.shape(0))
+  }
+}
+
+extension Gemm: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    request.resultShape().reduce(1, *) * (request.shape(0).dropFirst(transA ? 0 : 1).first ?? 1)
+  }
+}
+
+extension QGemm: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    request.resultShape().reduce(1, *) * (request.shape(0).dropFirst(transA ? 0 : 1).first ?? 1)
+  }
+}
+
+extension MatMul: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int { perInner(request) }
+}
+
+extension MatMulInteger: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int { perInner(request) }
+}
+
+extension QLinearMatMul: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int { perInner(request) }
+}
+
+/// Of a convolution with weights [M, C / group, ...]: each element of the output sums so many.
+private func perOutput(weight: [Int], output: [Int]) -> Int {
+  output.reduce(1, *) * weight.dropFirst().reduce(1, *)
+}
+
+private func perInner(_ request: KernelRequest) -> Int {
+  request.resultShape().reduce(1, *) * (request.shape(0).last ?? 1)
+}

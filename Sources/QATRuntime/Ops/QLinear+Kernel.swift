@@ -1,0 +1,105 @@
+import QATCore
+import QATIR
+import QATKernels
+
+// Rules on codes with constant scales and zero points; with others they are evaluated.
+
+extension QLinearAdd: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard let a = request.parameters(scale: 1, zero: 2, codes: 0),
+      let b = request.parameters(scale: 4, zero: 5, codes: 3),
+      let c = request.parameters(scale: 6, zero: 7, codes: 0)
+    else { return nil }
+    if quantizedSumSwapsOperands(request.shape(0), request.shape(3)) {
+      return rows(request, 0, 3) { CodeLoops.add($1, b, $0, a, to: $2, c, run($1, $0, $2)) }
+    }
+    return rows(request, 0, 3) { CodeLoops.add($0, a, $1, b, to: $2, c, run($0, $1, $2)) }
+  }
+}
+
+extension QLinearMul: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard let a = request.parameters(scale: 1, zero: 2, codes: 0),
+      let b = request.parameters(scale: 4, zero: 5, codes: 3),
+      let c = request.parameters(scale: 6, zero: 7, codes: 0)
+    else { return nil }
+    return rows(request, 0, 3) { CodeLoops.multiply($0, a, $1, b, to: $2, c, run($0, $1, $2)) }
+  }
+}
+
+/// A row of a broadcast: an operand of one element serves all.
+private func run(_ a: TensorView, _ b: TensorView, _ c: MutableTensorView) -> CodeLoops.Run {
+  CodeLoops.Run(
+    count: c.count, start: 0, a: (0, moves: a.count == c.count), b: (0, moves: b.count == c.count))
+}
+
+extension QLinearSigmoid: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    lookUp(request, rationalLogistic)
+  }
+}
+
+extension QLinearLeakyRelu: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    lookUp(request) { leakyRelu($0, alpha: alpha) }
+  }
+}
+
+private func lookUp(_ request: KernelRequest, _ f: (Float) -> Float) -> Kernel? {
+  guard let x = request.parameters(scale: 1, zero: 2, codes: 0),
+    let y = request.parameters(scale: 3, zero: 4, codes: 0)
+  else { return nil }
+  let entries = QuantizedTable(from: x, to: y, f)
+  // Bytes in the order of bit patterns: 0...127 come before -128...-1.
+  let table = (0..<256).map { byte in
+    let code = x.grid.min < 0 && byte > 127 ? byte - 256 : byte
+    return UInt8(truncatingIfNeeded: entries[code])
+  }
+  return Kernel { call in CodeLoops.lookUp(call[0], table: table, call.result()) }
+}
+
+extension QLinearAveragePool: Executable {
+  /// Two-dimensional, without counting padding.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard !channelsLast, !countIncludePad,
+      let shape = poolingShape(
+        window, ceilMode: ceilMode, x: request.shape(0), y: request.resultShape()),
+      let x = request.parameters(scale: 1, zero: 2, codes: 0),
+      let y = request.parameters(scale: 3, zero: 4, codes: 0)
+    else { return nil }
+    let pool = request.pool
+    return Kernel { call in
+      PoolingKernels.averageCodes(shape, x: call[0], from: x, y: call.result(), to: y, pool)
+    }
+  }
+}
+
+extension QLinearGlobalAveragePool: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let shape = request.shape(0)
+    guard !channelsLast, shape.count > 2, !shape.contains(0),
+      let x = request.parameters(scale: 1, zero: 2, codes: 0),
+      let y = request.parameters(scale: 3, zero: 4, codes: 0)
+    else { return nil }
+    let pixels = shape[2...].reduce(1, *)
+    return Kernel { call in
+      PoolingKernels.globalAverageCodes(
+        pixels: pixels, x: call[0], from: x, y: call.result(), to: y)
+    }
+  }
+}
+
+extension KernelRequest {
+  /// Constant parameters of a tensor of 8-bit codes with one scale; an absent zero point is 0.
+  func parameters(scale: Int, zero: Int, codes: Int) -> AffineGrid? {
+    guard let element = element(codes), element.bitWidth == 8,
+      let grid = IntegerGrid(codesOf: element),
+      let scales = constant(scale)?.elements(as: Float.self), scales.count == 1
+    else { return nil }
+    guard isPresent(zero) else {
+      return AffineGrid(scale: scales[0], zeroPoint: 0, grid: grid)
+    }
+    guard let zeros = constant(zero)?.integers, zeros.count == 1 else { return nil }
+    return AffineGrid(scale: scales[0], zeroPoint: zeros[0], grid: grid)
+  }
+}

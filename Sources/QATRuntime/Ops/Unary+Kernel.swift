@@ -1,0 +1,81 @@
+import QATCore
+import QATIR
+import QATKernels
+
+// Functions of one float each; other element types are evaluated.
+
+extension Abs: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.abs, request)
+  }
+}
+extension Neg: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.negate, request)
+  }
+}
+extension Sqrt: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.sqrt, request)
+  }
+}
+extension Reciprocal: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.reciprocal, request)
+  }
+}
+extension Floor: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.floor, request)
+  }
+}
+extension Exp: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.exp, request)
+  }
+}
+extension Log: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.log, request)
+  }
+}
+extension Sigmoid: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.sigmoid, request)
+  }
+}
+extension Tanh: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.tanh, request)
+  }
+}
+extension Erf: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.erf, request)
+  }
+}
+extension Gelu: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(approximate == "tanh" ? .geluTanh : .gelu, request)
+  }
+}
+extension LeakyRelu: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.leakyRelu(slope: alpha), request)
+  }
+}
+extension HardSigmoid: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.hardSigmoid(alpha: alpha, beta: beta), request)
+  }
+}
+extension HardSwish: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.hardSwish, request)
+  }
+}
+
+private func unary(_ op: FloatLoops.Unary, _ request: KernelRequest) -> Kernel? {
+  guard request.element(0) == .f32 else { return nil }
+  return Kernel { call in FloatLoops.unary(op, call[0], call.result()) }
+}

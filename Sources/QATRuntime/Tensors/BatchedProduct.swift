@@ -1,0 +1,61 @@
+import QATCore
+import QATIR
+import QATKernels
+
+/// Products of two stacks of matrices of 8-bit codes, the axes before the last two broadcast.
+struct BatchedProduct {
+  let m: Int, n: Int, k: Int
+  /// Of the result, without m where `a` is a vector and without n where `b` is one.
+  let shape: [Int]
+  /// Which matrix of each operand a matrix of the result is made of.
+  private let matrices: [(a: Int, b: Int)]
+
+  /// - Throws: `shape-mismatch` for shapes that NumPy's `matmul` refuses.
+  init(_ a: [Int], _ b: [Int]) throws(Diagnostic) {
+    shape = try matMulShape(Shape(a), Shape(b)).sizes ?? []
+    let x = a.count == 1 ? [1] + a : a, y = b.count == 1 ? b + [1] : b
+    (m, k, n) = (x[x.count - 2], x[x.count - 1], y[y.count - 1])
+    let outerA = Array(x.dropLast(2)), outerB = Array(y.dropLast(2))
+    let batch = try broadcastShape([Shape(outerA), Shape(outerB)]).sizes ?? []
+    matrices = Array(
+      zip(broadcastOffsets(outerA, to: batch), broadcastOffsets(outerB, to: batch))
+    ).map { (a: $0.0, b: $0.1) }
+  }
+
+  /// How many rows of n elements the result has.
+  var rows: Int { matrices.count * m }
+
+  /// `bias[j] + Σ (a[i][l] - aZero)·(b[l][j] - bZeros[j])` modulo 2³², as i32 of `shape`.
+  /// - Parameter bZeros: one a column, or `nil` for 0.
+  func sums(
+    _ a: AnyTensor, aZero: Int32, _ b: AnyTensor, bZeros: [Int32]?, bias: [Int32]?,
+    _ pool: ThreadPool
+  ) -> AnyTensor {
+    if k == 0 {
+      let row = bias ?? Array(repeating: 0, count: n)
+      return AnyTensor(shape: shape, (0..<rows).flatMap { _ in row })
+    }
+    return AnyTensor(.i32, shape: shape) { target in
+      // One matrix B for all, and every A once: a single product of all rows.
+      let isShared = matrices.allSatisfy { $0.b == 0 }
+      let isWhole = matrices.enumerated().allSatisfy { $1.a == $0 }
+      let steps = isShared && isWhole ? [(a: 0, b: 0)] : matrices
+      let height = isShared && isWhole ? rows : m
+      var packed: (matrix: Int, product: IntegerProduct)?
+      for (index, step) in steps.enumerated() where height * n > 0 {
+        let product: IntegerProduct
+        if let packed, packed.matrix == step.b {
+          product = packed.product
+        } else {
+          product = IntegerProduct(
+            k: k, n: n, b: TensorView(b).part(at: step.b * k * n, shape: [k, n]),
+            transposed: false, zeros: bZeros)
+          packed = (step.b, product)
+        }
+        product.sums(
+          m: height, a: TensorView(a).part(at: step.a * m * k, shape: [height, k]), aZero: aZero,
+          bias: bias, to: target.part(at: index * m * n, shape: [height, n]), pool)
+      }
+    }
+  }
+}

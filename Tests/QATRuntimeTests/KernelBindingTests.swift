@@ -1,0 +1,176 @@
+import QATCore
+import QATIR
+import QATRuntime
+import Testing
+
+/// One node: an operation, its operands, and which of them change from run to run.
+private struct Case: Sendable, CustomTestStringConvertible {
+  let op: any Operation
+  let operands: [AnyTensor?]
+  var inputs: Set<Int> = [0]
+  var results = 1
+  /// Relative to the largest value; 0 for codes and for what only moves.
+  var tolerance = 0.0
+
+  var testDescription: String {
+    "\(op.name) of \(operands.map { $0.map { "\($0.type)" } ?? "-" })"
+  }
+}
+
+/// Numbers without a pattern, the same in every run.
+private func numbers(_ count: Int, _ seed: UInt64 = 1) -> [Double] {
+  var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
+  return (0..<count).map { _ in
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return Double(state >> 33) / Double(1 << 31)
+  }
+}
+
+private func floats(_ shape: [Int], _ low: Double = -2, _ high: Double = 2) -> AnyTensor {
+  let values = numbers(shape.reduce(1, *), UInt64(shape.count))
+  return AnyTensor(shape: shape, values.map { Float(low + $0 * (high - low)) })
+}
+
+private func codes(_ shape: [Int], _ element: ElementType, _ seed: UInt64 = 3) -> AnyTensor {
+  let low = element == .i8 ? -128 : 0
+  let values = numbers(shape.reduce(1, *), seed).map { low + Int($0 * 256) }
+  return AnyTensor(element, shape: shape, integers: values)
+}
+
+private func zero(_ code: Int, _ element: ElementType) -> AnyTensor {
+  AnyTensor(element, shape: [], integers: [code])
+}
+
+private func integers(_ values: [Int64]) -> AnyTensor { AnyTensor(shape: [values.count], values) }
+
+private func window(_ kernel: [Int], _ strides: [Int], _ pads: [Int]) -> WindowAttributes {
+  var window = WindowAttributes()
+  (window.kernelShape, window.strides, window.pads) = (kernel, strides, pads)
+  return window
+}
+
+private let unary: [Case] = [
+  Case(op: Abs(), operands: [floats([3, 37])]), Case(op: Neg(), operands: [floats([3, 37])]),
+  Case(op: Floor(), operands: [floats([3, 37])]),
+  Case(op: Sqrt(), operands: [floats([41], 0, 9)], tolerance: 1e-7),
+  Case(op: Reciprocal(), operands: [floats([41], 0.1, 9)], tolerance: 1e-7),
+  Case(op: Exp(), operands: [floats([4, 33], -20, 20)], tolerance: 1e-6),
+  Case(op: Log(), operands: [floats([4, 33], 0.001, 20)], tolerance: 1e-6),
+  Case(op: Sigmoid(), operands: [floats([4, 33], -30, 30)], tolerance: 1e-6),
+  Case(op: Tanh(), operands: [floats([4, 33], -9, 9)], tolerance: 1e-6),
+  Case(op: Erf(), operands: [floats([4, 33], -4, 4)], tolerance: 1e-6),
+  Case(op: Gelu(), operands: [floats([4, 33], -6, 6)], tolerance: 1e-6),
+  Case(op: HardSwish(), operands: [floats([4, 33], -6, 6)], tolerance: 1e-6),
+  Case(op: HardSigmoid(), operands: [floats([4, 33], -6, 6)], tolerance: 1e-6),
+  Case(op: LeakyRelu(), operands: [floats([4, 33], -6, 6)], tolerance: 1e-7),
+]
+
+private let broadcasts: [Case] = [
+  ([2, 3, 4, 5], [2, 3, 4, 5]), ([2, 3, 4, 5], []), ([], [7, 3]), ([2, 3, 4, 5], [3, 1, 1]),
+  ([3, 1, 1], [2, 3, 4, 5]), ([6, 9], [9]), ([6, 9], [6, 1]), ([4, 1, 5], [1, 3, 5]),
+  ([1, 6], [6, 6]),
+].flatMap { a, b in
+  [Add() as any Operation, Sub(), Mul(), Div()].map { op in
+    Case(op: op, operands: [floats(a), floats(b, 1, 3)], inputs: [0, 1])
+  }
+}
+
+private let movements: [Case] = [
+  Case(op: Transpose(perm: [2, 0, 1]), operands: [floats([3, 4, 5])]),
+  Case(op: Transpose(perm: nil), operands: [codes([2, 3, 4, 2], .i8)]),
+  Case(op: Expand(), operands: [floats([3, 1]), integers([2, 1, 4])]),
+  Case(op: Slice(), operands: [floats([6, 7]), integers([1]), integers([5]), integers([-1])]),
+  Case(
+    op: Slice(),
+    operands: [floats([6, 7]), integers([-1, 5]), integers([-7, 0]), nil, integers([-2, -1])]),
+  Case(op: Split(axis: 1), operands: [floats([2, 7, 3]), integers([3, 4])], results: 2),
+  Case(op: Concat(axis: 1), operands: [floats([2, 3, 2]), floats([2, 1, 2])], inputs: [0, 1]),
+  Case(
+    op: Concat(axis: -1), operands: [codes([2, 3], .u8), codes([2, 4], .u8)], inputs: [0, 1]),
+]
+
+private let rowFunctions: [Case] = [
+  Case(op: Softmax(), operands: [floats([5, 11], -9, 9)], tolerance: 1e-6),
+  Case(op: LogSoftmax(), operands: [floats([5, 11], -9, 9)], tolerance: 1e-6),
+  Case(op: LayerNormalization(), operands: [floats([3, 4, 8]), floats([8])], tolerance: 1e-5),
+  Case(
+    op: LayerNormalization(), operands: [floats([3, 4, 8]), floats([8]), floats([8])],
+    tolerance: 1e-5),
+  Case(op: GlobalAveragePool(), operands: [floats([2, 3, 5, 7])], tolerance: 1e-6),
+  Case(
+    op: GlobalAveragePoolGradient(), operands: [floats([2, 3, 1, 1]), floats([2, 3, 5, 7])],
+    inputs: [0, 1], tolerance: 1e-6),
+  Case(op: MinMax(), operands: [floats([2, 3, 5, 7])], results: 2),
+  Case(op: MinMax(axis: 1), operands: [floats([2, 3, 5, 7])], results: 2),
+]
+
+private let pools: [Case] = [
+  ([2, 2], [2, 2], [0, 0, 0, 0]), ([3, 3], [2, 2], [1, 1, 1, 1]), ([3, 2], [1, 3], [1, 0, 1, 1]),
+].flatMap { kernel, strides, pads in
+  [false, true].flatMap { counts in
+    var average = AveragePool()
+    average.window = window(kernel, strides, pads)
+    average.countIncludePad = counts
+    var maximum = MaxPool()
+    maximum.window = window(kernel, strides, pads)
+    return [
+      Case(op: average, operands: [floats([2, 3, 9, 8])], tolerance: 1e-6),
+      Case(op: maximum, operands: [floats([2, 3, 9, 8])]),
+    ]
+  }
+}
+
+private let quantized: [Case] = [ElementType.u8, .i8].flatMap { element in
+  let shift = element == .i8 ? -128 : 0
+  let x = [codes([2, 3, 6, 5], element), AnyTensor(Float(0.03)), zero(117 + shift, element)]
+  let y = [AnyTensor(Float(0.041)), zero(93 + shift, element)]
+  var average = QLinearAveragePool()
+  average.window = window([3, 2], [2, 1], [1, 0, 1, 1])
+  return [
+    Case(op: QLinearSigmoid(), operands: x + y),
+    Case(op: QLinearLeakyRelu(), operands: x + y),
+    Case(op: average, operands: x + y),
+    Case(op: QLinearGlobalAveragePool(), operands: x + y),
+  ]
+    + [[2, 3, 6, 5], [], [3, 1, 1], [6, 5]].flatMap { (shape: [Int]) -> [Case] in
+      let b = [codes(shape, element, 5), AnyTensor(Float(0.017)), zero(201 + shift, element)]
+      return [
+        Case(op: QLinearAdd(), operands: x + b + y, inputs: [0, 3]),
+        Case(op: QLinearAdd(), operands: b + x + y, inputs: [0, 3]),
+        Case(op: QLinearMul(), operands: x + b + y, inputs: [0, 3]),
+      ]
+    }
+}
+
+@Suite("Operations bound to kernels")
+struct KernelBindingTests {
+  @Test(
+    "give what the reference evaluation gives",
+    arguments: unary + broadcasts + movements + rowFunctions + pools + quantized)
+  fileprivate func agree(_ test: Case) throws {
+    var graph = Graph(name: "one")
+    var feeds: [String: AnyTensor] = [:]
+    let operands = test.operands.enumerated().map { index, tensor -> ValueID? in
+      guard let tensor else { return nil }
+      guard test.inputs.contains(index) else { return graph.addConstant("c\(index)", tensor) }
+      feeds["x\(index)"] = tensor
+      return graph.addInput("x\(index)", tensor.type)
+    }
+    let names = (0..<test.results).map { "y\($0)" }
+    let node = try graph.addNode(test.op, operands, name: "node", results: names)
+    graph.setOutputs(graph[node].results.compactMap { $0 })
+    let expected = try ReferenceEvaluator(graph).evaluate(feeds).outputs
+    for threads in [1, 3] {
+      let session = try Session(graph, threads: threads)
+      let outputs = try session.run(feeds)
+      #expect(outputs.count == expected.count)
+      for (output, reference) in zip(outputs, expected) {
+        #expect(output.type == reference.type)
+        let a = output.doubles ?? [], b = reference.doubles ?? []
+        let bound = test.tolerance * (b.map(abs).max() ?? 0)
+        #expect(zip(a, b).allSatisfy { abs($0 - $1) <= bound }, "\(a) is not \(b)")
+      }
+      #expect(try session.profile(feeds, runs: 1).map(\.isKernel) == [true])
+    }
+  }
+}
