@@ -74,7 +74,9 @@ extension Graph {
       let (pool, _) = operation(MaxPool.self, of: pooled),
       self[pool].operands[0] == self[first].result, self[pool].results.count == 1
     else { return false }
-    return isUsedOnce(pooled) && isUsedOnce(self[first].result)
+    // Its own observer goes when scales are shared.
+    let others = users(of: pooled).filter { $0 != second && !(self[$0].op is any ObservesBatches) }
+    return others.isEmpty && !isOutput(pooled) && isUsedOnce(self[first].result)
   }
 
   /// Whether codes pass through a node: by its role, or a clamping with a quantizer in front of it.
