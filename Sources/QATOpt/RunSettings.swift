@@ -25,6 +25,15 @@ struct RunSettings {
     values[name] = option?.description ?? ""
   }
 
+  /// An option that is at its default where it was not given.
+  mutating func merge(
+    _ option: inout Int, _ name: String, _ value: Int
+  ) throws(Diagnostic) {
+    var given = option == value ? nil : option
+    try merge(&given, name, default: value)
+    option = given ?? value
+  }
+
   /// A flag: given is on, else it is what it was.
   mutating func merge(_ flag: inout Bool, _ name: String) throws(Diagnostic) {
     var option = flag ? true : nil

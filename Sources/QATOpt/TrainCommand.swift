@@ -47,6 +47,9 @@ struct TrainCommand: DiagnosedCommand {
     try settings.merge(&qat, "qat")
     try settings.merge(&quantization.config, "config")
     try settings.merge(&quantization.preset, "preset")
+    try settings.merge(&quantization.calibration, "calibration")
+    try settings.merge(&quantization.calibrationBatch, "calibration-batch", 32)
+    try settings.merge(&quantization.calibrationBatches, "calibration-batches", 32)
     settings.prefer(&quantization.data, "data")
     try training.resolve(&settings)
   }

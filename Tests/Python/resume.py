@@ -22,6 +22,7 @@ CASES = [
     ("--momentum 0.5", 64, ["--momentum 0.5", "--momentum 0.9", "hint:"]),
     ("--epochs 5", 64, ["--epochs 5", "--epochs 2", "hint:"]),
     ("--nesterov", 64, ["--nesterov true", "--nesterov false", "hint:"]),
+    ("--calibration-batch 4", 64, ["--calibration-batch 4", "--calibration-batch 32", "hint:"]),
     ("--preset default", 64, ["--preset default", "none", "hint:"]),
     ("--data random:12?classes=10", 64, ["samples=40", "samples=12", "hint:"]),
     ("other.onnx", 64, ["other.onnx", "model.onnx", "hint:"]),
