@@ -60,12 +60,13 @@ extension QLinearConv: Executable {
       !request.isPresent(8) || request.constant(8) != nil
     else { return nil }
     let bias = request.constant(8)?.elements(as: Int32.self), pool = request.pool
-    let convolution = IntegerConvolution(shape, w: w, weightZeros: rule.weightZeros)
+    let convolution = IntegerConvolution(
+      shape, w: w, weightZeros: rule.weightZeros, bias: bias, multipliers: rule.multipliers)
     return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       convolution.codes(
-        x: call[0], xZero: rule.inputZero, bias: bias, multipliers: rule.multipliers,
-        zero: rule.resultZero, range: rule.range, y: call.result(), pool, scratch: scratch)
+        x: call[0], xZero: rule.inputZero, zero: rule.resultZero, range: rule.range,
+        y: call.result(), pool, scratch: scratch)
     }
   }
 }
