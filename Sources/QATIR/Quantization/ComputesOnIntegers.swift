@@ -5,6 +5,7 @@ public protocol ComputesOnIntegers: Operation {}
 public protocol IntegerProductOperation: ComputesOnIntegers {}
 
 extension QLinearConv: IntegerProductOperation {}
+extension NhwcQLinearConv: IntegerProductOperation {}
 extension QLinearMatMul: IntegerProductOperation {}
 extension QGemm: IntegerProductOperation {}
 extension ConvInteger: IntegerProductOperation {}
