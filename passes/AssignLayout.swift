@@ -56,6 +56,7 @@ private struct Layout {
     guard types.allSatisfy({ $0.shape?.rank == 4 }), let form = op.channelsLast(types),
       type(of: op).isWorthTransposing || images.allSatisfy({ last[$0.1] != nil })
     else { return }
+    let name = node.name
     editor.begin(at: id)
     var operands = node.operands
     for (index, image) in images { operands[index] = channelsLast(image) }
@@ -65,8 +66,7 @@ private struct Layout {
       let reader = editor.graph.users(of: result).first
     else { return }
     last[editor.graph[reader].result] = result
-    // The layer's name is that of its computation.
-    let name = editor.graph[reader].name
+    // The computation goes on under the node's name, the value under that of the value.
     editor.builder.graph.rename(reader, to: editor.graph.freeNodeName(name + ".transposed"))
     editor.builder.graph.rename(computed, to: name)
   }
