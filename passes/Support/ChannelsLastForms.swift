@@ -28,6 +28,7 @@ extension AnyLayout {
 extension Identity: AnyLayout {}
 extension Clip: AnyLayout {}
 extension Relu: AnyLayout {}
+extension CodeTable: AnyLayout {}
 extension QLinearSigmoid: AnyLayout {}
 extension QLinearLeakyRelu: AnyLayout {}
 

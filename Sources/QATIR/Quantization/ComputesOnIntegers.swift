@@ -6,6 +6,8 @@ public protocol IntegerProductOperation: ComputesOnIntegers {}
 
 extension QLinearConv: IntegerProductOperation {}
 extension NhwcQLinearConv: IntegerProductOperation {}
+extension NhwcQLinearConvAdd: IntegerProductOperation {}
+extension CodeTable: ComputesOnIntegers {}
 extension QLinearMatMul: IntegerProductOperation {}
 extension QGemm: IntegerProductOperation {}
 extension ConvInteger: IntegerProductOperation {}

@@ -32,3 +32,16 @@ extension EvaluationCall {
     return [try permuted(result[0], last)]
   }
 }
+
+extension NhwcQLinearConvAdd: Evaluable {
+  public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
+    let own = TensorType(call[7].element, Shape(call.shape()))
+    let product = try convolution.evaluate(
+      EvaluationCall(operands: Array(call.operands.prefix(9)), resultTypes: [own]))[0]
+    let mine: [AnyTensor?] = [product, call[6], call[7]], others = Array(call.operands[9..<12])
+    return try QLinearAdd().evaluate(
+      EvaluationCall(
+        operands: (sumFirst ? others + mine : mine + others) + call.operands[12..<14],
+        resultTypes: call.resultTypes))
+  }
+}

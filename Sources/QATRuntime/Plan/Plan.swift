@@ -259,6 +259,7 @@ final class Plan {
       }
     }
     let results = node.results.map { $0.map { view(of: $0, memory) } }
+    for (id, view) in zip(node.results, results) { if let id { blockViews[id] = view } }
     if Self.sharesBytes(node, in: graph), let source = operands[0], let target = results[0] {
       if isInPlace(id) { return made(isKernel: true) {} }
       // What blocks do not hold is copied: inputs, variables.
