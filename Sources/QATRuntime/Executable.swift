@@ -70,5 +70,12 @@ public struct KernelCall {
   }
 }
 
-/// An operation whose first result has the bytes of its first operand: it costs nothing to run.
-public protocol SharesBytes: Operation {}
+/// An operation whose first result may have the bytes of its first operand, and then costs nothing.
+public protocol SharesBytes: Operation {
+  /// Whether it has, for these sizes.
+  func sharesBytes(from operand: [Int], to result: [Int]) -> Bool
+}
+
+extension SharesBytes {
+  public func sharesBytes(from operand: [Int], to result: [Int]) -> Bool { true }
+}

@@ -25,7 +25,9 @@ extension OpRegistry {
     ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
-    ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self, MatMulNBits.self, QGemm.self,
+    CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,
+    MatMulNBits.self,
+    NhwcMaxPool.self, NhwcQLinearConv.self, NhwcQLinearConvAdd.self, QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,

@@ -5,6 +5,9 @@ public protocol ComputesOnIntegers: Operation {}
 public protocol IntegerProductOperation: ComputesOnIntegers {}
 
 extension QLinearConv: IntegerProductOperation {}
+extension NhwcQLinearConv: IntegerProductOperation {}
+extension NhwcQLinearConvAdd: IntegerProductOperation {}
+extension CodeTable: ComputesOnIntegers {}
 extension QLinearMatMul: IntegerProductOperation {}
 extension QGemm: IntegerProductOperation {}
 extension ConvInteger: IntegerProductOperation {}
