@@ -32,13 +32,15 @@ public struct KernelRequest {
   }
 }
 
-/// A kernel bound to sizes and attributes; it neither allocates nor fails.
+/// A kernel bound to sizes and attributes. One that judges data (labels, ranges) may fail.
 public struct Kernel {
   /// Bytes of scratch memory that a run needs.
   public let scratchByteCount: Int
-  public let run: (KernelCall) -> Void
+  public let run: (KernelCall) throws(Diagnostic) -> Void
 
-  public init(scratchByteCount: Int = 0, run: @escaping (KernelCall) -> Void) {
+  public init(
+    scratchByteCount: Int = 0, run: @escaping (KernelCall) throws(Diagnostic) -> Void
+  ) {
     self.scratchByteCount = scratchByteCount
     self.run = run
   }

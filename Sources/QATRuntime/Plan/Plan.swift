@@ -267,7 +267,7 @@ final class Plan {
     }
     if let kernel {
       let call = KernelCall(operands: operands, results: results, scratch: scratch.view)
-      return made(isKernel: true) { () throws(Diagnostic) in kernel.run(call) }
+      return made(isKernel: true) { () throws(Diagnostic) in try kernel.run(call) }
     }
     guard let op = node.op as? any Evaluable else {
       throw Diagnostic(
