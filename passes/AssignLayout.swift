@@ -7,7 +7,7 @@ import QATRewrite
 ///     %2 = QLinearConv(%1, ...)                           // u8[N, C, H, W]
 ///     ->
 ///     %3 = Transpose(%1) {perm = [0, 2, 3, 1]}
-///     %4 = com.microsoft.QLinearConv(%3, ...) {channels_last = 1}
+///     %4 = qat.NhwcQLinearConv(%3, ...)
 ///     %2 = Transpose(%4) {perm = [0, 3, 1, 2]}
 ///
 /// Images are transposed in front of the first convolution and behind the last operation that works

@@ -5,8 +5,8 @@ import QATRewrite
 /// Lets a convolution of codes add the other codes of the sum behind it while its results are in
 /// registers.
 ///
-///     %1 = com.microsoft.QLinearConv(%x, ...) {channels_last = 1}     // nobody else reads %1
-///     %2 = com.microsoft.QLinearAdd(%1, ..., %v, ...)                 // of one shape
+///     %1 = qat.NhwcQLinearConv(%x, ...)                       // nobody else reads %1
+///     %2 = com.microsoft.QLinearAdd(%1, ..., %v, ...)         // of one shape
 ///     ->
 ///     %2 = qat.NhwcQLinearConvAdd(%x, ..., %v, ...)
 public struct FuseEpilogues: RewritePass {
@@ -33,18 +33,17 @@ public struct FuseEpilogues: RewritePass {
 
 extension Graph {
   /// What a sum becomes with the convolution of its first summand that is one.
-  fileprivate func fusedSum(_ id: NodeID) -> (op: NhwcQLinearConvAdd, operands: [ValueID?])? {
+  fileprivate func fusedSum(_ id: NodeID) -> (op: Nhwc<QLinearConvAdd>, operands: [ValueID?])? {
     let sum = self[id].operands
     guard sum.count == 8, sum.allSatisfy({ $0 != nil }), let a = sum[0], let b = sum[3], a != b,
       self[a].type.shape == self[b].type.shape
     else { return nil }
     for (own, other) in [(a, 3), (b, 0)] {
-      guard isUsedOnce(own), let (node, op) = operation(NhwcQLinearConv.self, of: own),
-        op.channelsLast
+      guard isUsedOnce(own), let (node, op) = operation(Nhwc<QLinearConv>.self, of: own)
       else { continue }
       let absent = Array(repeating: ValueID?.none, count: 9 - self[node].operands.count)
       return (
-        NhwcQLinearConvAdd(op, sumFirst: other == 0),
+        Nhwc(QLinearConvAdd(op.base, sumFirst: other == 0)),
         self[node].operands + absent + sum[other..<other + 3] + sum[6..<8]
       )
     }

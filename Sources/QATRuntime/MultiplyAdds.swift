@@ -28,13 +28,7 @@ extension QLinearConv: CountsMultiplyAdds {
   }
 }
 
-extension NhwcQLinearConv: CountsMultiplyAdds {
-  public func multiplyAdds(_ request: KernelRequest) -> Int {
-    perOutput(weight: request.shape(3), output: request.resultShape())
-  }
-}
-
-extension NhwcQLinearConvAdd: CountsMultiplyAdds {
+extension QLinearConvAdd: CountsMultiplyAdds {
   public func multiplyAdds(_ request: KernelRequest) -> Int {
     perOutput(weight: request.shape(3), output: request.resultShape())
   }

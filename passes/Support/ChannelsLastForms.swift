@@ -19,6 +19,13 @@ extension HasChannelsLastForm {
   func images(_: [ValueID?]) -> [Int] { [0] }
 }
 
+extension HasChannelsLastForm where Self: OnImages {
+  func images(_ operands: [ValueID?]) -> [Int] {
+    Self.imageOperands.filter { $0 < operands.count && operands[$0] != nil }
+  }
+  func channelsLast(_: [TensorType]) -> (any Operation)? { Nhwc(self) }
+}
+
 /// An operation on each element by itself: any layout will do.
 private protocol AnyLayout: HasChannelsLastForm {}
 extension AnyLayout {
@@ -34,29 +41,17 @@ extension QLinearLeakyRelu: AnyLayout {}
 
 extension QLinearConv: HasChannelsLastForm {
   static var isWorthTransposing: Bool { true }
-  func channelsLast(_: [TensorType]) -> (any Operation)? { NhwcQLinearConv(self) }
 }
-
 extension MaxPool: HasChannelsLastForm {
   func channelsLast(_ types: [TensorType]) -> (any Operation)? {
-    Set<ElementType>.codes8.contains(types[0].element) ? NhwcMaxPool(self) : nil
+    Set<ElementType>.codes8.contains(types[0].element) ? Nhwc(self) : nil
   }
 }
-
 extension QLinearAveragePool: HasChannelsLastForm {
-  func channelsLast(_: [TensorType]) -> (any Operation)? {
-    var op = self
-    op.channelsLast = true
-    return op
-  }
+  func channelsLast(_: [TensorType]) -> (any Operation)? { channelsLast ? nil : Nhwc(self) }
 }
-
 extension QLinearGlobalAveragePool: HasChannelsLastForm {
-  func channelsLast(_: [TensorType]) -> (any Operation)? {
-    var op = self
-    op.channelsLast = true
-    return op
-  }
+  func channelsLast(_: [TensorType]) -> (any Operation)? { channelsLast ? nil : Nhwc(self) }
 }
 
 extension QLinearAdd: HasChannelsLastForm {

@@ -27,7 +27,7 @@ extension Session {
   ) throws(Diagnostic) {
     var picked = try model.form(for: mode)
     // Values that are watched keep their layout.
-    if watching == [] { picked.graph = try picked.graph.preparedToRun() }
+    if watching == [], picked.mode == .integer { picked.graph = try picked.graph.preparedToRun() }
     try self.init(picked.graph, watching: watching, threads: threads)
     self.mode = picked.mode
   }

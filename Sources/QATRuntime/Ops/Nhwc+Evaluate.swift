@@ -1,39 +1,36 @@
 import QATCore
 import QATIR
 
-extension NhwcQLinearConv: Evaluable {
+extension Nhwc: Evaluable where Base: Evaluable {
+  /// Transposes around the operation itself.
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    guard channelsLast else { return try channelsFirst.evaluate(call) }
-    return try call.channelsFirst(channelsFirst.evaluate)
-  }
-}
-
-extension NhwcMaxPool: Evaluable {
-  public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    try call.channelsFirst(channelsFirst.evaluate)
-  }
-}
-
-extension EvaluationCall {
-  /// Evaluates an operation on [N, C, spatial...] for an operand and a result [N, spatial..., C].
-  func channelsFirst(
-    _ evaluate: (EvaluationCall) throws(Diagnostic) -> [AnyTensor]
-  ) throws(Diagnostic) -> [AnyTensor] {
-    let rank = shape().count
-    guard rank > 2 else { return try evaluate(self) }
-    let first = [0, rank - 1] + (1..<rank - 1), last = [0] + (2..<rank) + [1]
-    func permuted(_ tensor: AnyTensor, _ order: [Int]) throws(Diagnostic) -> AnyTensor {
-      try ReferenceEvaluator.evaluate(Transpose(perm: order), [tensor], resultCount: 1)[0]
+    var operands = call.operands, types = call.resultTypes
+    for index in Base.imageOperands where index < operands.count {
+      operands[index] = try operands[index].map { (x) throws(Diagnostic) in
+        try x.permuted { [0, $0 - 1] + (1..<$0 - 1) }
+      }
     }
-    let type = TensorType(resultTypes[0].element, Shape(first.map { shape()[$0] }))
-    let result = try evaluate(
-      EvaluationCall(
-        operands: [try permuted(self[0], first)] + operands.dropFirst(), resultTypes: [type]))
-    return [try permuted(result[0], last)]
+    for index in Base.imageResults where index < types.count {
+      types[index] = types[index].channelsFirst
+    }
+    var results = try base.evaluate(EvaluationCall(operands: operands, resultTypes: types))
+    for index in Base.imageResults where index < results.count {
+      results[index] = try results[index].permuted { [0] + (2..<$0) + [1] }
+    }
+    return results
   }
 }
 
-extension NhwcQLinearConvAdd: Evaluable {
+extension AnyTensor {
+  /// Axes in the order that `order` gives for a rank above 2.
+  fileprivate func permuted(_ order: (Int) -> [Int]) throws(Diagnostic) -> AnyTensor {
+    guard shape.count > 2 else { return self }
+    let transpose = Transpose(perm: order(shape.count))
+    return try ReferenceEvaluator.evaluate(transpose, [self], resultCount: 1)[0]
+  }
+}
+
+extension QLinearConvAdd: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
     let own = TensorType(call[7].element, Shape(call.shape()))
     let product = try convolution.evaluate(

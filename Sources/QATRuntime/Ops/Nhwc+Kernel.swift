@@ -2,11 +2,27 @@ import QATCore
 import QATIR
 import QATKernels
 
-extension NhwcQLinearConv: Executable {
-  /// Two-dimensional convolutions with weights and parameters that are constants.
+/// An operation with a kernel for images whose channels come last.
+protocol ExecutableChannelsLast: OnImages {
+  /// The kernel for these types, or `nil` where there is none for them.
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel?
+}
+
+extension Nhwc: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    guard channelsLast else { return try channelsFirst.kernel(for: request) }
-    return integerConvolution(request, window, group: group, channelsLast: true)
+    try (base as? any ExecutableChannelsLast)?.channelsLastKernel(for: request)
+  }
+}
+
+extension Nhwc: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    (base as? any CountsMultiplyAdds)?.multiplyAdds(request) ?? 0
+  }
+}
+
+extension QLinearConv: ExecutableChannelsLast {
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    integerConvolution(request, window, group: group, channelsLast: true)
   }
 }
 

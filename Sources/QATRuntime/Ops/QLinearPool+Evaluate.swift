@@ -6,7 +6,7 @@ extension QLinearAveragePool: Evaluable {
     if channelsLast {
       var op = self
       op.channelsLast = false
-      return try call.channelsFirst(op.evaluate)
+      return try Nhwc(op).evaluate(call)
     }
     let element = call[0].element
     let x = try call.parameters(scale: 1, zeroPoint: 2, codes: element)
@@ -32,7 +32,7 @@ extension QLinearAveragePool: Evaluable {
 
 extension QLinearGlobalAveragePool: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    if channelsLast { return try call.channelsFirst(QLinearGlobalAveragePool().evaluate) }
+    if channelsLast { return try Nhwc(QLinearGlobalAveragePool()).evaluate(call) }
     let element = call[0].element, codes = call.codes(0)
     let x = try call.parameters(scale: 1, zeroPoint: 2, codes: element)
     let y = try call.parameters(scale: 3, zeroPoint: 4, codes: element)
