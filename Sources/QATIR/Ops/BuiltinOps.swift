@@ -1,7 +1,8 @@
 extension OpRegistry {
   /// Every operation of this folder, by family. A type missing here is missing everywhere.
   public static let builtin = OpRegistry(
-    elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps)
+    elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps
+      + channelsLastOps)
 
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
@@ -25,10 +26,20 @@ extension OpRegistry {
     ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
-    ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self, MatMulNBits.self, QGemm.self,
+    CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,
+    MatMulNBits.self,
+    QLinearConvAdd.self, QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
+  ]
+  static let channelsLastOps: [any Operation.Type] = [
+    Nhwc<AveragePool>.self, Nhwc<AveragePoolGradient>.self, Nhwc<BatchNormalization>.self,
+    Nhwc<BatchNormalizationGradient>.self, Nhwc<Conv>.self, Nhwc<ConvInputGradient>.self,
+    Nhwc<ConvWeightGradient>.self, Nhwc<GlobalAveragePool>.self,
+    Nhwc<GlobalAveragePoolGradient>.self, Nhwc<MaxPoolGradient>.self,
+    Nhwc<MaxPool>.self, Nhwc<QLinearAveragePool>.self, Nhwc<QLinearConv>.self,
+    Nhwc<QLinearConvAdd>.self, Nhwc<QLinearGlobalAveragePool>.self,
   ]
   static let trainingOps: [any Operation.Type] = [
     Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationCorrection.self,
