@@ -37,7 +37,7 @@ struct CheckpointingTests {
     var trainer = Trainer()
     (trainer.epochs, trainer.batchSize, trainer.seed) = (2, 32, 5)
     (trainer.learningRate, trainer.schedule) = (0.003, .cosine)
-    trainer.augmentations = [RandomShift(2)]
+    trainer.augmentations = [RandomShift(pixels: 2)]
     return trainer
   }
 
@@ -85,7 +85,7 @@ struct CheckpointingTests {
     #expect(saved.variables == step.variables && saved.step == 7 && saved.epoch == 0)
     for name in [
       "image.min", "image.max", "image.batches", "dense.weight.step", "dense.weight.initial",
-      "conv2.relu.zero", "dense.weight.step.projections", "dense.weight.m",
+      "conv2.relu.offset", "dense.weight.step.projections", "dense.weight.m",
       "dense.weight.step.v", "conv1.norm.mean", "optimizer.step",
     ] {
       #expect(saved.variables[name] != nil, "\(name)")

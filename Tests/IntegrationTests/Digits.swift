@@ -19,7 +19,7 @@ enum Digits {
     let passes = try Pipeline("canonicalize,make-trainable", registry: .withPipelines)
     try passes.run(on: &graph, &context)
     var trainer = Trainer()
-    (trainer.epochs, trainer.batchSize, trainer.seed) = (4, 32, 1)
+    (trainer.epochs, trainer.batchSize, trainer.seed) = (6, 32, 1)
     (trainer.learningRate, trainer.schedule) = (0.05, .cosine)
     let step = try TrainingStep(graph)
     try trainer.train(step, on: load(.train))

@@ -16,6 +16,20 @@ struct EndToEndTests {
     return outputs
   }
 
+  /// The simulation in float rounds what batch-norms give; integers round what they were folded into:
+  /// where that is a tie but for float32, a code may differ. The class is the same everywhere.
+  private func expectAgreement(_ simulated: [AnyTensor], _ integers: [AnyTensor]) {
+    let a = simulated.flatMap(\.floats), b = integers.flatMap(\.floats)
+    #expect(a.count == 10_000 && b.count == a.count)
+    #expect(zip(a, b).count { $0 != $1 } <= 20)
+    func classes(_ scores: [Float]) -> [Int] {
+      stride(from: 0, to: scores.count, by: 10).map { row in
+        (0..<10).max { scores[row + $0] < scores[row + $1] } ?? 0
+      }
+    }
+    #expect(classes(a) == classes(b))
+  }
+
   private func byteCount(_ path: String) throws -> Int {
     try Data(contentsOf: URL(filePath: path)).count
   }
@@ -50,7 +64,7 @@ struct EndToEndTests {
     return (preparer, step.evaluationGraph)
   }
 
-  @Test("8 bits after training: nothing is lost, and the file is a third") func postTraining()
+  @Test("8 bits after training: nothing is lost, and the file is smaller") func postTraining()
     throws
   {
     let float = try Digits.trained.get(), floatAccuracy = try accuracy(float)
@@ -74,14 +88,16 @@ struct EndToEndTests {
   @Test("8 bits in training: what is trained is what runs on integers") func training() throws {
     var (preparer, graph) = try trained(.recommended, epochs: 1)
     let floatAccuracy = try accuracy(Digits.trained.get())
-    let simulated = try outputs(Session(graph))
+    let simulated = try outputs(Session(graph)),
+      integers = try outputs(Session(graph, mode: .integer))
     #expect(try accuracy(graph) >= floatAccuracy - 0.005)
+    expectAgreement(simulated, integers)
     for form in [QuantizedForm.qdq, .qoperator] {
       let path = temporaryPath("digits.\(form.rawValue).onnx")
       try GraphFiles.write(preparer.convertToQuantized(graph, to: form), to: path)
       let session = try Session(GraphFiles.read(path), mode: .integer)
       #expect(session.graph.all(QLinearConv.self).count == 2)
-      #expect(try outputs(session) == simulated)
+      #expect(try outputs(session) == integers)
     }
     // Evaluating again gives the same: nothing moved.
     #expect(try outputs(Session(graph)) == simulated)
@@ -101,13 +117,11 @@ struct EndToEndTests {
     let integers = try preparer.convertToQuantized(graph, to: .qoperator)
     let left = try floatAccuracy - accuracy(integers)
     #expect(left < 0.02 && left < lost / 2, "training leaves \(left) of \(lost)")
-    #expect(try outputs(Session(integers)) == outputs(Session(graph)))
+    #expect(try outputs(Session(integers)) == outputs(Session(graph, mode: .integer)))
+    try expectAgreement(outputs(Session(graph)), outputs(Session(integers)))
     // Codes of two bits lie in bytes.
-    let codes = try #require(
-      integers.constants.first {
-        integers[$0].name.hasPrefix("conv2.weight") && integers[$0].type.element == .i8
-      })
-    #expect(Set(integers[codes].constant?.integers ?? []).isSubset(of: [-2, -1, 0, 1, 2]))
+    let values = Set(try integers.codes(ofProduct: 1).integers ?? [])
+    #expect(values.isSubset(of: [-2, -1, 0, 1, 2]) && values.count > 2)
   }
 
   @Test("labels are not needed where the float model is the teacher") func distillation() throws {

@@ -30,8 +30,8 @@ struct FakeQuantizeTests {
     let top = Float(grid.high - grid.zero) * grid.scale
     for (x, y) in zip(x, y) {
       #expect(y == grid.value(x), "\(x)")
-      let code = y / grid.scale
-      #expect(code == code.rounded(), "\(x) -> \(y) is on no code")
+      let code = (y / grid.scale).rounded()
+      #expect(y == code * grid.scale, "\(x) -> \(y) is on no code")
       if grid.isInside(x) {
         // Half a step, and the rounding of y and of the step themselves.
         #expect(abs(y - x) <= grid.scale / 2 + abs(x) * 1e-6, "\(x) -> \(y)")

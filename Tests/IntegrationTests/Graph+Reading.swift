@@ -5,9 +5,9 @@ import Testing
 extension Graph {
   /// The elements of a constant or variable.
   func floats(_ name: String) throws -> [Float] {
-    let value = try #require(value(named: name), "no value '\(name)'")
+    let id = try #require(self.value(named: name), "no value '\(name)'")
     return try #require(
-      self[value].parameter?.elements(as: Float.self), "'\(name)' is no parameter")
+      self[id].parameter?.elements(as: Float.self), "'\(name)' is no parameter")
   }
 
   /// The node that computes an operand.
@@ -22,6 +22,16 @@ extension Graph {
 
   /// The nodes of an operation, in order.
   func all<Op: Operation>(_: Op.Type) -> [NodeID] { nodes.filter { self[$0].op is Op } }
+
+  /// The int8 weight of the integer product of that number, from 0.
+  func codes(ofProduct index: Int) throws -> AnyTensor {
+    let products = nodes.filter { self[$0].op is QLinearConv || self[$0].op is QGemm }
+    let node = try #require(products.indices.contains(index) ? products[index] : nil)
+    let weight = try #require(self[node].operands[3])
+    let codes = try #require(self[weight].constant)
+    #expect(codes.element == .i8)
+    return codes
+  }
 
   /// What variables hold, by name.
   var contents: [String: AnyTensor] {

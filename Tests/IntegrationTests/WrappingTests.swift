@@ -10,6 +10,7 @@ struct WrappingTests {
     let call: String
     let input: [Int]
     let weight: [Int]
+    let output: [Int]
     /// Of the weight: output channels.
     let axis: Int
     var bias: Int? = nil
@@ -25,28 +26,30 @@ struct WrappingTests {
   static let layers = [
     Layer(
       name: "linear, weight [out, in]", call: "Gemm(%x, %w, %b) {transB = 1}", input: [5, 4],
-      weight: [3, 4], axis: 0, bias: 3),
+      weight: [3, 4], output: [3], axis: 0, bias: 3),
     Layer(
       name: "linear, weight [in, out]", call: "Gemm(%x, %w, %b) {}", input: [5, 4],
-      weight: [4, 3], axis: 1, bias: 3),
+      weight: [4, 3], output: [3], axis: 1, bias: 3),
     Layer(
-      name: "linear without bias", call: "MatMul(%x, %w)", input: [5, 4], weight: [4, 3], axis: 1),
+      name: "linear without bias", call: "MatMul(%x, %w)", input: [5, 4], weight: [4, 3],
+      output: [3], axis: 1),
     Layer(
       name: "convolution", call: "Conv(%x, %w, %b) {}", input: [2, 2, 5, 5],
-      weight: [3, 2, 3, 3], axis: 0, bias: 3),
+      weight: [3, 2, 3, 3], output: [3, 3, 3], axis: 0, bias: 3),
     Layer(
       name: "convolution, strided and padded",
       call: "Conv(%x, %w, %b) {strides = [2, 2], pads = [1, 1, 1, 1]}", input: [2, 2, 5, 5],
-      weight: [4, 2, 3, 3], axis: 0, bias: 4, stride: 2, pad: 1),
+      weight: [4, 2, 3, 3], output: [4, 3, 3], axis: 0, bias: 4, stride: 2, pad: 1),
     Layer(
       name: "convolution, dilated, without bias", call: "Conv(%x, %w) {dilations = [2, 2]}",
-      input: [2, 1, 6, 6], weight: [2, 1, 3, 3], axis: 0, dilation: 2),
+      input: [2, 1, 6, 6], weight: [2, 1, 3, 3], output: [2, 2, 2], axis: 0, dilation: 2),
     Layer(
       name: "depthwise convolution", call: "Conv(%x, %w, %b) {group = 4, pads = [1, 1, 1, 1]}",
-      input: [2, 4, 4, 4], weight: [4, 1, 3, 3], axis: 0, bias: 4, pad: 1, groups: 4),
+      input: [2, 4, 4, 4], weight: [4, 1, 3, 3], output: [4, 4, 4], axis: 0, bias: 4, pad: 1,
+      groups: 4),
     Layer(
       name: "convolution in groups", call: "Conv(%x, %w, %b) {group = 2}", input: [2, 4, 4, 4],
-      weight: [6, 2, 3, 3], axis: 0, bias: 6, groups: 2),
+      weight: [6, 2, 3, 3], output: [6, 2, 2], axis: 0, bias: 6, groups: 2),
   ]
 
   private func list(_ tensor: AnyTensor) -> String {
@@ -57,7 +60,7 @@ struct WrappingTests {
     let bias = layer.bias.map { "constant %b: f32[\($0)] = [\(list(tensor([$0], 5)))]" } ?? ""
     return try Graph(
       text: """
-        graph @layer(%x: f32[N,\(text(layer.input.dropFirst()))]) -> (%y) {
+        graph @layer(%x: f32[N,\(text(layer.input.dropFirst()))]) -> (%y: f32[N,\(text(layer.output[...]))]) {
           constant %w: f32[\(text(layer.weight[...]))] = [\(list(weight(layer)))]
           \(bias)
           %y = \(layer.call)
@@ -166,7 +169,7 @@ struct WrappingTests {
       let scale = input.scale * weights[channel].scale
       return Double((bias[channel] / scale).rounded(.toNearestOrEven) * scale)
     }
-    func weight(_ index: Int, _ channel: Int) -> Double {
+    func rounded(_ index: Int, _ channel: Int) -> Double {
       Double(weights[channel].value(w[index]))
     }
     guard layer.isConvolution else {
@@ -175,7 +178,7 @@ struct WrappingTests {
         let row = index / outputs, channel = index % outputs
         return (0..<inner).reduce(offsets[channel]) { sum, k in
           let place = layer.axis == 0 ? channel * inner + k : k * outputs + channel
-          return sum + x[row * inner + k] * weight(place, channel)
+          return sum + x[row * inner + k] * rounded(place, channel)
         }
       }
     }
@@ -198,7 +201,7 @@ struct WrappingTests {
               let plane = image * channels + first + k / (kernel * kernel)
               sum +=
                 x[(plane * height + i) * width + j]
-                * weight(channel * inner * kernel * kernel + k, channel)
+                * rounded(channel * inner * kernel * kernel + k, channel)
             }
             result.append(sum)
           }
