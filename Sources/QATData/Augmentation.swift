@@ -4,6 +4,8 @@ import QATCore
 ///
 /// All randomness comes from `random`, whose state a checkpoint keeps.
 public protocol Augmentation: Sendable {
+  /// Changes the samples of a batch.
+  /// - Throws: `invalid-data` for a batch that it can't change.
   func apply(to batch: inout Batch, using random: inout RandomSource) throws(Diagnostic)
 }
 

@@ -51,6 +51,7 @@ public struct Pattern: Sendable {
 
 /// Something that can stand in a pattern.
 public protocol PatternConvertible: Sendable {
+  /// What it matches.
   var pattern: Pattern { get }
 }
 

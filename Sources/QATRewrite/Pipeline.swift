@@ -58,7 +58,9 @@ public struct PassStep: Sendable {
 
 /// Watches a pipeline: prints, times, verifies, checks values.
 public protocol PassInstrument: Sendable {
+  /// Called before a pass; what it throws ends the pipeline.
   func willRun(_ step: PassStep, on graph: Graph) throws(Diagnostic)
+  /// Called behind a pass that succeeded; what it throws counts as a failure of the pass.
   func didRun(_ step: PassStep, before: Graph, after: Graph) throws(Diagnostic)
   /// Called where the pass, or an instrument, failed; `graph` is that of before the pass.
   func didFail(_ step: PassStep, on graph: Graph, _ error: Diagnostic)

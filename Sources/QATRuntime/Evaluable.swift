@@ -52,6 +52,7 @@ public struct EvaluationCall: Sendable {
 
 /// An operation on floats whose evaluation is one generic function.
 public protocol FloatEvaluable: Evaluable {
+  /// The results, computed in `T`.
   func evaluate<T: ReferenceFloat>(_ call: EvaluationCall, as: T.Type) throws(Diagnostic)
     -> [AnyTensor]
 }

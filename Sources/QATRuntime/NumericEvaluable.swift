@@ -6,6 +6,7 @@ public typealias ReferenceInteger = TensorScalar & FixedWidthInteger
 
 /// An operation on numbers of any type: one generic function for floats, one for integers.
 public protocol NumericEvaluable: FloatEvaluable {
+  /// The results for operands of an integer type.
   func evaluate<T: ReferenceInteger>(
     _ call: EvaluationCall, asInteger: T.Type
   ) throws(Diagnostic) -> [AnyTensor]

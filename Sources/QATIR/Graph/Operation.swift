@@ -5,11 +5,15 @@ import QATCore
 /// One file an operation says all it means: operands, attributes, the types of its results. How it is
 /// evaluated, differentiated and quantized are protocols of their own that the type may conform to.
 public protocol Operation: Sendable {
+  /// The name in the text form and in files, with its domain: `Conv`, `qat.FakeQuantize`.
   static var name: OpName { get }
+  /// The operands in order, with the element types they take.
   static var operands: [OperandSpec] { get }
+  /// The results in order; one named `y` where nothing else is said.
   static var results: [ResultSpec] { get }
   /// Stored properties; one at its value in `init()` is left out of the text form and the file.
   static var attributes: [Attribute<Self>] { get }
+  /// The operation with every attribute at its default.
   init()
 
   /// The types of all results, also of those that a node leaves out.
