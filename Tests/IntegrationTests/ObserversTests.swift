@@ -138,13 +138,14 @@ struct ObserversTests {
     for (perChannel, single) in zip(try Self.five(axis: 1), try Self.five()) {
       var perChannel = perChannel
       try perChannel.observe(values)
-      #expect(perChannel.ranges.count == 16)
+      let ranges = perChannel.ranges
+      #expect(ranges.count == 16)
       let plane = 49, elements = values.floats
       for channel in [0, 7, 15] {
         var single = single
         let part = elements.indices.filter { $0 / plane % 16 == channel }.map { elements[$0] }
         try single.observe(AnyTensor(shape: [part.count], part))
-        #expect(single.ranges == [perChannel.ranges[channel]])
+        #expect(single.ranges == [ranges[channel]])
       }
     }
   }
