@@ -100,7 +100,7 @@ struct ReadmeExampleTests {
     (trainer.epochs, trainer.learningRate, trainer.schedule) = (2, 0.01, .cosine)
     var config = QuantizationConfig.recommended
     config.weights?.bits = 3
-  config.weights?.quantizer = .lsq
+    config.weights?.quantizer = .lsq
     config.layers = [LayerRule(.first, weights: .settings(TensorSettings(bits: 8)))]
     let train = try Digits.load(.train)
     var preparer = QATPreparer(config, calibration: try CalibrationData(train, for: float))
