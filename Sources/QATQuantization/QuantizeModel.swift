@@ -8,7 +8,9 @@ import QATTraining
 
 /// A quantized model and what the passes said while they made it.
 public struct QuantizedModel: Sendable {
+  /// The model in the form asked for.
   public var graph: Graph
+  /// In order; each names its pass and node.
   public var remarks: [Remark]
 }
 

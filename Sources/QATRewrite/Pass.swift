@@ -84,13 +84,16 @@ private func quotedOption(_ text: String) -> String {
 
 /// One option of a pass: its name and the stored property that holds it.
 public struct PassOption<P: Sendable>: Sendable {
+  /// What a user types in front of `=`.
   public let name: String
   /// What may stand there, for messages.
   public let values: String
+  /// One line of help.
   public let summary: String
   let get: @Sendable (P) -> String
   let set: @Sendable (inout P, String) -> Bool
 
+  /// An option by its name and the property that holds it.
   public init<Value: PassOptionValue>(
     _ name: String, _ path: WritableKeyPath<P, Value> & Sendable, _ summary: String
   ) {

@@ -13,6 +13,7 @@ public protocol NumericEvaluable: FloatEvaluable {
 }
 
 extension NumericEvaluable {
+  /// Runs the generic function of the type of the first operand.
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
     try evaluateNumbers(call)
   }

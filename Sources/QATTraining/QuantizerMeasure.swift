@@ -22,9 +22,11 @@ import QATIR
 public struct QuantizerMeasure: Sendable, Equatable {
   /// One a channel; a single one per tensor.
   public var scale: [Float] = []
+  /// As many as scales.
   public var zeroPoint: [Int32] = []
   /// The smallest and the largest element of the tensor.
   public var minimum = Float.infinity
+  /// The largest element of the tensor.
   public var maximum = -Float.infinity
   /// 0…1.
   public var saturation = 0.0

@@ -30,6 +30,7 @@ public final class Telemetry {
   public struct Record: Sendable, Equatable {
     /// From 0.
     public var step: Int
+    /// Of the step.
     public var loss: Float
     /// Whether quantizers rounded; before the quantization delay has passed they do not, and the
     /// figures say what they would have done.
