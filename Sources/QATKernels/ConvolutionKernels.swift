@@ -98,6 +98,7 @@ public enum FloatConvolution {
   private let shape: ConvolutionShape
   private let weightIsSigned: Bool
   private let weightZeros: [Int32]?
+  private let channelsLast: Bool
   private let packed: Arena
   // SAFETY: a row of a static table.
   private let kernel: OpaquePointer
@@ -105,11 +106,15 @@ public enum FloatConvolution {
   /// Packs the weights.
   /// - Parameters:
   ///   - w: u8 or i8, OIHW. - weightZeros: one an output channel; `nil` for 0.
-  public init(_ shape: ConvolutionShape, w: AnyTensor, weightZeros: [Int32]?) {
+  ///   - channelsLast: images and results are NHWC.
+  public init(
+    _ shape: ConvolutionShape, w: AnyTensor, weightZeros: [Int32]?, channelsLast: Bool = false
+  ) {
     precondition(
       w.elementCount == shape.weightCount && Set<ElementType>([.i8, .u8]).contains(w.element))
     self.shape = shape
     self.weightZeros = weightZeros
+    self.channelsLast = channelsLast
     weightIsSigned = w.element == .i8
     // SAFETY: the table has a scalar row, so there is a best one.
     unsafe kernel = qat_igemm_best()!
@@ -126,7 +131,7 @@ public enum FloatConvolution {
 
   public func scratchByteCount(_ pool: ThreadPool) -> Int {
     var c = shape.c
-    return unsafe qat_conv_s8_scratch(&c, false, Int32(pool.threads))
+    return unsafe qat_conv_s8_scratch(&c, channelsLast, Int32(pool.threads))
   }
 
   /// Codes: clamp(rint(f32(acc) * m) + zero), with acc over codes less their zero points plus bias.
@@ -167,6 +172,8 @@ public enum FloatConvolution {
           var arguments = unsafe qat_conv_s8_arguments()
           unsafe arguments.x = x.base
           unsafe arguments.x_signed = x.element == .i8
+          unsafe arguments.x_channels_last = channelsLast
+          unsafe arguments.y_channels_last = channelsLast
           unsafe arguments.x_zero = xZero
           unsafe arguments.w = UnsafeRawPointer(
             packed.view(at: 0, .u8, shape: [packed.byteCount]).base)

@@ -111,38 +111,6 @@ public enum FloatLoops {
     unsafe qat_sum_squares_f32(Int64(x.count), x.pointer(Float.self))
   }
 
-  /// One step of SGD: copies, then updates.
-  public static func sgd(
-    w: TensorView, gradient: TensorView, velocity: TensorView, rate: Float, momentum: Float,
-    nesterov: Bool, weightDecay: Float, newW: MutableTensorView, newVelocity: MutableTensorView
-  ) {
-    newW.copy(from: w)
-    newVelocity.copy(from: velocity)
-    precondition(gradient.count == newW.count && newVelocity.count == newW.count)
-    // SAFETY: sizes were checked.
-    unsafe qat_sgd_f32(
-      Int64(newW.count), gradient.pointer(Float.self), rate, momentum, 0, nesterov, weightDecay,
-      newW.pointer(Float.self), newVelocity.pointer(Float.self))
-  }
-
-  /// One step of Adam: copies, then updates.
-  public static func adam(
-    w: TensorView, gradient: TensorView, m: TensorView, v: TensorView, step: Int, rate: Float,
-    beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float, decoupled: Bool,
-    newW: MutableTensorView, newM: MutableTensorView, newV: MutableTensorView
-  ) {
-    newW.copy(from: w)
-    newM.copy(from: m)
-    newV.copy(from: v)
-    precondition(
-      gradient.count == newW.count && newM.count == newW.count && newV.count == newW.count)
-    // SAFETY: sizes were checked.
-    unsafe qat_adam_f32(
-      Int64(newW.count), gradient.pointer(Float.self), Int64(step), rate, beta1, beta2, epsilon,
-      weightDecay, decoupled, newW.pointer(Float.self), newM.pointer(Float.self),
-      newV.pointer(Float.self))
-  }
-
   /// A float of a view.
   public static func scalar(_ x: TensorView) -> Float { unsafe x.pointer(Float.self)[0] }
   public static func integer(_ x: TensorView) -> Int { unsafe Int(x.pointer(Int64.self)[0]) }

@@ -66,4 +66,41 @@ public enum RowKernels {
       unsafe qat_fill_f32(Int64(columns), source[row] * factor, target + row * columns)
     }
   }
+
+  /// The mean over the rows of log(sum of exp(x)) - x[label].
+  /// - Parameters:
+  ///   - labels: one a row, each in 0..<classes. - scratch: 4 bytes an element and a row.
+  public static func crossEntropy(
+    classes: Int, x: TensorView, labels: [Int64], loss: MutableTensorView,
+    scratch: MutableTensorView
+  ) {
+    let rows = check(classes, x, labels, scratch)
+    let logs = unsafe scratch.base.assumingMemoryBound(to: Float.self)
+    // SAFETY: sizes were checked, and labels by the caller.
+    unsafe qat_log_softmax_f32(Int64(rows), Int64(classes), x.pointer(Float.self), logs, nil)
+    unsafe qat_nll_f32(Int64(rows), Int64(classes), logs, labels, -1, logs + x.count)
+    unsafe loss.pointer(Float.self)[0] = qat_sum_f32(Int64(rows), logs + x.count) / Float(rows)
+  }
+
+  /// The gradient of `seed` times that mean.
+  public static func crossEntropyGradient(
+    classes: Int, seed: Float, x: TensorView, labels: [Int64], dx: MutableTensorView,
+    scratch: MutableTensorView
+  ) {
+    let rows = check(classes, x, labels, scratch)
+    precondition(dx.count == x.count)
+    let logs = unsafe scratch.base.assumingMemoryBound(to: Float.self)
+    // SAFETY: sizes were checked, and labels by the caller.
+    unsafe qat_log_softmax_f32(Int64(rows), Int64(classes), x.pointer(Float.self), logs, nil)
+    unsafe qat_cross_entropy_f32_gradient(
+      Int64(rows), Int64(classes), logs, labels, -1, seed / Float(rows), dx.pointer(Float.self))
+  }
+
+  private static func check(
+    _ classes: Int, _ x: TensorView, _ labels: [Int64], _ scratch: MutableTensorView
+  ) -> Int {
+    let rows = labels.count
+    precondition(rows > 0 && x.count == rows * classes && scratch.byteCount >= 4 * (x.count + rows))
+    return rows
+  }
 }

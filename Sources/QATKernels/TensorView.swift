@@ -42,6 +42,15 @@ import QATCore
     return unsafe TensorView(base: base + start, element, shape: shape, owner: owner)
   }
 
+  /// A copy of the elements, of a view of floats: for vectors.
+  public var floats: [Float] { copied() }
+  public var int64s: [Int64] { copied() }
+
+  private func copied<Scalar: TensorScalar>() -> [Scalar] {
+    // SAFETY: the view holds `count` elements of the type, which `pointer` checks.
+    unsafe Array(UnsafeBufferPointer(start: pointer(Scalar.self), count: count))
+  }
+
   /// The elements as a typed pointer.
   /// - Precondition: the element type is `Scalar`'s.
   func pointer<Scalar: TensorScalar>(_: Scalar.Type = Scalar.self) -> UnsafePointer<Scalar> {
@@ -86,6 +95,17 @@ import QATCore
     precondition(source.byteCount == byteCount, "\(source.byteCount) bytes into \(byteCount)")
     // SAFETY: both hold `byteCount` bytes.
     unsafe base.copyMemory(from: source.base, byteCount: byteCount)
+  }
+
+  /// Copies elements in.
+  public func write<Scalar: TensorScalar>(_ elements: [Scalar]) {
+    precondition(elements.count == count)
+    // SAFETY: as many elements as the view holds, of the type that `pointer` checks.
+    unsafe elements.withUnsafeBufferPointer { source in
+      if let start = source.baseAddress {
+        unsafe pointer(Scalar.self).update(from: start, count: count)
+      }
+    }
   }
 
   /// Copies the bytes of a tensor.

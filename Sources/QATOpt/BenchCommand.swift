@@ -47,7 +47,7 @@ struct BenchCommand: DiagnosedCommand {
   }
 
   private func contestant(_ path: String) throws(Diagnostic) -> Contestant {
-    let graph = try GraphFiles.read(path, registry: QatOpt.tools.ops).formingIntegerRegions()
+    let graph = try GraphFiles.read(path, registry: QatOpt.tools.ops).preparedToRun()
     let set = try load(data ?? "random:\(batch)", for: graph, split: .test)
     guard set.count >= batch else {
       throw Diagnostic(

@@ -33,7 +33,7 @@ struct EvaluateCommand: DiagnosedCommand {
   }
 
   private func session(_ graph: Graph) throws(Diagnostic) -> Session {
-    guard let mode else { return try Session(graph.formingIntegerRegions(), threads: threads) }
+    guard let mode else { return try Session(graph.preparedToRun(), threads: threads) }
     guard let wanted = Session.Mode(rawValue: mode) else {
       throw Diagnostic(
         .invalidOption, "--mode \(mode)",

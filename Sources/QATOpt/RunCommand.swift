@@ -25,7 +25,7 @@ struct RunCommand: DiagnosedCommand {
   func execute() throws(Diagnostic) {
     var graph = try GraphFiles.read(model, registry: QatOpt.tools.ops)
     // Values inside integer regions have names of their own only in the graph as it is.
-    if !reference && dumpAll == nil { graph = try graph.formingIntegerRegions() }
+    if !reference && dumpAll == nil { graph = try graph.preparedToRun() }
     let inputs = try readInputs(of: graph)
     let values: [String: AnyTensor]
     if reference {

@@ -11,12 +11,16 @@ struct ClassLabels {
   init(_ labels: AnyTensor, weights: AnyTensor?, classes: Int) throws(Diagnostic) {
     self.labels = labels.integers ?? []
     if let index = self.labels.firstIndex(where: { !(0..<classes).contains($0) }) {
-      throw Diagnostic(
-        .invalidData, "label \(self.labels[index]) at index \(index) is outside 0..<\(classes)",
-        hint: "labels are class numbers that start from 0")
+      throw Self.outside(self.labels[index], at: index, classes)
     }
     let ofClass = weights?.doubles
     self.weights = self.labels.map { ofClass?[$0] ?? 1 }
+  }
+
+  static func outside(_ label: Int, at index: Int, _ classes: Int) -> Diagnostic {
+    Diagnostic(
+      .invalidData, "label \(label) at index \(index) is outside 0..<\(classes)",
+      hint: "labels are class numbers that start from 0")
   }
 
   var totalWeight: Double { weights.reduce(0, +) }

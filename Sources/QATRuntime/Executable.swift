@@ -38,14 +38,17 @@ public struct KernelRequest {
   }
 }
 
-/// A kernel bound to sizes and attributes; it neither allocates nor fails.
+/// A kernel bound to sizes and attributes. One that judges data (labels, ranges) may fail.
 public struct Kernel {
   /// Bytes of scratch memory that a run needs.
   public let scratchByteCount: Int
   /// Runs it.
-  public let run: (KernelCall) -> Void
+  /// - Throws: `invalid-data` for contents that it refuses.
+  public let run: (KernelCall) throws(Diagnostic) -> Void
 
-  public init(scratchByteCount: Int = 0, run: @escaping (KernelCall) -> Void) {
+  public init(
+    scratchByteCount: Int = 0, run: @escaping (KernelCall) throws(Diagnostic) -> Void
+  ) {
     self.scratchByteCount = scratchByteCount
     self.run = run
   }
@@ -79,5 +82,12 @@ public struct KernelCall {
   }
 }
 
-/// An operation whose first result has the bytes of its first operand: it costs nothing to run.
-public protocol SharesBytes: Operation {}
+/// An operation whose first result may have the bytes of its first operand, and then costs nothing.
+public protocol SharesBytes: Operation {
+  /// Whether it has, for these sizes.
+  func sharesBytes(from operand: [Int], to result: [Int]) -> Bool
+}
+
+extension SharesBytes {
+  public func sharesBytes(from operand: [Int], to result: [Int]) -> Bool { true }
+}

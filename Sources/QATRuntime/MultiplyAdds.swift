@@ -28,6 +28,12 @@ extension QLinearConv: CountsMultiplyAdds {
   }
 }
 
+extension QLinearConvAdd: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.shape(3), output: request.resultShape())
+  }
+}
+
 extension ConvInputGradient: CountsMultiplyAdds {
   public func multiplyAdds(_ request: KernelRequest) -> Int {
     perOutput(weight: request.shape(1), output: request.shape(0))

@@ -140,8 +140,19 @@ extension KernelTests {
       for nesterov in [false, true] {
         let result = sameOnEachCPU {
           var p = w
+          var moved = w
           var velocity = [Float](repeating: 0.5, count: 37)
-          qat_sgd_f32(37, g, 0.1, 0.9, 0, nesterov, 0.01, &p, &velocity)
+          var faster = velocity
+          qat_sgd_f32(37, g, 0.1, 0.9, 0, nesterov, 0.01, w, velocity, &moved, &faster)
+          // In place.
+          p.withUnsafeMutableBufferPointer { p in
+            velocity.withUnsafeMutableBufferPointer { v in
+              qat_sgd_f32(
+                37, g, 0.1, 0.9, 0, nesterov, 0.01, p.baseAddress, v.baseAddress, p.baseAddress,
+                v.baseAddress)
+            }
+          }
+          #expect(p == moved && velocity == faster)
           return p.bits
         }
         let exact = w.indices.map { i -> Double in
@@ -154,9 +165,12 @@ extension KernelTests {
       for decoupled in [false, true] {
         let result = sameOnEachCPU {
           var p = w
-          var m = [Float](repeating: 0.1, count: 37)
-          var v = [Float](repeating: 0.2, count: 37)
-          qat_adam_f32(37, g, 3, 0.01, 0.9, 0.999, 1e-8, 0.1, decoupled, &p, &m, &v)
+          let m = [Float](repeating: 0.1, count: 37)
+          let v = [Float](repeating: 0.2, count: 37)
+          var newM = m
+          var newV = v
+          qat_adam_f32(
+            37, g, 3, 0.01, 0.9, 0.999, 1e-8, 0.1, decoupled, w, m, v, &p, &newM, &newV)
           return p.bits
         }
         let exact = w.indices.map { i -> Double in

@@ -40,7 +40,7 @@ struct SessionModeTests {
     #expect(auto.graph == integer.graph)
     let outputs = try integer.run(["x": image])
     #expect(try auto.run(["x": image]) == outputs)
-    #expect(integer.graph.nodes.contains { integer.graph[$0].op is QLinearConv })
+    #expect(integer.graph.nodes.contains { integer.graph[$0].op is any IntegerProductOperation })
     if pipeline == "ptq-qoperator" {
       let error = #expect(throws: Diagnostic.self) { try Session(graph, mode: .float) }
       #expect(error?.message.contains("has no float form") == true)

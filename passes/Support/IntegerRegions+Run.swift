@@ -12,4 +12,13 @@ extension Graph {
     try Pipeline([LowerToInteger()]).run(on: &result, &context)
     return result
   }
+
+  /// The graph as a session runs it fast: integer regions as integer operations, functions of codes
+  /// as tables, images with channels last. Values other than inputs and outputs may be gone.
+  public func preparedToRun() throws(Diagnostic) -> Graph {
+    var result = try formingIntegerRegions()
+    var context = PassContext()
+    try Pipeline([FuseTables(), AssignLayout(), FuseEpilogues()]).run(on: &result, &context)
+    return result
+  }
 }

@@ -25,7 +25,9 @@ extension Session {
   public convenience init(
     _ model: Graph, mode: Mode, watching: [String]? = [], threads: Int = 0
   ) throws(Diagnostic) {
-    let picked = try model.form(for: mode)
+    var picked = try model.form(for: mode)
+    // Values that are watched keep their layout.
+    if watching == [], picked.mode == .integer { picked.graph = try picked.graph.preparedToRun() }
     try self.init(picked.graph, watching: watching, threads: threads)
     self.mode = picked.mode
   }

@@ -2,53 +2,165 @@
 #include <immintrin.h>
 #include "kernel.h"
 
-enum { MR = 14, NR = 32 };
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
+#define TARGET_INLINE \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"), always_inline)) static inline
+#define UNROLL _Pragma("clang loop unroll(full)")
 
-__attribute__((target("avx512f"))) static void qat_f32_gemm_14x32__avx512(
-    int64_t k, const float *a, const float *b, float *sums) {
-  __m512 c[MR][2];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < MR; i++) c[i][0] = c[i][1] = _mm512_setzero_ps();
-  for (int64_t l = 0; l < k; l++, a += MR, b += NR) {
-    const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
-#pragma clang loop unroll(full)
-    for (int i = 0; i < MR; i++) {
-      const __m512 x = _mm512_set1_ps(a[i]);
-      c[i][0] = _mm512_fmadd_ps(x, b0, c[i][0]);
-      c[i][1] = _mm512_fmadd_ps(x, b1, c[i][1]);
+typedef __m512 sums_of_tile[QAT_TILE_ROWS][2];
+
+TARGET_INLINE void finish(const int m, const int v, sums_of_tile c, const __mmask16 *mask,
+                          float *sums, bool add, const qat_tile_end *end) {
+  if (add) {
+    UNROLL for (int i = 0; i < m; i++)
+      UNROLL for (int j = 0; j < v; j++)
+        c[i][j] = _mm512_add_ps(_mm512_loadu_ps(sums + i * 32 + j * 16), c[i][j]);
+  }
+  if (!end) {
+    UNROLL for (int i = 0; i < m; i++)
+      UNROLL for (int j = 0; j < v; j++) _mm512_storeu_ps(sums + i * 32 + j * 16, c[i][j]);
+    return;
+  }
+  __m512 bias[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  if (end->bias)
+    UNROLL for (int j = 0; j < v; j++) bias[j] = _mm512_maskz_loadu_ps(mask[j], end->bias + j * 16);
+  const __m512 low = _mm512_set1_ps(end->low), high = _mm512_set1_ps(end->high);
+  UNROLL for (int i = 0; i < m; i++) {
+    float *y = end->y[i] + end->column;
+    UNROLL for (int j = 0; j < v; j++) {
+      __m512 x = c[i][j];
+      if (end->accumulate) x = _mm512_add_ps(_mm512_maskz_loadu_ps(mask[j], y + j * 16), x);
+      if (end->row_bias) x = _mm512_add_ps(x, _mm512_set1_ps(end->row_bias[i]));
+      if (end->bias) x = _mm512_add_ps(x, bias[j]);
+      if (end->residual) {
+        const float *r = end->residual[i] + end->column + j * 16;
+        x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask[j], r));
+      }
+      // The second operand is what a comparison with a NaN gives.
+      if (end->clamps) x = _mm512_min_ps(high, _mm512_max_ps(low, x));
+      _mm512_mask_storeu_ps(y + j * 16, mask[j], x);
     }
   }
-#pragma clang loop unroll(full)
-  for (int i = 0; i < MR; i++) {
-    _mm512_store_ps(sums + i * NR, c[i][0]);
-    _mm512_store_ps(sums + i * NR + 16, c[i][1]);
+}
+
+TARGET_INLINE void masks_of(int width, __mmask16 *mask) {
+  mask[0] = (__mmask16)(width >= 16 ? 0xFFFF : (1u << width) - 1);
+  mask[1] = (__mmask16)(width >= 32 ? 0xFFFF : width <= 16 ? 0 : (1u << (width - 16)) - 1);
+}
+
+TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
+                             const qat_row_run *runs, const float *b, int64_t b_stride, float *sums,
+                             bool add, const qat_tile_end *end) {
+  __mmask16 mask[2];
+  masks_of(width, mask);
+  sums_of_tile c;
+  UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_setzero_ps();
+  for (int64_t r = 0; r < count; r++) {
+    const float *a[QAT_TILE_ROWS];
+    UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[i] + runs[r].offset;
+    const int64_t steps = runs[r].steps;
+#define STEP(l)                                                                      \
+  do {                                                                               \
+    __m512 w[2];                                                                     \
+    UNROLL for (int j = 0; j < v; j++) w[j] = _mm512_maskz_loadu_ps(mask[j], b + j * 16); \
+    b += b_stride;                                                                   \
+    UNROLL for (int i = 0; i < m; i++) {                                             \
+      const __m512 x = _mm512_set1_ps(a[i][l]);                                      \
+      UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_fmadd_ps(x, w[j], c[i][j]); \
+    }                                                                                \
+  } while (0)
+    int64_t l = 0;
+    for (; l + 4 <= steps; l += 4) {
+      STEP(l);
+      STEP(l + 1);
+      STEP(l + 2);
+      STEP(l + 3);
+    }
+    for (; l < steps; l++) STEP(l);
+#undef STEP
+  }
+  finish(m, v, c, mask, sums, add, end);
+}
+
+TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t count,
+                                const qat_column_run *runs, int64_t a_stride, int64_t b_stride,
+                                float *sums, bool add, const qat_tile_end *end) {
+  __mmask16 mask[2];
+  masks_of(width, mask);
+  sums_of_tile c;
+  UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_setzero_ps();
+  for (int64_t r = 0; r < count; r++) {
+    const float *a = runs[r].a, *b = runs[r].b;
+    _Pragma("clang loop unroll_count(2)")
+    for (int64_t l = 0; l < runs[r].steps; l++, a += a_stride, b += b_stride) {
+      __m512 w[2];
+      UNROLL for (int j = 0; j < v; j++) w[j] = _mm512_maskz_loadu_ps(mask[j], b + j * 16);
+      UNROLL for (int i = 0; i < m; i++) {
+        const __m512 x = _mm512_set1_ps(a[i]);
+        UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_fmadd_ps(x, w[j], c[i][j]);
+      }
+    }
+  }
+  finish(m, v, c, mask, sums, add, end);
+}
+
+#define EACH_M(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define ROWS(M)                                                                                \
+  TARGET static void rows_##M(bool wide, int width, int64_t count, const qat_row_run *runs,    \
+                              const float *b, int64_t b_stride, float *sums, bool add,         \
+                              const qat_tile_end *end) {                                       \
+    if (wide) rows_tile(M, 2, width, count, runs, b, b_stride, sums, add, end);                \
+    else rows_tile(M, 1, width, count, runs, b, b_stride, sums, add, end);                     \
+  }                                                                                            \
+  TARGET static void columns_##M(bool wide, int width, int64_t count, const qat_column_run *runs, \
+                                 int64_t a_stride, int64_t b_stride, float *sums, bool add,    \
+                                 const qat_tile_end *end) {                                    \
+    if (wide) columns_tile(M, 2, width, count, runs, a_stride, b_stride, sums, add, end);      \
+    else columns_tile(M, 1, width, count, runs, a_stride, b_stride, sums, add, end);           \
+  }
+EACH_M(ROWS)
+
+static void qat_f32_rows__avx512(int m, int width, int64_t count, const qat_row_run *runs,
+                                 const float *b, int64_t b_stride, float *sums, bool add,
+                                 const qat_tile_end *end) {
+  switch (m) {
+#define CASE(M) case M: rows_##M(width > 16, width, count, runs, b, b_stride, sums, add, end); break;
+    EACH_M(CASE)
+#undef CASE
+  }
+}
+
+static void qat_f32_columns__avx512(int m, int width, int64_t count, const qat_column_run *runs,
+                                    int64_t a_stride, int64_t b_stride, float *sums, bool add,
+                                    const qat_tile_end *end) {
+  switch (m) {
+#define CASE(M) \
+    case M: columns_##M(width > 16, width, count, runs, a_stride, b_stride, sums, add, end); break;
+    EACH_M(CASE)
+#undef CASE
   }
 }
 
 // Transposes 16 x 16 floats in registers: pairs, fours, then quarters of registers.
-__attribute__((target("avx512f"), always_inline)) static inline void transpose_16(__m512 r[16]) {
+TARGET_INLINE void transpose_16(__m512 r[16]) {
   __m512 t[16];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 16; i += 2) {
+  UNROLL for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
     t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
   }
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 16; i += 4) {
+  UNROLL for (int i = 0; i < 16; i += 4) {
     r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
     r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
     r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
     r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
   }
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 4; i++) {
+  UNROLL for (int i = 0; i < 4; i++) {
     t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
     t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xDD);
     t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
     t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xDD);
   }
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 4; i++) {
+  UNROLL for (int i = 0; i < 4; i++) {
     r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
     r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
     r[i + 4] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88);
@@ -56,29 +168,34 @@ __attribute__((target("avx512f"), always_inline)) static inline void transpose_1
   }
 }
 
-__attribute__((target("avx512f"))) static void qat_f32_transpose__avx512(
-    int64_t lines, int64_t k, const float *x, int64_t stride, int width, float *to) {
+TARGET static void qat_f32_transpose__avx512(int64_t lines, int64_t k, const float *x,
+                                             int64_t stride, int width, int64_t taps, float *to) {
+  const int64_t depth = k / taps;
   for (int first = 0; first < width; first += 16) {
     const int wide = width - first < 16 ? width - first : 16;
     const __mmask16 stored = (__mmask16)((1u << wide) - 1);
+    int64_t row = 0;
     for (int64_t l = 0; l < k; l += 16) {
       const int64_t steps = qat_min(16, k - l);
       const __mmask16 loaded = (__mmask16)((1u << steps) - 1);
       __m512 r[16];
-#pragma clang loop unroll(full)
-      for (int i = 0; i < 16; i++)
+      UNROLL for (int i = 0; i < 16; i++)
         r[i] = first + i < lines && i < wide
                    ? _mm512_maskz_loadu_ps(loaded, x + (first + i) * stride + l)
                    : _mm512_setzero_ps();
       transpose_16(r);
-#pragma clang loop unroll(full)
-      for (int i = 0; i < 16; i++)
-        if (i < steps) _mm512_mask_storeu_ps(to + (l + i) * width + first, stored, r[i]);
+      UNROLL for (int i = 0; i < 16; i++)
+        if (i < steps) {
+          _mm512_mask_storeu_ps(to + row * width + first, stored, r[i]);
+          row += depth;
+          if (row >= k) row -= k - 1;
+        }
     }
   }
 }
 
 const qat_sgemm_kernel qat_sgemm_avx512 = {
-  "avx512", QAT_CPU_AVX512, MR, NR, qat_f32_gemm_14x32__avx512, qat_f32_transpose__avx512,
+  "avx512", QAT_CPU_AVX512, qat_f32_rows__avx512, qat_f32_columns__avx512,
+  qat_f32_transpose__avx512,
 };
 #endif

@@ -1,137 +1,96 @@
 #include "kernel.h"
 
-size_t qat_sgemm_scratch(void) {
-  return QAT_SGEMM_K * (QAT_SGEMM_M + QAT_SGEMM_N);
-}
+// Rows are taken in blocks, and k in stretches of a few blocks: what a block of rows reads of A in a
+// stretch stays in the level-2 cache, a block of a panel of B in the level-1 cache for all rows, and
+// the sums beside them for the stretch, so that C is seldom touched.
+enum {
+  STRETCH = 4 * QAT_SGEMM_K,
+  ROWS = 168,                   // a multiple of the tile's
+  COPIED = STRETCH + 16,        // stride of copied rows: no power of two
+  DIRECT = 28,                  // rows from which packing a panel of B pays
+  MANY_COLUMNS = 65,            // columns from which copying rows of an unlucky stride pays
+};
 
-// Packs `count` lines (rows of op(A) or columns of op(B)) of `k` values as panels of `width` lines:
-// panel[l * width + line], zero beyond `count`. `contiguous`: a line's values are neighbours.
-QAT_INLINE void pack(int64_t count, int64_t k, const float *x, int64_t stride, bool contiguous,
-                     const int width, float *to) {
-  for (int64_t first = 0; first < count; first += width, to += k * width) {
-    const int64_t lines = qat_min(width, count - first);
-    if (contiguous) {
-      if (lines < width) memset(to, 0, (size_t)(k * width) * sizeof *to);
-      // Eight steps of all lines at a time: reads and writes both stay inside a few cache lines.
-      for (int64_t l = 0; l < k; l += 8) {
-        const int64_t steps = qat_min(8, k - l);
-        for (int64_t i = 0; i < lines; i++) {
-          const float *line = x + (first + i) * stride + l;
-          for (int64_t s = 0; s < steps; s++) to[(l + s) * width + i] = line[s];
-        }
-      }
-    } else {
-      for (int64_t l = 0; l < k; l++) {
-        const float *line = x + l * stride + first;
-        if (lines == width)
-          for (int i = 0; i < width; i++) to[l * width + i] = line[i];
-        else
-          for (int i = 0; i < width; i++) to[l * width + i] = i < lines ? line[i] : 0;
-      }
-    }
-  }
-}
+size_t qat_sgemm_scratch(void) { return ROWS * COPIED + STRETCH * QAT_TILE_COLUMNS; }
 
-QAT_INLINE void qat_sgemm_pack_body(int64_t count, int64_t k, const float *x, int64_t stride,
-                                    bool contiguous, int width, float *to) {
-  switch (width) {
-    case 32: pack(count, k, x, stride, contiguous, 32, to); break;
-    case 16: pack(count, k, x, stride, contiguous, 16, to); break;
-    case 14: pack(count, k, x, stride, contiguous, 14, to); break;
-    case 6: pack(count, k, x, stride, contiguous, 6, to); break;
-    default: pack(count, k, x, stride, contiguous, width, to);
-  }
-}
-void qat_sgemm_pack(int64_t count, int64_t k, const float *x, int64_t stride, bool contiguous,
-                    int width, float *to);
-QAT_VERSIONS(qat_sgemm_pack,
-             (int64_t count, int64_t k, const float *x, int64_t stride, bool contiguous, int width,
-              float *to),
-             (count, k, x, stride, contiguous, width, to))
+typedef struct { float *c; int64_t stride; } place;
 
-// The same, with the kernel's own transpose where it has one.
-static void pack_lines(const qat_sgemm_kernel *kernel, int64_t count, int64_t k, const float *x,
-                       int64_t stride, bool contiguous, int width, float *to) {
-  if (!contiguous || !kernel->transpose)
-    return qat_sgemm_pack(count, k, x, stride, contiguous, width, to);
-  for (int64_t first = 0; first < count; first += width, to += k * width)
-    kernel->transpose(qat_min(width, count - first), k, x + first * stride, stride, width, to);
-}
-
-static int64_t padded(int64_t lines, int width) { return qat_round_up(lines, width); }
-
-size_t qat_sgemm_packed_a_size(int64_t m, int64_t k) {
-  return (size_t)(padded(m, qat_sgemm_best()->mr) * k);
-}
-
-size_t qat_sgemm_packed_b_size(int64_t k, int64_t n) {
-  return (size_t)(padded(n, qat_sgemm_best()->nr) * k);
-}
-
-// Blocks along k one after the other, each with all its panels.
-static void pack_all(int64_t lines, int64_t k, const float *x, int64_t stride, bool contiguous,
-                     int width, float *packed) {
-  for (int64_t l = 0; l < k; l += QAT_SGEMM_K)
-    pack_lines(qat_sgemm_best(), lines, qat_min(QAT_SGEMM_K, k - l),
-               x + (contiguous ? l : l * stride), stride, contiguous, width,
-               packed + padded(lines, width) * l);
-}
-
-void qat_sgemm_pack_a(int64_t m, int64_t k, const float *x, int64_t stride, bool transposed,
-                      float *packed) {
-  pack_all(m, k, x, stride, !transposed, qat_sgemm_best()->mr, packed);
-}
-
-void qat_sgemm_pack_b(int64_t k, int64_t n, const float *x, int64_t stride, bool transposed,
-                      float *packed) {
-  pack_all(n, k, x, stride, transposed, qat_sgemm_best()->nr, packed);
-}
-
-typedef struct {
-  const float *sums;       // tile of this k-block, rows of `width`
-  int64_t width, rows, columns;
-  float *c;
-  int64_t stride;
-  float alpha, beta;       // beta: what C is multiplied by before the sum is added
-  const float *row_bias, *column_bias;
-} store_arguments;
-
-QAT_INLINE void qat_sgemm_store_body(const store_arguments *x) {
-  const float alpha = x->alpha, beta = x->beta;
-  const int64_t columns = x->columns;
-  for (int64_t i = 0; i < x->rows; i++) {
-    const float *sums = x->sums + i * x->width;
-    float *c = x->c + i * x->stride;
+QAT_INLINE void qat_sgemm_store_body(const float *sums, int64_t rows, int64_t columns,
+                                     const qat_sgemm_arguments *x, float beta, place to,
+                                     const float *row_bias, const float *column_bias) {
+  const float alpha = x->alpha;
+  for (int64_t i = 0; i < rows; i++, sums += QAT_TILE_COLUMNS) {
+    float *c = to.c + i * to.stride;
     if (beta == 0) for (int64_t j = 0; j < columns; j++) c[j] = alpha * sums[j];
     else if (beta == 1) for (int64_t j = 0; j < columns; j++) c[j] += alpha * sums[j];
     else for (int64_t j = 0; j < columns; j++) c[j] = beta * c[j] + alpha * sums[j];
-    if (x->row_bias) for (int64_t j = 0; j < columns; j++) c[j] += x->row_bias[i];
-    if (x->column_bias) for (int64_t j = 0; j < columns; j++) c[j] += x->column_bias[j];
+    if (row_bias) for (int64_t j = 0; j < columns; j++) c[j] += row_bias[i];
+    if (column_bias) for (int64_t j = 0; j < columns; j++) c[j] += column_bias[j];
   }
 }
-void qat_sgemm_store(const store_arguments *arguments);
-QAT_VERSIONS(qat_sgemm_store, (const store_arguments *arguments), (arguments))
+void qat_sgemm_store(const float *sums, int64_t rows, int64_t columns,
+                     const qat_sgemm_arguments *x, float beta, place to, const float *row_bias,
+                     const float *column_bias);
+QAT_VERSIONS(qat_sgemm_store,
+             (const float *sums, int64_t rows, int64_t columns, const qat_sgemm_arguments *x,
+              float beta, place to, const float *row_bias, const float *column_bias),
+             (sums, rows, columns, x, beta, to, row_bias, column_bias))
 
-// One block of packed A by one of packed B, into C at (row, column).
-static void multiply_block(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x,
-                           int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t l,
-                           int64_t depth, const float *a, const float *b) {
-  _Alignas(64) float sums[QAT_SGEMM_MAX_TILE];
-  const bool last = l + depth == x->k;
-  store_arguments store = {
-    .sums = sums, .width = kernel->nr, .stride = x->c_stride, .alpha = x->alpha,
-    .beta = l ? 1 : x->beta,
-  };
-  for (int64_t j = 0; j < columns; j += kernel->nr)
-    for (int64_t i = 0; i < rows; i += kernel->mr) {
-      kernel->tile(depth, a + i * depth, b + j * depth, sums);
-      store.rows = qat_min(kernel->mr, rows - i);
-      store.columns = qat_min(kernel->nr, columns - j);
-      store.c = x->c + (row + i) * x->c_stride + column + j;
-      store.row_bias = last && x->row_bias ? x->row_bias + row + i : NULL;
-      store.column_bias = last && x->column_bias ? x->column_bias + column + j : NULL;
-      qat_sgemm_store(&store);
-    }
+// What tiles read of A and B in a stretch of k.
+typedef struct {
+  int64_t l, depth, width;      // where it starts, its length, and the panel's columns
+  const float *b;               // the panel
+  int64_t b_stride;
+  const float *copied;          // rows `first`… of A, or NULL
+  int64_t first;
+} stretch;
+
+// The sums of a tile and a block.
+static void block_of_tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x,
+                          const stretch *k, int64_t row, int64_t m, int64_t l, int64_t depth,
+                          float *sums, bool add, const qat_tile_end *end) {
+  const float *b = k->b + (l - k->l) * k->b_stride;
+  if (x->a_packed || x->a_transposed) {
+    // Both have the rows as neighbours: a packed panel, and a transposed matrix.
+    const float *start = x->a_packed ? x->a_packed + row * x->k + l * QAT_TILE_ROWS
+                                     : x->a + l * x->a_stride + row;
+    const qat_column_run run = {start, b, depth};
+    kernel->columns((int)m, (int)k->width, 1, &run, x->a_packed ? QAT_TILE_ROWS : x->a_stride,
+                    k->b_stride, sums, add, end);
+    return;
+  }
+  const float *a[QAT_TILE_ROWS];
+  for (int64_t i = 0; i < m; i++)
+    a[i] = k->copied ? k->copied + (row - k->first + i) * COPIED + l - k->l
+                     : x->a + (row + i) * x->a_stride + l;
+  const qat_row_run run = {a, 0, depth};
+  kernel->rows((int)m, (int)k->width, 1, &run, b, k->b_stride, sums, add, end);
+}
+
+// One block of a tile whose sums of the blocks before lie in `sums`; the last one moves them to C.
+static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,
+                 int64_t row, int64_t m, int64_t column, int64_t l, float *sums) {
+  float *c[QAT_TILE_ROWS];
+  for (int64_t i = 0; i < m; i++) c[i] = x->c + (row + i) * x->c_stride;
+  const bool plain = x->alpha == 1 && (x->beta == 0 || x->beta == 1);
+  const bool continues = plain && (k->l > 0 || x->beta == 1), single = k->depth <= QAT_SGEMM_K;
+  if (l == k->l && continues && !single)
+    for (int64_t i = 0; i < m; i++)
+      memcpy(sums + i * QAT_TILE_COLUMNS, c[i] + column, (size_t)k->width * sizeof *sums);
+  const int64_t depth = qat_min(QAT_SGEMM_K, x->k - l);
+  const bool last = l + depth == x->k, ends = l + depth == k->l + k->depth;
+  const float *row_bias = last && x->row_bias ? x->row_bias + row : NULL;
+  const float *column_bias = last && x->column_bias ? x->column_bias + column : NULL;
+  if (plain) {
+    const qat_tile_end end = {.y = c, .column = column, .row_bias = row_bias, .bias = column_bias,
+                              .accumulate = continues && single};
+    const bool add = l > k->l || (continues && !single);
+    block_of_tile(kernel, x, k, row, m, l, depth, sums, add, ends ? &end : NULL);
+  } else {
+    block_of_tile(kernel, x, k, row, m, l, depth, sums, false, NULL);
+    qat_sgemm_store(sums, m, k->width, x, l ? 1 : x->beta, (place){c[0] + column, x->c_stride},
+                    row_bias, column_bias);
+  }
 }
 
 // Without products only the other terms are left.
@@ -145,35 +104,53 @@ static void scale_only(const qat_sgemm_arguments *x) {
     }
 }
 
-// Rows and columns `row`, `column` on of the product: the part a chunk computes.
+// A panel of B in the stretch k: where it is, or packed into `own`.
+static void find_panel(const qat_sgemm_arguments *x, stretch *k, int64_t column, int64_t rows,
+                       float *own) {
+  k->width = qat_min(QAT_TILE_COLUMNS, x->n - column);
+  if (x->b_packed) {
+    k->b_stride = qat_panel_width(x->b_packed_columns, column);
+    k->b = x->b_packed + column * x->k + k->l * k->b_stride;
+  } else if (!x->b_transposed && rows < DIRECT) {
+    k->b = x->b + k->l * x->b_stride + column;
+    k->b_stride = x->b_stride;
+  } else {
+    k->b = own;
+    k->b_stride = qat_panel_width(x->n, column);
+    const float *from = x->b + (x->b_transposed ? column * x->b_stride + k->l
+                                                : k->l * x->b_stride + column);
+    qat_sgemm_pack_panel(k->width, k->depth, from, x->b_stride, x->b_transposed, (int)k->b_stride,
+                         own);
+  }
+}
+
+// Rows and columns `first_row`, `first_column` on of the product: the part a chunk computes.
 static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t first_column,
                     int64_t m, int64_t n, float *scratch) {
   const qat_sgemm_kernel *kernel = qat_sgemm_best();
-  float *own_a = scratch, *own_b = scratch + QAT_SGEMM_K * QAT_SGEMM_M;
+  float *copied = scratch, *own_b = scratch + ROWS * COPIED;
   const int64_t last_row = first_row + m, last_column = first_column + n;
-  for (int64_t column = first_column; column < last_column; column += QAT_SGEMM_N) {
-    const int64_t columns = qat_min(QAT_SGEMM_N, last_column - column);
-    for (int64_t l = 0; l < x->k; l += QAT_SGEMM_K) {
-      const int64_t depth = qat_min(QAT_SGEMM_K, x->k - l);
-      const float *b = own_b;
-      if (x->b_packed) {
-        b = x->b_packed + padded(x->b_packed_columns, kernel->nr) * l + column * depth;
-      } else {
-        const int64_t at = x->b_transposed ? column * x->b_stride + l : l * x->b_stride + column;
-        pack_lines(kernel, columns, depth, x->b + at, x->b_stride, x->b_transposed, kernel->nr,
-                   own_b);
+  const bool row_major = !x->a_packed && !x->a_transposed;
+  _Alignas(64) float sums[ROWS * QAT_TILE_COLUMNS];
+  // Rows a multiple of 2 KiB apart share two sets of the level-1 cache.
+  const bool copies = row_major && x->a_stride % 512 == 0 && n >= MANY_COLUMNS && m > 8;
+  for (int64_t row = first_row; row < last_row; row += ROWS) {
+    const int64_t rows = qat_min(ROWS, last_row - row);
+    const int64_t step = x->a_packed ? QAT_TILE_ROWS : qat_even_tile(rows);
+    for (int64_t l = 0; l < x->k; l += STRETCH) {
+      stretch k = {.l = l, .depth = qat_min(STRETCH, x->k - l), .first = row};
+      if (copies) {
+        for (int64_t i = 0; i < rows; i++)
+          memcpy(copied + i * COPIED, x->a + (row + i) * x->a_stride + l,
+                 (size_t)k.depth * sizeof *copied);
+        k.copied = copied;
       }
-      for (int64_t row = first_row; row < last_row; row += QAT_SGEMM_M) {
-        const int64_t rows = qat_min(QAT_SGEMM_M, last_row - row);
-        const float *a = own_a;
-        if (x->a_packed) {
-          a = x->a_packed + padded(x->a_packed_rows, kernel->mr) * l + row * depth;
-        } else {
-          const int64_t at = x->a_transposed ? l * x->a_stride + row : row * x->a_stride + l;
-          pack_lines(kernel, rows, depth, x->a + at, x->a_stride, !x->a_transposed, kernel->mr,
-                     own_a);
-        }
-        multiply_block(kernel, x, row, rows, column, columns, l, depth, a, b);
+      for (int64_t column = first_column; column < last_column; column += QAT_TILE_COLUMNS) {
+        find_panel(x, &k, column, rows, own_b);
+        for (int64_t block = l; block < l + k.depth; block += QAT_SGEMM_K)
+          for (int64_t i = row; i < row + rows; i += step)
+            tile(kernel, x, &k, i, qat_min(step, row + rows - i), column, block,
+                 sums + (i - row) * QAT_TILE_COLUMNS);
       }
     }
   }
@@ -209,14 +186,15 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
 void qat_sgemm_batch(const qat_sgemm_arguments *x, int64_t batch, int64_t a_step, int64_t b_step,
                      int64_t c_step, qat_pool *pool, float *scratch) {
   if (x->m <= 0 || x->n <= 0 || batch <= 0) return;
-  // Chunks of about 2 million products, some 20 us, when one product is worth splitting.
+  // Chunks of about 2 million products, some 20 us, when one product is worth splitting. By columns
+  // first: a panel of B is then packed once.
   const int64_t wanted = qat_max(1, qat_min(64, x->m * x->n * qat_max(x->k, 1) / (2 << 20)));
   const int64_t column_chunks = qat_max(1, qat_min(wanted, qat_ceil_div(x->n, 256)));
   const int64_t row_chunks = qat_max(1, qat_min(wanted / column_chunks, qat_ceil_div(x->m, 84)));
   struct job job = {
     .arguments = x, .a_step = a_step, .b_step = b_step, .c_step = c_step, .scratch = scratch,
-    .rows = qat_round_up(qat_ceil_div(x->m, row_chunks), 84),
-    .columns = qat_round_up(qat_ceil_div(x->n, column_chunks), 32),
+    .rows = qat_round_up(qat_ceil_div(x->m, row_chunks), QAT_TILE_ROWS),
+    .columns = qat_round_up(qat_ceil_div(x->n, column_chunks), QAT_TILE_COLUMNS),
   };
   if (x->k <= 0) job.rows = x->m, job.columns = x->n;
   job.row_chunks = qat_ceil_div(x->m, job.rows);

@@ -1,27 +1,66 @@
-// One row of the table of float products.
+// One row of the table of float products: tiles of up to 14 x 32 sums.
 #pragma once
 #include "../internal.h"
 
+enum {
+  QAT_SGEMM_K = 256,      // block along k: part of the definition of the result
+  QAT_TILE_ROWS = 14,     // most rows of a tile
+  QAT_TILE_COLUMNS = 32,  // most columns of a tile, and the width of a panel of packed B
+};
+
+// A stretch of k: row i of A contributes rows[i][offset], rows[i][offset + 1], …
+typedef struct { const float *const *rows; int64_t offset, steps; } qat_row_run;
+// A stretch of k of which A and B both have the columns as neighbours: step l contributes
+// a[l * a_stride + i] and b[l * b_stride + j].
+typedef struct { const float *a, *b; int64_t steps; } qat_column_run;
+
+// What becomes of a finished tile: row i goes to y[i] + column ….
+typedef struct {
+  float *const *y;
+  int64_t column;
+  bool accumulate;                 // adds what is there
+  const float *row_bias;           // by row of the tile, or NULL
+  const float *bias;               // by column of the tile, or NULL
+  const float *const *residual;    // rows to add, from `column` on, or NULL
+  bool clamps;                     // keeps inside low...high; a NaN passes
+  float low, high;
+} qat_tile_end;
+
+// sums[i * 32 + j] = sum of products, fused, from 0, in the order of the runs; with `add` the sums
+// of earlier blocks, which `sums` holds, are added. With an `end` that is where the result goes.
+// m <= 14, width <= 32; columns of b beyond `width` are not read.
 typedef struct {
   const char *name;
   uint32_t features;
-  int mr, nr;
-  // sums[i * nr + j] = sum over l < k of a[l * mr + i] * b[l * nr + j], fused, from 0, in order.
-  void (*tile)(int64_t k, const float *a, const float *b, float *sums);
-  // A panel of `lines` <= width lines of neighbouring values: to[l * width + line] = x[line * stride
-  // + l], 0 beyond `lines`. NULL: plain C does it.
-  void (*transpose)(int64_t lines, int64_t k, const float *x, int64_t stride, int width, float *to);
+  void (*rows)(int m, int width, int64_t count, const qat_row_run *runs, const float *b,
+               int64_t b_stride, float *sums, bool add, const qat_tile_end *end);
+  void (*columns)(int m, int width, int64_t count, const qat_column_run *runs, int64_t a_stride,
+                  int64_t b_stride, float *sums, bool add, const qat_tile_end *end);
+  // Lines of neighbouring values to columns of a panel: to[row(l) * width + line] = x[line * stride +
+  // l], 0 beyond `lines` <= width; row(l) = l % taps * (k / taps) + l / taps. NULL: plain C does it.
+  void (*transpose)(int64_t lines, int64_t k, const float *x, int64_t stride, int width,
+                    int64_t taps, float *to);
 } qat_sgemm_kernel;
-
-enum {
-  QAT_SGEMM_K = 256,         // block along k: part of the definition of the result
-  QAT_SGEMM_M = 168,         // block of rows: a multiple of every `mr` (14, 6, 4)
-  QAT_SGEMM_N = 512,         // block of columns: a multiple of every `nr`
-  QAT_SGEMM_MAX_TILE = 448,
-};
 
 extern const qat_sgemm_kernel qat_sgemm_scalar;
 #if defined(__x86_64__)
 extern const qat_sgemm_kernel qat_sgemm_avx2, qat_sgemm_avx512;
 #endif
 const qat_sgemm_kernel *qat_sgemm_best(void);
+
+// The transpose of the kernel in use.
+void qat_transpose_lines(int64_t lines, int64_t k, const float *x, int64_t stride, int width,
+                         int64_t taps, float *to);
+
+// Rows of even tiles: `count` rows in as few tiles as possible, the sizes as equal as possible.
+QAT_INLINE int64_t qat_even_tile(int64_t count) {
+  return qat_ceil_div(count, qat_ceil_div(count, QAT_TILE_ROWS));
+}
+// Columns of the panel that starts at `column`: a last panel of up to 16 columns is 16 wide.
+QAT_INLINE int qat_panel_width(int64_t columns, int64_t column) {
+  return columns - column > 16 ? 32 : 16;
+}
+// A panel of packed A or B: `lines` <= width lines of k values to to[l * width + line], 0 beyond.
+// `contiguous`: a line's values are neighbours, `stride` is between lines; else between values.
+void qat_sgemm_pack_panel(int64_t lines, int64_t k, const float *x, int64_t stride,
+                          bool contiguous, int width, float *to);

@@ -8,6 +8,7 @@
 #include "qat_cpu.h"
 #include "qat_pool.h"
 
+#include "qat_channels_last.h"
 #include "qat_convolution.h"
 #include "qat_elementwise.h"
 #include "qat_float_gemm.h"

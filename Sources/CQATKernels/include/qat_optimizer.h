@@ -1,4 +1,4 @@
-// Updates of parameters, in place.
+// Updates of parameters. New state may lie where the old one does, or somewhere else.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,11 +7,12 @@
 //   w -= rate * (nesterov ? g + momentum * velocity : velocity)
 // `velocity` may be NULL for momentum 0.
 void qat_sgd_f32(int64_t count, const float *gradient, float rate, float momentum, float dampening,
-                 bool nesterov, float weight_decay, float *w, float *velocity);
+                 bool nesterov, float weight_decay, const float *w, const float *velocity,
+                 float *new_w, float *new_velocity);
 // Adam (Kingma and Ba, arXiv:1412.6980) at step t = 1, 2, …; `decoupled`: AdamW (Loshchilov and
 // Hutter, arXiv:1711.05101), the decay shrinks w by rate * weight_decay instead of joining g.
 //   m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
 //   w -= rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)
 void qat_adam_f32(int64_t count, const float *gradient, int64_t step, float rate, float beta1,
-                  float beta2, float epsilon, float weight_decay, bool decoupled, float *w,
-                  float *m, float *v);
+                  float beta2, float epsilon, float weight_decay, bool decoupled, const float *w,
+                  const float *m, const float *v, float *new_w, float *new_m, float *new_v);

@@ -1,11 +1,4 @@
-#include "../internal.h"
-
-// rint(x / scale), kept inside low...high, which must be integers below 2^22; NaN gives 0.
-QAT_INLINE float steps_of(float x, float scale, float low, float high) {
-  float t = x / scale;
-  t = t == t ? t : 0;
-  return qat_round(qat_clamp(t, low, high));
-}
+#include "steps.h"
 
 // Runs `body` for each channel's run of `inner` elements, with `scale_c`, `zero_c` and `at` set.
 #define FOR_CHANNELS(...)                                             \
@@ -73,27 +66,6 @@ QAT_VERSIONS(qat_dequantize_s32,
               const int32_t *zero, float *x),
              (outer, channels, inner, q, scale, zero, x))
 
-// Through an integer, so that -0 becomes +0 as it does for codes.
-QAT_INLINE void qat_fake_quantize_body(int64_t outer, int64_t channels, int64_t inner,
-                                       const float *x, const float *scale, const int32_t *zero,
-                                       int32_t lo, int32_t hi, float *y) {
-  FOR_CHANNELS({
-    const float low = (float)(lo - zero_c), high = (float)(hi - zero_c);
-    for (int64_t i = 0; i < inner; i++)
-      y[at + i] = (float)(int32_t)steps_of(x[at + i], scale_c, low, high) * scale_c;
-  })
-}
-QAT_VERSIONS(qat_fake_quantize,
-             (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
-              const int32_t *zero, int32_t lo, int32_t hi, float *y),
-             (outer, channels, inner, x, scale, zero, lo, hi, y))
-
-// One step more on each side tells what lies outside before it saturates.
-QAT_INLINE bool is_inside(float x, float scale, float low, float high) {
-  const float steps = steps_of(x, scale, low - 1, high + 1);
-  return (x == x) & (steps >= low) & (steps <= high);
-}
-
 QAT_INLINE void qat_inside_mask_body(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                      const float *scale, const int32_t *zero, int32_t lo,
                                      int32_t hi, uint8_t *mask) {
@@ -106,23 +78,6 @@ QAT_VERSIONS(qat_inside_mask,
              (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
               const int32_t *zero, int32_t lo, int32_t hi, uint8_t *mask),
              (outer, channels, inner, x, scale, zero, lo, hi, mask))
-
-QAT_INLINE void qat_fake_quantize_gradient_body(int64_t outer, int64_t channels, int64_t inner,
-                                                const float *x, const float *scale,
-                                                const int32_t *zero, int32_t lo, int32_t hi,
-                                                const float *dy, float *dx) {
-  FOR_CHANNELS({
-    const float low = (float)(lo - zero_c), high = (float)(hi - zero_c);
-    for (int64_t i = 0; i < inner; i++) {
-      const float g = dy[at + i];
-      dx[at + i] = is_inside(x[at + i], scale_c, low, high) ? g : 0;
-    }
-  })
-}
-QAT_VERSIONS(qat_fake_quantize_gradient,
-             (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
-              const int32_t *zero, int32_t lo, int32_t hi, const float *dy, float *dx),
-             (outer, channels, inner, x, scale, zero, lo, hi, dy, dx))
 
 // Runs `body` for each run of elements in blocks of `block` neighbours along the channels: `count`
 // elements from `at`, with parameters from `p` that are `step` apart.

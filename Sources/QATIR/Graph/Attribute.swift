@@ -184,4 +184,20 @@ public struct Attribute<Op: Sendable>: Sendable {
       return true
     }
   }
+
+  private init(
+    _ name: String, get: @escaping @Sendable (Op) -> AttributeValue?,
+    set: @escaping @Sendable (inout Op, AttributeValue) -> Bool
+  ) {
+    self.name = name
+    self.get = get
+    self.set = set
+  }
+
+  /// The attribute of an operation that is a part of another one.
+  func within<Whole>(_ path: WritableKeyPath<Whole, Op> & Sendable) -> Attribute<Whole> {
+    let get = get, set = set
+    return Attribute<Whole>(
+      name, get: { get($0[keyPath: path]) }, set: { set(&$0[keyPath: path], $1) })
+  }
 }

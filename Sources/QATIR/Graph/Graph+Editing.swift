@@ -180,6 +180,9 @@ extension Graph {
   /// The name itself where no value has it, else the name with a number.
   public func freeValueName(_ name: String) -> String { uniqueName(name, in: valueNames) }
 
+  /// The name itself where no node has it, else the name with a number.
+  public func freeNodeName(_ name: String) -> String { uniqueName(name, in: nodeNames) }
+
   /// Moves a node in front of another one.
   public mutating func move(_ node: NodeID, before next: NodeID?) {
     unlink(node)

@@ -1,7 +1,8 @@
 extension OpRegistry {
   /// Every operation of this folder, by family. A type missing here is missing everywhere.
   public static let builtin = OpRegistry(
-    elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps)
+    elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps
+      + channelsLastOps)
 
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
@@ -25,10 +26,16 @@ extension OpRegistry {
     ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
-    ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self, MatMulNBits.self, QGemm.self,
+    CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,
+    MatMulNBits.self,
+    QLinearConvAdd.self, QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
+  ]
+  static let channelsLastOps: [any Operation.Type] = [
+    Nhwc<MaxPool>.self, Nhwc<QLinearAveragePool>.self, Nhwc<QLinearConv>.self,
+    Nhwc<QLinearConvAdd>.self, Nhwc<QLinearGlobalAveragePool>.self,
   ]
   static let trainingOps: [any Operation.Type] = [
     Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationCorrection.self,

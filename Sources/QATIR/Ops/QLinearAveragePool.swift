@@ -6,7 +6,7 @@ import QATCore
 /// - Operands: `X` i8 or u8 [N, C, spatial...] ([N, spatial..., C] with `channels_last`); scales
 ///   f32 []; zero points [], optional (0).
 /// - Result: of the type of `X`.
-/// - Attributes: those of `AveragePool` without dilations; `channels_last` (evaluation takes 0).
+/// - Attributes: those of `AveragePool` without dilations; `channels_last`.
 public struct QLinearAveragePool: Operation {
   public static let name: OpName = "com.microsoft.QLinearAveragePool"
   public static let operands = quantizedUnaryOperands

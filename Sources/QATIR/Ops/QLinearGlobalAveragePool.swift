@@ -6,7 +6,7 @@ import QATCore
 /// - Operands: `X` i8 or u8 [N, C, spatial...] ([N, spatial..., C] with `channels_last`); scales
 ///   f32 and zero points [].
 /// - Result: of the type of `X`, sizes 1 in place of the spatial ones.
-/// - Attributes: `channels_last` (evaluation takes 0).
+/// - Attributes: `channels_last`.
 public struct QLinearGlobalAveragePool: Operation {
   public static let name: OpName = "com.microsoft.QLinearGlobalAveragePool"
   public static let operands: [OperandSpec] = [

@@ -68,6 +68,7 @@ func checkLinear(_ operands: Operands, axis: Int, blockSize: Int) throws(Diagnos
   let shape = operands[0].knownShape
   let scale = operands[1].knownShape
   if let zeroPoint = operands.optional(2)?.shape,
+    !(isOneNumber(zeroPoint) && isOneNumber(scale)),
     zeroPoint.rank != scale.rank
       || zip(zeroPoint.dimensions, scale.dimensions).contains(where: {
         $0.size != nil && $1.size != nil && $0 != $1
@@ -77,4 +78,9 @@ func checkLinear(_ operands: Operands, axis: Int, blockSize: Int) throws(Diagnos
   }
   guard let sizes = shape.sizes, let parameters = scale.sizes else { return }
   _ = try Granularity(shape: sizes, parameterShape: parameters, axis: axis, blockSize: blockSize)
+}
+
+/// `[]` or `[1]`, which files mix.
+private func isOneNumber(_ shape: Shape) -> Bool {
+  shape.rank == 0 || shape.rank == 1 && shape[0].size == 1
 }

@@ -5,6 +5,10 @@ public protocol ComputesOnIntegers: Operation {}
 public protocol IntegerProductOperation: ComputesOnIntegers {}
 
 extension QLinearConv: IntegerProductOperation {}
+extension QLinearConvAdd: IntegerProductOperation {}
+extension Nhwc: ComputesOnIntegers where Base: ComputesOnIntegers {}
+extension Nhwc: IntegerProductOperation where Base: IntegerProductOperation {}
+extension CodeTable: ComputesOnIntegers {}
 extension QLinearMatMul: IntegerProductOperation {}
 extension QGemm: IntegerProductOperation {}
 extension ConvInteger: IntegerProductOperation {}

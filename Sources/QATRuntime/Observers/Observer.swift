@@ -48,7 +48,7 @@ extension OperationObserver {
     var operation = operation
     // The range is found when it is asked for.
     operation.deferred = true
-    let channels = try operation.layout(of: tensor).channels
+    let channels = try operation.layout(of: tensor.shape).channels
     let old =
       state
       ?? ObserverState(

@@ -31,6 +31,13 @@ public struct ObserverState: Sendable, Equatable {
     self.batches = batches
   }
 
+  /// The state behind a batch that was not looked at.
+  var skipped: ObserverState {
+    var next = self
+    next.batches += 1
+    return next
+  }
+
   /// Bytes of the numbers in it.
   public var byteCount: Int {
     8 * low.count + 8 + histograms.reduce(0) { $0 + 8 * $1.counts.count + 12 }
@@ -45,15 +52,24 @@ extension Observe {
   public func next(
     _ state: ObserverState, observing tensor: AnyTensor
   ) throws(Diagnostic) -> ObserverState {
-    var next = state
-    next.batches += 1
-    guard state.batches % every == 0, limit == 0 || state.batches < limit else { return next }
-    let layout = try self.layout(of: tensor)
+    if skips(state) { return state.skipped }
+    return try next(state, layout(of: tensor.shape), TensorView(try tensor.inFloat32()))
+  }
+
+  private func skips(_ state: ObserverState) -> Bool {
+    state.batches % every != 0 || (limit != 0 && state.batches >= limit)
+  }
+
+  /// The same of floats that lie in memory.
+  func next(
+    _ state: ObserverState, _ layout: CodeLayout, _ x: TensorView
+  ) throws(Diagnostic) -> ObserverState {
+    var next = state.skipped
+    if skips(state) { return next }
     guard layout.channels == state.low.count else {
       throw Diagnostic(
         .shapeMismatch, "\(layout.channels) channels, \(state.low.count) in batches before")
     }
-    let x = TensorView(try tensor.inFloat32())
     let (low, high) = try finiteRanges(layout, x)
     switch kind {
     case .minMax:
@@ -104,9 +120,9 @@ extension Observe {
     }
   }
 
-  func layout(of tensor: AnyTensor) throws(Diagnostic) -> CodeLayout {
-    if let axis { _ = try checkedAxis(axis, rank: tensor.shape.count) }
-    return CodeLayout(shape: tensor.shape, axis: axis)
+  func layout(of shape: [Int]) throws(Diagnostic) -> CodeLayout {
+    if let axis { _ = try checkedAxis(axis, rank: shape.count) }
+    return CodeLayout(shape: shape, axis: axis)
   }
 }
 

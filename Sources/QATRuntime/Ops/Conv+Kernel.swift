@@ -52,21 +52,31 @@ extension ConvWeightGradient: Executable {
 extension QLinearConv: Executable {
   /// Two-dimensional convolutions with weights and parameters that are constants.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    guard let w = request.constant(3),
-      let shape = convolutionShape(
-        window, group: group, x: request.shape(0), w: w.shape, y: request.resultShape()),
-      let rule = ProductRule(
-        request, scales: (1, 4, 6), zeros: (2, 5, 7), channels: shape.outChannels),
-      !request.isPresent(8) || request.constant(8) != nil
-    else { return nil }
-    let bias = request.constant(8)?.elements(as: Int32.self), pool = request.pool
-    let convolution = IntegerConvolution(shape, w: w, weightZeros: rule.weightZeros)
-    return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
-      guard let scratch = call.scratch else { return }
-      convolution.codes(
-        x: call[0], xZero: rule.inputZero, bias: bias, multipliers: rule.multipliers,
-        zero: rule.resultZero, range: rule.range, y: call.result(), pool, scratch: scratch)
-    }
+    integerConvolution(request, window, group: group, channelsLast: false)
+  }
+}
+
+/// The kernel of QLinearConv, whose images have their channels in front or last.
+func integerConvolution(
+  _ request: KernelRequest, _ window: WindowAttributes, group: Int, channelsLast: Bool
+) -> Kernel? {
+  let x = request.shape(0), y = request.resultShape()
+  guard let w = request.constant(3),
+    let shape = convolutionShape(
+      window, group: group, x: channelsLast ? channelsFirst(x) : x, w: w.shape,
+      y: channelsLast ? channelsFirst(y) : y),
+    let rule = ProductRule(
+      request, scales: (1, 4, 6), zeros: (2, 5, 7), channels: shape.outChannels),
+    !request.isPresent(8) || request.constant(8) != nil
+  else { return nil }
+  let bias = request.constant(8)?.elements(as: Int32.self), pool = request.pool
+  let convolution = IntegerConvolution(
+    shape, w: w, weightZeros: rule.weightZeros, channelsLast: channelsLast)
+  return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
+    guard let scratch = call.scratch else { return }
+    convolution.codes(
+      x: call[0], xZero: rule.inputZero, bias: bias, multipliers: rule.multipliers,
+      zero: rule.resultZero, range: rule.range, y: call.result(), pool, scratch: scratch)
   }
 }
 

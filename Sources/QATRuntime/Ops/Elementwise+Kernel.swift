@@ -51,7 +51,7 @@ extension SGD: Executable {
     guard request.element(0) == .f32 else { return nil }
     let op = self
     return Kernel { call in
-      FloatLoops.sgd(
+      OptimizerKernels.sgd(
         w: call[0], gradient: call[1], velocity: call[2], rate: FloatLoops.scalar(call[3]),
         momentum: op.momentum, nesterov: op.nesterov, weightDecay: op.weightDecay,
         newW: call.result(0), newVelocity: call.result(1))
@@ -63,7 +63,7 @@ extension Adam: Executable {
     guard request.element(0) == .f32 else { return nil }
     let op = self
     return Kernel { call in
-      FloatLoops.adam(
+      OptimizerKernels.adam(
         w: call[0], gradient: call[1], m: call[2], v: call[3],
         step: FloatLoops.integer(call[4]) + 1,
         rate: FloatLoops.scalar(call[5]), beta1: op.beta1, beta2: op.beta2, epsilon: op.epsilon,

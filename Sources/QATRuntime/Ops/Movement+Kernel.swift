@@ -13,6 +13,14 @@ extension Transpose: Executable {
   }
 }
 
+extension Transpose: SharesBytes {
+  /// Where only axes of one element change places.
+  public func sharesBytes(from operand: [Int], to result: [Int]) -> Bool {
+    let moved = permutation(rank: operand.count).filter { operand[$0] != 1 }
+    return moved == moved.sorted()
+  }
+}
+
 extension Expand: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let x = request.shape(0), y = request.resultShape()

@@ -37,18 +37,6 @@ extension Observe: FloatEvaluable {
   }
 }
 
-extension Observe: Executable {
-  /// Not observing is copying the state; observing may fail, which kernels never do.
-  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    if training { return nil }
-    return Kernel { call in
-      for (state, result) in zip(call.operands.dropFirst(), call.results) {
-        if let state { result?.copy(from: state) }
-      }
-    }
-  }
-}
-
 extension ObserverState {
   /// What the operands of a `qat.Observe` behind the first hold: `min`, `max`, `count`, `bins`, `extent`.
   public init(_ tensors: [AnyTensor?]) throws(Diagnostic) {

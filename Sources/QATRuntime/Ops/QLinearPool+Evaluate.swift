@@ -3,7 +3,11 @@ import QATIR
 
 extension QLinearAveragePool: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    try checkLayout(channelsLast)
+    if channelsLast {
+      var op = self
+      op.channelsLast = false
+      return try Nhwc(op).evaluate(call)
+    }
     let element = call[0].element
     let x = try call.parameters(scale: 1, zeroPoint: 2, codes: element)
     let y = try call.parameters(scale: 3, zeroPoint: 4, codes: element)
@@ -28,7 +32,7 @@ extension QLinearAveragePool: Evaluable {
 
 extension QLinearGlobalAveragePool: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    try checkLayout(channelsLast)
+    if channelsLast { return try Nhwc(QLinearGlobalAveragePool()).evaluate(call) }
     let element = call[0].element, codes = call.codes(0)
     let x = try call.parameters(scale: 1, zeroPoint: 2, codes: element)
     let y = try call.parameters(scale: 3, zeroPoint: 4, codes: element)
@@ -39,13 +43,5 @@ extension QLinearGlobalAveragePool: Evaluable {
           quantizedGlobalAverage(codes[$0..<$0 + plane], from: x, to: y)
         })
     ]
-  }
-}
-
-private func checkLayout(_ channelsLast: Bool) throws(Diagnostic) {
-  if channelsLast {
-    throw Diagnostic(
-      .unsupported, "unsupported attribute channels_last = 1",
-      hint: "transpose to [N, C, spatial...] around the pooling")
   }
 }

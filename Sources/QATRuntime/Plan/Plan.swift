@@ -69,6 +69,22 @@ final class Plan {
     }
   }
 
+  /// Whether a node's result lies where its operand does, so that there is nothing to run.
+  private func isInPlace(_ id: NodeID) -> Bool {
+    guard case .some(.some(let operand)) = graph[id].operands.first,
+      case .some(.some(let result)) = graph[id].results.first,
+      case .block(let source) = places[operand], case .block(let target) = places[result]
+    else { return false }
+    return source == target && Self.sharesBytes(graph[id], in: graph)
+  }
+
+  private static func sharesBytes(_ node: Node, in graph: Graph) -> Bool {
+    guard let op = node.op as? any SharesBytes, let operand = node.operands[0],
+      let from = graph[operand].type.shape?.sizes, let to = graph[node.result].type.shape?.sizes
+    else { return false }
+    return op.sharesBytes(from: from, to: to)
+  }
+
   // MARK: - Running
 
   /// Runs all nodes. The inputs are in the order of the graph's.
@@ -150,7 +166,7 @@ final class Plan {
             .unsupported, "the shape \(graph[result].type) depends on data",
             at: "node '\(node.name)' (\(node.op.name))")
         }
-        if index == 0, node.op is any SharesBytes, let operand = node.operands[0],
+        if index == 0, sharesBytes(node, in: graph), let operand = node.operands[0],
           case .block(let block) = places[operand]
         {
           places[result] = .block(block)
@@ -244,12 +260,14 @@ final class Plan {
     }
     let results = node.results.map { $0.map { view(of: $0, memory) } }
     for (id, view) in zip(node.results, results) { if let id { blockViews[id] = view } }
-    if node.op is any SharesBytes, let source = operands[0], let target = results[0] {
+    if Self.sharesBytes(node, in: graph), let source = operands[0], let target = results[0] {
+      if isInPlace(id) { return made(isKernel: true) {} }
+      // What blocks do not hold is copied: inputs, variables.
       return made(isKernel: true) { () throws(Diagnostic) in target.copy(from: source) }
     }
     if let kernel {
       let call = KernelCall(operands: operands, results: results, scratch: scratch.view)
-      return made(isKernel: true) { () throws(Diagnostic) in kernel.run(call) }
+      return made(isKernel: true) { () throws(Diagnostic) in try kernel.run(call) }
     }
     guard let op = node.op as? any Evaluable else {
       throw Diagnostic(

@@ -1,0 +1,253 @@
+#include "nhwc.h"
+#include "phases.h"
+
+// Tiles of up to 14 pixels and 32 channels, straight from the images: a row of the product's left
+// side is a pixel seen through one tap of the kernel after the other.
+
+typedef struct part {
+  qat_grid grid;
+  int64_t taps, first_tap;      // in the job's lists
+  int64_t packed;               // where the weights of the grid start, in panels of one group
+  int64_t chunks;               // of pixels
+} part;
+
+typedef struct {
+  const qat_conv_shape *s;
+  qat_source source;
+  int64_t depth;                // values of a tap
+  int64_t source_step, outputs, results;  // of a group: source channels, result channels; all results
+  const float *packed;
+  size_t packed_step;           // of a group
+  float *y;
+  const qat_conv_epilogue *epilogue;
+  int64_t parts, pixel_chunks, panels, panel_chunks, panels_of_chunk;
+  int32_t *tap_y, *tap_x;
+  float *zero;
+  part *part;
+  unsigned char *scratch;
+  size_t scratch_step;
+} job;
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Of a worker: the tables of pixels and of rows, and rows that are copied.
+enum { COPIED_DEPTH = 2048, COPIED = COPIED_DEPTH + 16 };
+static size_t rows_size(const qat_conv_shape *s) {
+  return aligned((size_t)taps(s) * QAT_LANES * sizeof(float *));
+}
+static size_t worker_size(const qat_conv_shape *s) {
+  return aligned(sizeof(qat_pixels)) + rows_size(s) + QAT_TILE_ROWS * COPIED * sizeof(float);
+}
+static size_t zero_size(const qat_conv_shape *s) {
+  return aligned((size_t)qat_max(s->in_channels * s->kernel_width, s->out_channels)
+                 * sizeof(float));
+}
+static size_t shared_size(const qat_conv_shape *s) {
+  return zero_size(s) + 2 * aligned((size_t)taps(s) * sizeof(int32_t))
+         + aligned((size_t)phases(s) * sizeof(part));
+}
+
+size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads) {
+  return shared_size(s) + aligned((size_t)padded_size(s) * sizeof(float))
+         + (size_t)threads * worker_size(s);
+}
+
+static void place_scratch(job *j, unsigned char *scratch, float **padded) {
+  const qat_conv_shape *s = j->s;
+  j->zero = (float *)scratch;
+  memset(j->zero, 0, zero_size(s));
+  scratch += zero_size(s);
+  j->tap_y = (int32_t *)scratch;
+  j->tap_x = (int32_t *)(scratch += aligned((size_t)taps(s) * sizeof(int32_t)));
+  j->part = (part *)(scratch += aligned((size_t)taps(s) * sizeof(int32_t)));
+  scratch += aligned((size_t)phases(s) * sizeof(part));
+  *padded = (float *)scratch;
+  j->scratch = scratch + aligned((size_t)padded_size(s) * sizeof(float));
+  j->scratch_step = worker_size(s);
+}
+
+// A tile of `m` pixels from `pixel` on by one panel.
+static void tile(const job *j, const part *part, const float **rows, const qat_pixels *pixels,
+                 int64_t pixel, int m, int64_t group, int64_t panel) {
+  const qat_sgemm_kernel *kernel = qat_sgemm_best();
+  const int64_t first = panel * QAT_TILE_COLUMNS, k = part->taps * j->depth;
+  const int64_t column = group * j->outputs + first;
+  const int width = (int)qat_min(QAT_TILE_COLUMNS, j->outputs - first);
+  const int panel_width = qat_panel_width(j->outputs, first);
+  const float *b = j->packed + (size_t)group * j->packed_step + part->packed + first * k;
+  _Alignas(64) float sums[QAT_TILE_ROWS * QAT_TILE_COLUMNS];
+  float *y[QAT_TILE_ROWS];
+  const float *residual[QAT_TILE_ROWS];
+  const qat_conv_epilogue *e = j->epilogue;
+  for (int i = 0; i < m; i++) y[i] = j->y + pixels->to[pixel + i];
+  if (e && e->residual)
+    for (int i = 0; i < m; i++) residual[i] = e->residual + pixels->to[pixel + i];
+  qat_tile_end end = {.y = y, .column = column};
+  if (e) {
+    end.bias = e->bias ? e->bias + column : NULL;
+    end.residual = e->residual ? residual : NULL;
+    end.clamps = e->clamps, end.low = e->low, end.high = e->high;
+  }
+  int64_t tap = 0, offset = 0, l = 0;
+  do {
+    qat_row_run runs[QAT_SGEMM_K + 1];
+    const int64_t block = qat_min(QAT_SGEMM_K, k - l);
+    int64_t count = 0;
+    for (int64_t left = block; left > 0;) {
+      const int64_t steps = qat_min(left, j->depth - offset);
+      runs[count++] = (qat_row_run){rows + tap * QAT_LANES, offset, steps};
+      left -= steps, offset += steps;
+      if (offset == j->depth) offset = 0, tap++;
+    }
+    kernel->rows(m, width, count, runs, b + l * panel_width, panel_width, sums, l > 0,
+                 l + block == k ? &end : NULL);
+    l += block;
+  } while (l < k);
+}
+
+// The rows of a tile. Those that lie a multiple of 4 KiB apart share one set of the level-1 cache
+// and are copied.
+static void rows_of_tile(const job *j, const part *part, const qat_source *source,
+                         const qat_pixels *pixels, int64_t pixel, int m, float *copies,
+                         const float **rows) {
+  qat_find_rows(pixels, pixel, source, part->taps, j->tap_y + part->first_tap,
+                j->tap_x + part->first_tap, j->zero, rows);
+  if (part->taps != 1 || source->stride % 1024 != 0 || j->depth > COPIED_DEPTH) return;
+  for (int i = 0; i < m; i++) {
+    memcpy(copies + i * COPIED, rows[i], (size_t)j->depth * sizeof *copies);
+    rows[i] = copies + i * COPIED;
+  }
+}
+
+static void chunk(void *context, int64_t number, int worker) {
+  const job *j = context;
+  const int64_t panels = number % j->panel_chunks * j->panels_of_chunk;
+  const int64_t last_panel = qat_min(j->panels, panels + j->panels_of_chunk);
+  const int64_t group = number / j->panel_chunks % j->s->groups;
+  int64_t at = number / (j->panel_chunks * j->s->groups);
+  const part *part = j->part;
+  while (at >= part->chunks) at -= part->chunks, part++;
+  unsigned char *scratch = j->scratch + (size_t)worker * j->scratch_step;
+  qat_pixels *pixels = (qat_pixels *)scratch;
+  const float **rows = (const float **)(scratch += aligned(sizeof *pixels));
+  float *copies = (float *)(scratch + rows_size(j->s));
+  qat_source source = j->source;
+  source.start += group * j->source_step;
+
+  const int64_t all = j->s->batch * part->grid.rows * part->grid.columns;
+  const int64_t count = qat_min(QAT_CHUNK, all - at * QAT_CHUNK);
+  qat_find_pixels(&part->grid, &source, j->results, at * QAT_CHUNK, count, pixels);
+  const int64_t step = qat_even_tile(count);
+  // Few weights stay in the level-2 cache, while a tile's pixels stay in the level-1 cache for all of
+  // them; of many, one panel stays there for all tiles.
+  const int64_t weights = part->taps * j->depth * QAT_TILE_COLUMNS * (last_panel - panels);
+  const bool tile_by_tile = weights <= 1 << 17;
+  const int64_t outer = tile_by_tile ? 1 : last_panel - panels;
+  for (int64_t o = 0; o < outer; o++)
+    for (int64_t pixel = 0; pixel < count; pixel += step) {
+      const int m = (int)qat_min(step, count - pixel);
+      rows_of_tile(j, part, &source, pixels, pixel, m, copies, rows);
+      if (!tile_by_tile) tile(j, part, rows, pixels, pixel, m, group, panels + o);
+      else
+        for (int64_t p = panels; p < last_panel; p++)
+          tile(j, part, rows, pixels, pixel, m, group, p);
+    }
+}
+
+static void run(job *j, qat_pool *pool) {
+  j->pixel_chunks = 0;
+  for (int64_t p = 0; p < j->parts; p++) {
+    part *part = &j->part[p];
+    part->chunks =
+        qat_ceil_div(j->s->batch * part->grid.rows * part->grid.columns, QAT_CHUNK);
+    j->pixel_chunks += part->chunks;
+  }
+  // Few pixels: panels are spread as well.
+  enum { CHUNKS = 8 };
+  j->panels = qat_ceil_div(j->outputs, QAT_TILE_COLUMNS);
+  const int64_t wanted = qat_ceil_div(CHUNKS, qat_max(1, j->pixel_chunks * j->s->groups));
+  j->panels_of_chunk = qat_ceil_div(j->panels, qat_min(j->panels, wanted));
+  j->panel_chunks = qat_ceil_div(j->panels, j->panels_of_chunk);
+  qat_pool_run(pool, j->pixel_chunks * j->s->groups * j->panel_chunks, chunk, j);
+}
+
+void qat_conv_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
+                   const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch) {
+  if (s->batch * out_plane(s) == 0) return;
+  if (qat_is_plain_depthwise(s)) return qat_depthwise_nhwc(s, x, packed, epilogue, y, pool);
+  job j = {
+    .s = s, .source = {x, s->in_height, s->in_width, s->in_channels},
+    .depth = channels_of_group(s), .source_step = channels_of_group(s),
+    .outputs = results_of_group(s), .results = s->out_channels, .packed = packed,
+    .packed_step = (size_t)(qat_round_up(results_of_group(s), 16) * depth(s)), .y = y,
+    .epilogue = epilogue, .parts = 1,
+  };
+  float *padded;
+  place_scratch(&j, scratch, &padded);
+  part *part = j.part;
+  *part = (struct part){
+    .grid = {.rows = s->out_height, .columns = s->out_width, .step_y = 1, .step_x = 1,
+             .source_step_y = s->stride_y, .source_step_x = s->stride_x,
+             .height = s->out_height, .width = s->out_width},
+    .taps = taps(s),
+  };
+  if (is_pointwise(s)) {  // one long row
+    part->grid.columns = part->grid.width = j.source.width = out_plane(s);
+    part->grid.rows = part->grid.height = j.source.height = 1;
+  }
+  if (pads_images(s)) {
+    qat_pad_images(s, x, padded, pool);
+    j.source = (qat_source){padded, padded_height(s), padded_width(s), s->in_channels};
+    j.depth = s->kernel_width * s->in_channels;
+    part->taps = s->kernel_height;
+    for (int64_t i = 0; i < s->kernel_height; i++)
+      j.tap_y[i] = (int32_t)(i * s->dilation_y), j.tap_x[i] = 0;
+  } else {
+    for (int64_t t = 0; t < taps(s); t++) {
+      j.tap_y[t] = (int32_t)(t / s->kernel_width * s->dilation_y - s->pad_top);
+      j.tap_x[t] = (int32_t)(t % s->kernel_width * s->dilation_x - s->pad_left);
+    }
+  }
+  run(&j, pool);
+}
+
+void qat_conv_nhwc_input_gradient(const qat_conv_shape *s, const float *dy, const float *packed,
+                                  float *dx, qat_pool *pool, void *scratch) {
+  if (s->batch * in_plane(s) == 0) return;
+  if (qat_is_plain_depthwise(s))
+    return qat_depthwise_nhwc_input_gradient(s, dy, packed, dx, pool);
+  job j = {
+    .s = s, .source = {dy, s->out_height, s->out_width, s->out_channels},
+    .depth = results_of_group(s), .source_step = results_of_group(s),
+    .outputs = channels_of_group(s), .results = s->in_channels, .packed = packed, .y = dx,
+    .packed_step = (size_t)(qat_round_up(channels_of_group(s), 16) * results_of_group(s) * taps(s)),
+    .parts = phases(s),
+  };
+  float *padded;
+  place_scratch(&j, scratch, &padded);
+  for (int64_t phase = 0, before = 0; phase < j.parts; phase++) {
+    const int64_t y = phase / s->stride_x, x = phase % s->stride_x;
+    part *part = &j.part[phase];
+    *part = (struct part){
+      .grid = {.rows = qat_max(0, qat_ceil_div(s->in_height - y, s->stride_y)),
+               .columns = qat_max(0, qat_ceil_div(s->in_width - x, s->stride_x)),
+               .first_y = y, .first_x = x, .step_y = s->stride_y, .step_x = s->stride_x,
+               .source_step_y = 1, .source_step_x = 1, .height = s->in_height,
+               .width = s->in_width},
+      .taps = taps_of_phase(s, phase), .first_tap = before,
+      .packed = before * qat_round_up(j.outputs, 16) * j.depth,
+    };
+    for (int64_t t = 0; t < taps(s); t++) {
+      if (!is_of_phase(s, phase, t)) continue;
+      const int64_t row = y + s->pad_top - t / s->kernel_width * s->dilation_y;
+      const int64_t column = x + s->pad_left - t % s->kernel_width * s->dilation_x;
+      j.tap_y[before] = (int32_t)(row / s->stride_y);
+      j.tap_x[before++] = (int32_t)(column / s->stride_x);
+    }
+  }
+  if (is_pointwise(s)) {  // one long row
+    j.part->grid.columns = j.part->grid.width = j.source.width = out_plane(s);
+    j.part->grid.rows = j.part->grid.height = j.source.height = 1;
+  }
+  run(&j, pool);
+}
