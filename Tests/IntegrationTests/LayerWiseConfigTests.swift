@@ -47,12 +47,14 @@ struct LayerWiseConfigTests {
     #expect(narrow.allSatisfy { abs($0) <= 7 } && narrow.contains { abs($0) == 7 })
     #expect(wide.contains { abs($0) == 127 })
     let data = try Digits.load(.test, limit: 300)
-    var simulated: [AnyTensor] = [], integers: [AnyTensor] = []
+    var simulated: [AnyTensor] = [], integers: [AnyTensor] = [], deployed: [AnyTensor] = []
     let a = try Evaluator().evaluate(Session(trained), data) { simulated += $0 }
-    let b = try Evaluator().evaluate(Session(converted), data) { integers += $0 }
+    let b = try Evaluator().evaluate(Session(trained, mode: .integer), data) { integers += $0 }
+    _ = try Evaluator().evaluate(Session(converted, mode: .integer), data) { deployed += $0 }
     let accuracy = try #require(a.accuracy)
     #expect(accuracy == b.accuracy && accuracy > 0.9)
-    #expect(simulated == integers)
+    #expect(deployed == integers)
+    expectAgreement(simulated, integers)
   }
 
   @Test(
