@@ -3,7 +3,7 @@ import QATCore
 /// One block of memory, aligned to 64 bytes, for the intermediate values of a plan.
 @safe public final class Arena {
   // SAFETY: allocated in `init`, freed in `deinit`; views are bounds-checked against `byteCount`.
-  private let base: UnsafeMutableRawPointer
+  let base: UnsafeMutableRawPointer
   public let byteCount: Int
 
   public init(byteCount: Int) {

@@ -27,6 +27,19 @@ public struct StridedBox: Sendable {
 
 /// Copies between layouts: transposes, slices, joins.
 public enum MovementKernels {
+  /// y [batch][columns][rows] from x [batch][rows][columns], of 4-byte elements.
+  public static func transpose(
+    batch: Int, rows: Int, columns: Int, _ x: TensorView, _ y: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    precondition(x.count == batch * rows * columns && y.count == x.count)
+    precondition(x.element.bitWidth == 32 && y.element == x.element)
+    // SAFETY: sizes were checked; the kernel moves 4-byte elements without looking at them.
+    unsafe qat_transpose_images_f32(
+      Int64(batch), Int64(rows), Int64(columns), x.base.assumingMemoryBound(to: Float.self),
+      y.base.assumingMemoryBound(to: Float.self), pool.pool)
+  }
+
   /// Copies a box of up to 8 dimensions.
   public static func copy(
     sizes: [Int], from source: TensorView, _ sourceBox: StridedBox, to target: MutableTensorView,

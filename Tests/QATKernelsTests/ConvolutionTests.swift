@@ -148,10 +148,9 @@ extension KernelTests {
       func result<Element: Numeric>(_ kind: qat_conv_result, _: Element.Type) -> [Element] {
         var s = s
         let pool = Pool(threads)
-        let packed = Aligned(qat_conv_s8_packed_size(kernel, &s))
+        let packed = Aligned(qat_conv_s8_packed_size(&s))
         let weightScratch = Aligned(w.count)
-        qat_conv_s8_pack(kernel, &s, w, wSigned, packed.start, weightScratch.start)
-        let scratch = Aligned(qat_conv_s8_scratch(&s, channelsLast, Int32(threads)))
+        qat_conv_s8_pack(&s, w, wSigned, packed.start, weightScratch.start)
         let inPlane = Int(s.in_height * s.in_width)
         let c = Int(s.in_channels)
         let channels = Int(s.out_channels)
@@ -166,7 +165,9 @@ extension KernelTests {
                     x: x.baseAddress, x_signed: xSigned, x_channels_last: channelsLast,
                     x_zero: xZero, w: packed.start, w_signed: wSigned, w_zero: zeros.baseAddress,
                     bias: bias.baseAddress, result: kind, m: m.baseAddress, m_scalar: false,
-                    zero: 128, lo: 0, hi: 255, y: y.baseAddress, y_channels_last: channelsLast)
+                    zero: 128, lo: 0, hi: 255, add: nil, y: y.baseAddress,
+                    y_channels_last: channelsLast)
+                  let scratch = Aligned(qat_conv_s8_scratch(&s, &arguments, Int32(threads)))
                   qat_conv_s8(kernel, &s, &arguments, pool.pool, scratch.start)
                 }
               }

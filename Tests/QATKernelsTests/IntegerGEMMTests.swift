@@ -26,8 +26,8 @@ extension KernelTests {
               m, n, k, a, aSigned, aZero, b, bSigned, hasZeros ? zeros : nil, bias)
             for row in 0..<qat_igemm_count() {
               guard let kernel = qat_igemm_at(row) else { continue }
-              let packed = Aligned(qat_igemm_packed_size(kernel, Int64(k), Int64(n)))
-              qat_igemm_pack(kernel, Int64(k), Int64(n), b, Int64(n), 1, bSigned, packed.start)
+              let packed = Aligned(qat_igemm_packed_size(Int64(k), Int64(n)))
+              qat_igemm_pack(Int64(k), Int64(n), b, Int64(n), 1, bSigned, packed.start)
               let sums = run(
                 kernel, m, n, k, a, aSigned, aZero, packed, bSigned, hasZeros ? zeros : nil, bias)
               #expect(sums == expected, "\(String(cString: qat_igemm_name(kernel)))")
@@ -43,13 +43,29 @@ extension KernelTests {
       var random = Random(3)
       let a = random.bytes(m * k)
       let b = random.bytes(n * k)
-      let kernel = qat_igemm_best()!
-      let packed = Aligned(qat_igemm_packed_size(kernel, Int64(k), Int64(n)))
+      let packed = Aligned(qat_igemm_packed_size(Int64(k), Int64(n)))
       // Stored transposed: [n, k].
-      qat_igemm_pack(kernel, Int64(k), Int64(n), b, 1, Int64(k), true, packed.start)
+      qat_igemm_pack(Int64(k), Int64(n), b, 1, Int64(k), true, packed.start)
+      let kernel = qat_igemm_best()!
       let serial = run(kernel, m, n, k, a, false, 7, packed, true, nil, nil)
       let pool = Pool(3)
       #expect(run(kernel, m, n, k, a, false, 7, packed, true, nil, nil, pool) == serial)
+    }
+
+    @Test("of 65,536 steps at the ends of both types wrap around as 32 bits do")
+    func wrapAround() {
+      let (m, n, k) = (2, 17, 65536)
+      let a = [UInt8](repeating: 255, count: m * k)
+      let b = [UInt8](repeating: 128, count: k * n)
+      let bias = [Int32](repeating: .min, count: n)
+      let zeros = [Int32](repeating: 127, count: n)
+      let expected = product(m, n, k, a, false, 0, b, true, zeros, bias)
+      let packed = Aligned(qat_igemm_packed_size(Int64(k), Int64(n)))
+      qat_igemm_pack(Int64(k), Int64(n), b, Int64(n), 1, true, packed.start)
+      for row in 0..<qat_igemm_count() {
+        guard let kernel = qat_igemm_at(row) else { continue }
+        #expect(run(kernel, m, n, k, a, false, 0, packed, true, zeros, bias) == expected)
+      }
     }
 
     private func run(
@@ -57,27 +73,37 @@ extension KernelTests {
       _ aZero: Int32, _ packed: Aligned, _ bSigned: Bool, _ zeros: [Int32]?, _ bias: [Int32]?,
       _ pool: Pool? = nil
     ) -> [Int32] {
-      // One column more than the product has, to see that it stays as it is.
-      var sums = [Int32](repeating: 77, count: m * (n + 1))
+      // More than the product has, to see that it stays as it is.
+      var sums = [Int32](repeating: 77, count: m * n + 1)
+      var shape = qat_conv_shape(
+        batch: Int64(m), in_channels: Int64(k), in_height: 1, in_width: 1, out_channels: Int64(n),
+        out_height: 1, out_width: 1, kernel_height: 1, kernel_width: 1, groups: 1, stride_y: 1,
+        stride_x: 1, dilation_y: 1, dilation_x: 1, pad_top: 0, pad_left: 0)
       a.withUnsafeBytes { a in
         sums.withUnsafeMutableBufferPointer { c in
           withPointer(zeros) { zeros in
             withPointer(bias) { bias in
-              var arguments = qat_igemm_arguments(
-                m: Int64(m), n: Int64(n), k: Int64(k), a: a.baseAddress, a_stride: Int64(k),
-                a_signed: aSigned, a_zero: aZero, b: packed.start, b_signed: bSigned, b_zero: zeros,
-                bias: bias, c: c.baseAddress, c_stride: Int64(n + 1))
-              if let pool {
-                qat_igemm_parallel(kernel, &arguments, pool.pool)
-              } else {
-                qat_igemm(kernel, &arguments)
-              }
+              var arguments = qat_conv_s8_arguments()
+              arguments.x = a.baseAddress
+              arguments.x_signed = aSigned
+              arguments.x_channels_last = true
+              arguments.x_zero = aZero
+              arguments.w = UnsafeRawPointer(packed.start)
+              arguments.w_signed = bSigned
+              arguments.w_zero = zeros
+              arguments.bias = bias
+              arguments.result = QAT_CONV_SUMS
+              arguments.y = UnsafeMutableRawPointer(c.baseAddress)
+              arguments.y_channels_last = true
+              let threads = Int32(pool?.threads ?? 1)
+              let scratch = Aligned(qat_conv_s8_scratch(&shape, &arguments, threads))
+              qat_conv_s8(kernel, &shape, &arguments, pool?.pool, scratch.start)
             }
           }
         }
       }
-      for row in 0..<m { #expect(sums[row * (n + 1) + n] == 77) }
-      return (0..<m * n).map { sums[$0 / n * (n + 1) + $0 % n] }
+      #expect(sums.removeLast() == 77)
+      return sums
     }
 
     private func product(

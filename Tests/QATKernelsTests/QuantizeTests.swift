@@ -101,27 +101,23 @@ extension KernelTests {
           (0..<channels).map { _ in Float(random.integer(in: 1...64)) / 128 }, [0.5], [1e30],
         ] {
           for (zero, lo, hi): (Int32, Int32, Int32) in [(3, 0, 255), (0, 0, 15), (255, 0, 255)] {
-            for transposed in alongRows ? [false] : [false, true] {
-              let codes = sameOnEachCPU {
-                var q = [UInt8](repeating: 0, count: rows * columns)
-                requantize(sums, rows, columns, bias, m, alongRows, zero, lo, hi, transposed, &q)
-                return q
-              }
-              var wrong = 0
-              for i in 0..<rows {
-                for j in 0..<columns {
-                  let c = alongRows ? i : j
-                  let scale = m.count == 1 ? m[0] : m[c]
-                  let value = Float(sums[i * columns + j] &+ bias[c]) * scale
-                  let code = Double(value.rounded(.toNearestOrEven)) + Double(zero)
-                  let expected = Int(min(max(code, Double(lo)), Double(hi)))
-                  if Int(codes[transposed ? j * rows + i : i * columns + j]) != expected {
-                    wrong += 1
-                  }
-                }
-              }
-              #expect(wrong == 0)
+            let codes = sameOnEachCPU {
+              var q = [UInt8](repeating: 0, count: rows * columns)
+              requantize(sums, rows, columns, bias, m, alongRows, zero, lo, hi, &q)
+              return q
             }
+            var wrong = 0
+            for i in 0..<rows {
+              for j in 0..<columns {
+                let c = alongRows ? i : j
+                let scale = m.count == 1 ? m[0] : m[c]
+                let value = Float(sums[i * columns + j] &+ bias[c]) * scale
+                let code = Double(value.rounded(.toNearestOrEven)) + Double(zero)
+                let expected = Int(min(max(code, Double(lo)), Double(hi)))
+                if Int(codes[i * columns + j]) != expected { wrong += 1 }
+              }
+            }
+            #expect(wrong == 0)
           }
         }
       }
@@ -129,7 +125,7 @@ extension KernelTests {
 
     private func requantize(
       _ sums: [Int32], _ rows: Int, _ columns: Int, _ bias: [Int32], _ m: [Float],
-      _ alongRows: Bool, _ zero: Int32, _ lo: Int32, _ hi: Int32, _ transposed: Bool,
+      _ alongRows: Bool, _ zero: Int32, _ lo: Int32, _ hi: Int32,
       _ q: inout [UInt8]
     ) {
       sums.withUnsafeBufferPointer { sums in
@@ -140,12 +136,8 @@ extension KernelTests {
                 rows: Int64(rows), columns: Int64(columns), acc: sums.baseAddress,
                 stride: Int64(columns), bias: bias.baseAddress, m: m.baseAddress,
                 m_scalar: m.count == 1, along_rows: alongRows, zero: zero, lo: lo, hi: hi,
-                q: q.baseAddress, q_stride: Int64(transposed ? rows : columns))
-              if transposed {
-                qat_requantize_transposed(&arguments)
-              } else {
-                qat_requantize(&arguments)
-              }
+                q: q.baseAddress, q_stride: Int64(columns))
+              qat_requantize(&arguments)
             }
           }
         }

@@ -142,11 +142,92 @@ private let quantized: [Case] = [ElementType.u8, .i8].flatMap { element in
     }
 }
 
+/// Images with channels last: what the operation gives on images with channels first, turned.
+private let channelsLast: [Case] = {
+  let x = floats([2, 9, 8, 5]), dy = floats([2, 5, 4, 7], -1, 1), w = floats([7, 5, 3, 3], -1, 1)
+  let other = AnyTensor(shape: [2, 9, 8, 5], numbers(720, 77).map { Float($0) })
+  let conv = Conv(window([3, 3], [2, 2], [1, 1, 1, 1]), group: 1)
+  let gradient = (conv.window, conv.group)
+  let channel = [floats([5], 0.5, 2), floats([5]), floats([5]), floats([5], 0.5, 2)]
+  let pooled = floats([2, 4, 4, 5], -1, 1)
+  var training = BatchNormalization()
+  training.trainingMode = true
+  var average = AveragePool(), maximum = MaxPool()
+  average.window = window([3, 2], [2, 2], [0, 0, 0, 0])
+  maximum.window = average.window
+  return [
+    Case(op: Nhwc(conv), operands: [x, w, floats([7])], tolerance: 1e-6),
+    Case(op: Nhwc(conv), operands: [x, w, floats([7])], inputs: [0, 1, 2], tolerance: 1e-6),
+    Case(
+      op: Nhwc(ConvInputGradient(gradient.0, group: gradient.1)), operands: [dy, w, x],
+      inputs: [0, 1, 2], tolerance: 1e-6),
+    Case(
+      op: Nhwc(ConvWeightGradient(gradient.0, group: gradient.1)), operands: [dy, x, w],
+      inputs: [0, 1, 2], tolerance: 1e-6),
+    Case(op: Nhwc(BatchNormalization()), operands: [x] + channel, tolerance: 1e-6),
+    Case(op: Nhwc(training), operands: [x] + channel, results: 3, tolerance: 1e-6),
+    Case(
+      op: Nhwc(BatchNormalizationGradient(epsilon: 1e-5)), operands: [other, x, channel[0]],
+      inputs: [0, 1], results: 3, tolerance: 1e-5),
+    Case(op: Nhwc(maximum), operands: [x]),
+    Case(
+      op: Nhwc(MaxPoolGradient(maximum)), operands: [pooled, x], inputs: [0, 1], tolerance: 1e-6),
+    Case(op: Nhwc(average), operands: [x], tolerance: 1e-6),
+    Case(
+      op: Nhwc(AveragePoolGradient(average)), operands: [pooled, x], inputs: [0, 1],
+      tolerance: 1e-6),
+    Case(op: Nhwc(GlobalAveragePool()), operands: [x], tolerance: 1e-6),
+    Case(
+      op: Nhwc(GlobalAveragePoolGradient()), operands: [floats([2, 1, 1, 5]), x], inputs: [0, 1],
+      tolerance: 1e-6),
+    Case(op: Transpose(perm: [0, 2, 3, 1]), operands: [floats([2, 17, 5, 7])]),
+    Case(op: Transpose(perm: [0, 3, 1, 2]), operands: [floats([2, 5, 7, 17])]),
+    Case(op: Transpose(perm: [1, 0]), operands: [floats([33, 18])]),
+  ]
+}()
+
+/// What a training step has beside its layers.
+private let training: [Case] = {
+  let labels = AnyTensor(shape: [5], [3, 0, 10, 7, 7] as [Int64])
+  let logits = floats([5, 11], -9, 9)
+  var observe = Observe(.movingAverage, momentum: 0.25)
+  let state = [AnyTensor(Float(-1)), AnyTensor(Float(3)), AnyTensor(Int64(2))]
+  let perChannel = [floats([3], -3, -1), floats([3], 1, 3), AnyTensor(Int64(1))]
+  let followed = Case(op: observe, operands: [floats([2, 3, 7])] + state, results: 3)
+  observe.axis = 1
+  return [
+    followed,
+    Case(op: observe, operands: [floats([2, 3, 7])] + perChannel, results: 3),
+    Case(
+      op: Observe(.minMax, limit: 2), operands: [floats([2, 3, 7])] + state, inputs: [0, 3],
+      results: 3),
+    Case(op: SoftmaxCrossEntropy(), operands: [logits, labels], tolerance: 1e-6),
+    Case(
+      op: SoftmaxCrossEntropyGradient(), operands: [AnyTensor(Float(0.5)), logits, labels],
+      inputs: [0, 1], tolerance: 1e-6),
+    Case(op: ReduceLike(), operands: [floats([6, 9]), floats([9])], tolerance: 1e-6),
+    Case(op: ReduceLike(), operands: [floats([3, 1, 4, 5]), floats([1, 4, 5])], tolerance: 1e-6),
+    Case(
+      op: ScaleFromRange(grid: .uint8, scheme: .asymmetric),
+      operands: [floats([7], -3, 0), floats([7], 0, 4)], inputs: [0, 1], results: 2),
+    Case(
+      op: FakeQuantizeBias(),
+      operands: [floats([6]), AnyTensor(Float(0.01)), floats([6], 0.01, 0.02)], inputs: [0, 1, 2]),
+    Case(
+      op: FoldedBiasRounding(epsilon: 1e-5),
+      operands: [
+        floats([6], 0.5, 2), floats([6]), floats([6]), floats([6], 0.5, 2), AnyTensor(Float(0.01)),
+        floats([6], 0.01, 0.02),
+      ], inputs: [0, 1]),
+  ]
+}()
+
 @Suite("Operations bound to kernels")
 struct KernelBindingTests {
   @Test(
     "give what the reference evaluation gives",
-    arguments: unary + broadcasts + movements + rowFunctions + pools + quantized)
+    arguments: unary + broadcasts + movements + rowFunctions + pools + quantized + channelsLast
+      + training)
   fileprivate func agree(_ test: Case) throws {
     var graph = Graph(name: "one")
     var feeds: [String: AnyTensor] = [:]

@@ -81,31 +81,3 @@ QAT_VERSIONS(qat_col2im_f32,
               int64_t first_channel, int64_t last_channel, int64_t first_row, int64_t last_row,
               float *image),
              (shape, from, stride, first_channel, last_channel, first_row, last_row, image))
-
-void qat_im2row_s8(const qat_conv_shape *s, const uint8_t *image, int64_t first_channel,
-                   int64_t channels, int64_t first, int64_t last, uint8_t pad, uint8_t *to) {
-  const int64_t step = s->in_channels;  // between neighbouring pixels
-  const int64_t run = s->kernel_width * channels;
-  const bool joined = s->dilation_x == 1 && channels == step;  // a kernel row is one run of bytes
-  for (int64_t pixel = first; pixel < last; pixel++) {
-    const int64_t top = pixel / s->out_width * s->stride_y - s->pad_top;
-    const int64_t left = pixel % s->out_width * s->stride_x - s->pad_left;
-    for (int64_t i = 0; i < s->kernel_height; i++, to += run) {
-      const int64_t y = top + i * s->dilation_y;
-      if (y < 0 || y >= s->in_height) {
-        memset(to, pad, (size_t)run);
-        continue;
-      }
-      const uint8_t *row = image + y * s->in_width * step + first_channel;
-      if (joined && left >= 0 && left + s->kernel_width <= s->in_width) {
-        memcpy(to, row + left * step, (size_t)run);
-        continue;
-      }
-      for (int64_t j = 0; j < s->kernel_width; j++) {
-        const int64_t x = left + j * s->dilation_x;
-        if (x < 0 || x >= s->in_width) memset(to + j * channels, pad, (size_t)channels);
-        else memcpy(to + j * channels, row + x * step, (size_t)channels);
-      }
-    }
-  }
-}

@@ -39,7 +39,7 @@ void qat_find_rows(const qat_pixels *pixels, int64_t first, const qat_source *so
 // A convolution with few channels reads a copy of its images with the padding in place, in which the
 // columns of a kernel's row are neighbours.
 QAT_INLINE bool pads_images(const qat_conv_shape *s) {
-  return s->in_channels < 8 && s->groups == 1 && s->dilation_x == 1;
+  return s->in_channels < 8 && s->groups == 1 && s->dilation_x == 1 && !is_pointwise(s);
 }
 QAT_INLINE int64_t padded_height(const qat_conv_shape *s) {
   return (s->out_height - 1) * s->stride_y + (s->kernel_height - 1) * s->dilation_y + 1;

@@ -35,5 +35,3 @@ void qat_depthwise_f32_input_gradient(const qat_conv_shape *shape, const float *
                                       float *dx, qat_pool *pool);
 void qat_depthwise_f32_weight_gradient(const qat_conv_shape *shape, const float *dy, const float *x,
                                        float *dw, qat_pool *pool);
-void qat_depthwise_s8(const qat_conv_shape *shape, const qat_conv_s8_arguments *arguments,
-                      const uint8_t *planes, qat_pool *pool, int32_t *scratch);

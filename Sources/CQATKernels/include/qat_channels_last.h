@@ -39,3 +39,43 @@ void qat_conv_nhwc_input_gradient(const qat_conv_shape *shape, const float *dy,
 // dw from dy: sums over blocks of about 256 pixels, then over groups of images, in order.
 void qat_conv_nhwc_weight_gradient(const qat_conv_shape *shape, const float *dy, const float *x,
                                    float *dw, qat_pool *pool, void *scratch);
+
+// Batch normalisation of `pixels` rows of channels; formulas as in qat_normalization.h. The
+// statistics are found in one reading: those of blocks of 64 pixels in two passes, joined as in Chan
+// et al. (Updating formulae and a pairwise algorithm for computing sample variances, 1979).
+// `scratch`: qat_batchnorm_nhwc_scratch bytes.
+size_t qat_batchnorm_nhwc_scratch(int64_t channels);
+void qat_batchnorm_nhwc_statistics(int64_t pixels, int64_t channels, const float *x, float *mean,
+                                   float *variance, qat_pool *pool, void *scratch);
+void qat_batchnorm_nhwc_apply(int64_t pixels, int64_t channels, const float *x, const float *mean,
+                              const float *variance, const float *gamma, const float *beta,
+                              float epsilon, float *y, qat_pool *pool);
+void qat_batchnorm_nhwc_gradient(int64_t pixels, int64_t channels, const float *dy, const float *x,
+                                 const float *mean, const float *variance, const float *gamma,
+                                 float epsilon, float *dx, float *dgamma, float *dbeta,
+                                 qat_pool *pool, void *scratch);
+
+// Sums of the columns of x [pixels][channels]: the gradient of a bias. The scratch of batch-norm.
+void qat_channel_sums_nhwc(int64_t pixels, int64_t channels, const float *x, float *sums,
+                           qat_pool *pool, void *scratch);
+
+// Pooling; `planes` of the shape is not read. As in qat_pooling.h, without indices: the gradient of a
+// maximum finds the first largest element of each window again.
+void qat_maxpool_nhwc(const qat_pool_shape *shape, int64_t batch, int64_t channels, const float *x,
+                      float *y, qat_pool *pool);
+void qat_maxpool_nhwc_gradient(const qat_pool_shape *shape, int64_t batch, int64_t channels,
+                               const float *x, const float *dy, float *dx, qat_pool *pool);
+void qat_averagepool_nhwc(const qat_pool_shape *shape, int64_t batch, int64_t channels,
+                          const float *x, bool count_padding, float *y, qat_pool *pool);
+void qat_averagepool_nhwc_gradient(const qat_pool_shape *shape, int64_t batch, int64_t channels,
+                                   const float *dy, bool count_padding, float *dx, qat_pool *pool);
+// y[batch][channels] = the mean of x[batch][pixels][channels] over its pixels, and its gradient.
+void qat_global_averagepool_nhwc(int64_t batch, int64_t pixels, int64_t channels, const float *x,
+                                 float *y, qat_pool *pool);
+void qat_global_averagepool_nhwc_gradient(int64_t batch, int64_t pixels, int64_t channels,
+                                          const float *dy, float *dx, qat_pool *pool);
+
+// y[batch][columns][rows] from x[batch][rows][columns]: NCHW to NHWC with rows = channels and
+// columns = pixels, and back.
+void qat_transpose_images_f32(int64_t batch, int64_t rows, int64_t columns, const float *x,
+                              float *y, qat_pool *pool);

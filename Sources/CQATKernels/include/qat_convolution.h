@@ -32,13 +32,25 @@ void qat_conv_f32_weight_gradient(const qat_conv_shape *shape, const float *dy, 
 void qat_conv_f32_bias_gradient(const qat_conv_shape *shape, const float *dy, float *db,
                                 qat_pool *pool);
 
-// Weights packed for the integer convolution: bytes, and packing. `scratch` holds as many bytes as
-// there are weights. Depthwise shapes (one input channel a group) keep their weights unpacked.
-size_t qat_conv_s8_packed_size(const qat_igemm_kernel *kernel, const qat_conv_shape *shape);
-void qat_conv_s8_pack(const qat_igemm_kernel *kernel, const qat_conv_shape *shape, const void *w,
-                      bool w_signed, void *packed, void *scratch);
+// Weights packed for the integer convolution, for every kernel: bytes of 64-byte aligned memory, and
+// packing. `scratch` holds as many bytes as there are weights.
+size_t qat_conv_s8_packed_size(const qat_conv_shape *shape);
+void qat_conv_s8_pack(const qat_conv_shape *shape, const void *w, bool w_signed, void *packed,
+                      void *scratch);
 
 typedef enum { QAT_CONV_SUMS, QAT_CONV_CODES, QAT_CONV_REALS } qat_conv_result;
+
+// A QLinearAdd of the codes of a convolution and others in the place of y, channels last; ratios
+// are scales over the scale of the result (`qat_qlinear_add`).
+typedef struct {
+  const void *codes;
+  bool is_signed;                    // the other codes and y; the convolution's own, too
+  bool is_first;                     // the others are operand a of the sum, else b
+  float own_ratio, ratio;            // of the convolution's codes and of the others
+  float fixed;                       // qat_qlinear_add_fixed
+  int32_t lo, hi;                    // of the sum
+} qat_conv_s8_sum;
+
 typedef struct {
   const void *x;                     // u8 or s8
   bool x_signed, x_channels_last;    // NHWC instead of NCHW
@@ -48,17 +60,19 @@ typedef struct {
   const int32_t *w_zero, *bias;      // one an output channel, or NULL for 0
   // What becomes of acc = bias + sum of (x - x_zero) * (w - w_zero), modulo 2^32:
   //   SUMS   int32 acc
-  //   CODES  clamp(rint(f32(acc) * m) + zero, lo, hi), u8 or s8
+  //   CODES  clamp(rint(f32(acc) * m) + zero, lo, hi), u8 or s8 (s8 where lo < 0); |zero| < 2^14
   //   REALS  float f32(acc) * m
   qat_conv_result result;
   const float *m;                    // one, or one an output channel
   bool m_scalar;
   int32_t zero, lo, hi;
+  const qat_conv_s8_sum *add;        // to codes, channels last; or NULL
   void *y;
   bool y_channels_last;
 } qat_conv_s8_arguments;
-// Bytes of 64-byte aligned scratch memory.
-size_t qat_conv_s8_scratch(const qat_conv_shape *shape, bool x_channels_last, int threads);
+// Bytes of 64-byte aligned scratch memory; of the arguments only layouts, types and `result` matter.
+size_t qat_conv_s8_scratch(const qat_conv_shape *shape, const qat_conv_s8_arguments *arguments,
+                           int threads);
 void qat_conv_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
                  const qat_conv_s8_arguments *arguments, qat_pool *pool, void *scratch);
 
@@ -75,7 +89,3 @@ void qat_im2col_s8(const qat_conv_shape *shape, const uint8_t *image, int64_t fi
 void qat_col2im_f32(const qat_conv_shape *shape, const float *from, int64_t stride,
                     int64_t first_channel, int64_t last_channel, int64_t first_row,
                     int64_t last_row, float *image);
-// Codes of one NHWC image: row = output pixel first ..< last, columns (i, j, channel) of channels
-// first_channel ..< + channels; `pad` outside the image.
-void qat_im2row_s8(const qat_conv_shape *shape, const uint8_t *image, int64_t first_channel,
-                   int64_t channels, int64_t first, int64_t last, uint8_t pad, uint8_t *to);

@@ -63,3 +63,6 @@ void qat_copy_strided(int rank, const int64_t *shape, int element_bytes, const v
 // [rows][columns] bytes to [columns][rows]; strides of a row.
 void qat_transpose_bytes(int64_t rows, int64_t columns, const uint8_t *from, int64_t stride,
                          uint8_t *to, int64_t to_stride);
+// The same of four-byte elements, strides in elements.
+void qat_transpose_words(int64_t rows, int64_t columns, const void *from, int64_t stride, void *to,
+                         int64_t to_stride);

@@ -25,9 +25,6 @@ typedef struct {
   int64_t q_stride;
 } qat_requantize_arguments;
 void qat_requantize(const qat_requantize_arguments *arguments);
-// The same with a transposed result: q[j * q_stride + i], channels along the columns of `acc`: from
-// [pixels][channels] sums to channel planes.
-void qat_requantize_transposed(const qat_requantize_arguments *arguments);
 
 // Tensors are [outer][channels][inner] with a scale and zero point a channel; per tensor is one
 // channel. A NULL `zero` means 0.
@@ -93,6 +90,9 @@ void qat_apply_mask(int64_t count, const float *x, const uint8_t *mask, float *y
 void qat_qlinear_add(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
                      bool is_signed, float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
                      int32_t c_zero, int32_t lo, int32_t hi, void *c);
+// F.
+float qat_qlinear_add_fixed(float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
+                            int32_t c_zero);
 //   c = clamp(rint(f32((a - za) * (b - zb)) * ratio + zc)),  ratio = (sa * sb) / sc
 void qat_qlinear_mul(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
                      bool is_signed, int32_t a_zero, int32_t b_zero, float ratio, int32_t c_zero,

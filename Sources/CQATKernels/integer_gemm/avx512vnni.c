@@ -1,60 +1,117 @@
 #if defined(__x86_64__)
-#include <immintrin.h>
-#include "kernel.h"
+#include "codes_avx512.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-enum { MR = 6, NR = 64 };
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
-// 6 x 64: 24 accumulators, 4 registers of B, one broadcast of A.
-TARGET __attribute__((always_inline)) static inline void rows_of(
-    const int rows, int64_t k, const uint8_t *a, int64_t stride, uint8_t flip, const int8_t *b,
-    const int32_t *start, int32_t *tile, int64_t tile_stride) {
-  __m512i c[MR][4];
-  for (int v = 0; v < 4; v++) {
-    __m512i first = _mm512_loadu_si512(start + 16 * v);
-    for (int i = 0; i < rows; i++) c[i][v] = first;
-  }
-  const uint32_t flips = flip * 0x01010101u;
-  int64_t l = 0;
-  for (; l + 4 <= k; l += 4, b += 4 * NR) {
-    __m512i b0 = _mm512_load_si512(b), b1 = _mm512_load_si512(b + 64);
-    __m512i b2 = _mm512_load_si512(b + 128), b3 = _mm512_load_si512(b + 192);
-#pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) {
-      __m512i x = _mm512_set1_epi32((int)(qat_load4(a + i * stride + l) ^ flips));
-      c[i][0] = _mm512_dpbusd_epi32(c[i][0], x, b0);
-      c[i][1] = _mm512_dpbusd_epi32(c[i][1], x, b1);
-      c[i][2] = _mm512_dpbusd_epi32(c[i][2], x, b2);
-      c[i][3] = _mm512_dpbusd_epi32(c[i][3], x, b3);
+// Two rows of 32 columns, or four of 16, at a time.
+TARGET __attribute__((always_inline)) static inline void store_codes(
+    const qat_igemm_result *r, const int rows, const int vectors,
+    __m512i c[QAT_IGEMM_ROWS][2]) {
+  const qat_avx512_codes codes = qat_avx512_codes_of(r);
+  const __mmask32 mask = (__mmask32)(r->columns == 32 ? ~0u : (1u << r->columns) - 1);
+  __m512 m[2];
+  for (int v = 0; v < vectors; v++) m[v] = _mm512_loadu_ps(r->m + 16 * v);
+  uint8_t *y = r->y;
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i += 4 / vectors) {
+    __m512i q[4];
+    for (int k = 0; k < 4; k++) {
+      const int row = i + k / vectors < rows ? i + k / vectors : i;
+      q[k] = qat_avx512_rounded(c[row][k % vectors], m[k % vectors]);
     }
-  }
-  if (l < k) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) {
-      __m512i x = _mm512_set1_epi32((int)qat_tail4(a + i * stride + l, k - l, flip));
-      for (int v = 0; v < 4; v++)
-        c[i][v] = _mm512_dpbusd_epi32(c[i][v], x, _mm512_load_si512(b + 64 * v));
+    const __m512i bytes = qat_avx512_ordered(qat_avx512_packed(&codes, q));
+    if (vectors == 2) {
+      _mm256_mask_storeu_epi8(y, mask, _mm512_castsi512_si256(bytes));
+      if (i + 1 < rows)
+        _mm256_mask_storeu_epi8(y + r->stride, mask, _mm512_extracti64x4_epi64(bytes, 1));
+    } else {
+      const __mmask16 half = (__mmask16)mask;
+      _mm_mask_storeu_epi8(y, half, _mm512_castsi512_si128(bytes));
+      if (i + 1 < rows)
+        _mm_mask_storeu_epi8(y + r->stride, half, _mm512_extracti32x4_epi32(bytes, 1));
+      if (i + 2 < rows)
+        _mm_mask_storeu_epi8(y + 2 * r->stride, half, _mm512_extracti32x4_epi32(bytes, 2));
+      if (i + 3 < rows)
+        _mm_mask_storeu_epi8(y + 3 * r->stride, half, _mm512_extracti32x4_epi32(bytes, 3));
     }
+    y += 4 / vectors * r->stride;
   }
-  for (int i = 0; i < rows; i++)
-    for (int v = 0; v < 4; v++) _mm512_storeu_si512(tile + i * tile_stride + 16 * v, c[i][v]);
 }
 
-// Without a flip the broadcast comes straight from memory.
-#define CASE(n)                                                                             \
-  case n:                                                                                   \
-    if (flip) rows_of(n, k, a, stride, 0x80, panel, start, tile, tile_stride);              \
-    else rows_of(n, k, a, stride, 0, panel, start, tile, tile_stride);                      \
+// 14 x 32: 28 accumulators, 2 registers of B, one broadcast of A. The instruction takes five cycles
+// and two start in one, so few rows go through the depth in `ways` independent sums.
+TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm_tile *t,
+                                                                 const int rows, const int vectors,
+                                                                 const int ways) {
+  __m512i c[4][QAT_IGEMM_ROWS][2];
+  for (int v = 0; v < vectors; v++)
+    for (int i = 0; i < rows; i++) {
+      c[0][i][v] = _mm512_loadu_si512(t->start + 16 * v);
+      for (int w = 1; w < ways; w++) c[w][i][v] = _mm512_setzero_si512();
+    }
+  const int64_t end = 4 * t->quads, step = 64 * vectors;
+  const int8_t *b = t->b;
+  for (int64_t s = 0; s < t->segment_count; s++) {
+    const uint8_t *a[QAT_IGEMM_ROWS];
+    for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
+    int64_t l = 0;
+#define STEP(w)                                                             \
+  {                                                                         \
+    __m512i y[2];                                                           \
+    for (int v = 0; v < vectors; v++)                                       \
+      y[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \
+      const __m512i x = _mm512_set1_epi32((int)qat_load4(a[i] + l + 4 * (w))); \
+      for (int v = 0; v < vectors; v++)                                     \
+        c[w][i][v] = _mm512_dpbusd_epi32(c[w][i][v], x, y[v]);              \
+    }                                                                       \
+  }
+    // A product of few rows is as fast as B is read: sixteen bytes of A take one load.
+    if (ways == 4)
+      for (; l + 16 <= end; l += 16, b += 4 * step)
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
+          const __m512i x =
+              _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(a[i] + l)));
+          const __m512i all[4] = {
+            _mm512_shuffle_epi32(x, 0x00), _mm512_shuffle_epi32(x, 0x55),
+            _mm512_shuffle_epi32(x, 0xAA), _mm512_shuffle_epi32(x, 0xFF),
+          };
+          _Pragma("clang loop unroll(full)") for (int w = 0; w < 4; w++)
+            for (int v = 0; v < vectors; v++)
+              c[w][i][v] = _mm512_dpbusd_epi32(c[w][i][v], all[w],
+                                               _mm512_load_si512(b + w * step + 64 * v));
+        }
+    if (ways == 2)
+      for (; l + 8 <= end; l += 8, b += 2 * step) { STEP(0) STEP(1) }
+    for (; l < end; l += 4, b += step) { STEP(0) }
+  }
+  for (int w = 1; w < ways; w++)
+    for (int i = 0; i < rows; i++)
+      for (int v = 0; v < vectors; v++) c[0][i][v] = _mm512_add_epi32(c[0][i][v], c[w][i][v]);
+  if (t->codes) return store_codes(t->codes, rows, vectors, c[0]);
+  for (int i = 0; i < rows; i++)
+    for (int v = 0; v < vectors; v++)
+      _mm512_store_si512(t->sums + (i * vectors + v) * 16, c[0][i][v]);
+}
+
+// Rows of 32 and of 16 columns.
+#define CASE(n, wide, narrow)                        \
+  case n:                                            \
+    if (t->width == 32) tile_of(t, n, 2, wide);      \
+    else tile_of(t, n, 1, narrow);                   \
     break;
 
-TARGET static void qat_u8s8_gemm_6x64__avx512vnni(int rows, int64_t k, const uint8_t *a,
-                                                  int64_t stride, uint8_t flip, const void *panel,
-                                                  const int32_t *start, int32_t *tile,
-                                                  int64_t tile_stride) {
-  switch (rows) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+TARGET static bool qat_u8s8_gemm_14x32__avx512vnni(const qat_igemm_tile *t) {
+  switch (t->rows) {
+    CASE(1, 4, 4) CASE(2, 4, 4) CASE(3, 2, 4) CASE(4, 2, 4) CASE(5, 1, 2) CASE(6, 1, 2)
+    CASE(7, 1, 2) CASE(8, 1, 2) CASE(9, 1, 2) CASE(10, 1, 1) CASE(11, 1, 1) CASE(12, 1, 1)
+    CASE(13, 1, 1) CASE(14, 1, 1)
+  }
+  return t->codes;
 }
 
 const qat_igemm_kernel qat_igemm_avx512vnni = {
-  "avx512vnni", QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, MR, NR, 4, 1, qat_u8s8_gemm_6x64__avx512vnni,
+  "avx512vnni", QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, QAT_IGEMM_ROWS,
+  qat_u8s8_gemm_14x32__avx512vnni, qat_igemm_store__avx512,
+  qat_depthwise_line__avx512vnni,
 };
 #endif

@@ -1,39 +1,91 @@
-// One row of the table of 8-bit products, and how B is packed for it.
+// One row of the table of 8-bit products, what it is given, and how B is packed for all of them.
 //
-// Every kernel multiplies u8 by s8: a signed A is read as a ^ 0x80 = a + 128, an unsigned B is
-// packed as b ^ 0x80 = b - 128, and the zero points move along, so nothing else changes.
+// A product is that of the rows of A, u8, with columns of B, s8. A row is one or more segments: runs
+// of bytes that lie `segments[s]` behind the row's own address. A matrix has one segment; an NHWC
+// convolution one for each kernel row, or for each tap. So nothing is copied to make columns.
 //
-// Packed B: int32 sums over the columns of the packed values, n rounded up to `nr` of them, then
-// panels of `nr` columns; a panel holds ceil(k / kr) groups of [nr][kr] values, zero beyond B.
+// A signed A is turned into a + 128 beforehand and an unsigned B is packed as b - 128; the zero
+// points move along.
+//
+// Packed B of one group: panels of 32 columns, the last of 16 where that is enough; a panel holds,
+// for every segment, ceil(run / 4) groups of [width][4] values, zero beyond B. Before the panels
+// of all groups come int32 sums over the columns of the packed values, `n` rounded up to 16 of them
+// for each group.
 #pragma once
 #include "../internal.h"
 
+enum { QAT_IGEMM_ROWS = 14, QAT_IGEMM_WIDTH = 32 };
+
+typedef struct {
+  int rows, width;              // 1 ... the kernel's `rows`; 16 or 32 columns
+  const uint8_t *a;
+  const int64_t *offsets;       // of each row
+  const int64_t *segments;      // of each segment
+  int64_t segment_count, quads; // groups of four bytes of a segment
+  const int8_t *b;              // a panel, 64-byte aligned
+  const int32_t *start;         // `width` of them
+  int32_t *sums;                // [rows][width], 64-byte aligned
+  // Where `qat_igemm_is_plain`, the kernel may store codes itself, else NULL.
+  const struct qat_igemm_result *codes;
+} qat_igemm_tile;
+
+// A tile's way out: `rows` rows of the first `columns` columns go to rows of y, `stride` elements
+// apart. With `add` codes become those of a sum with the same elements of `add`.
+typedef struct qat_igemm_result {
+  qat_conv_result result;
+  int rows, columns, width;
+  const int32_t *sums;
+  const float *m;               // `width` of them
+  int32_t zero, lo, hi;
+  void *y;
+  int64_t stride;
+  const qat_conv_s8_sum *add;   // or NULL
+  const uint8_t *added;         // its codes at `y`
+} qat_igemm_result;
+
+typedef struct qat_depthwise_line qat_depthwise_line;  // ../convolution/depthwise_codes.h
+
 struct qat_igemm_kernel {
   const char *name;
-  uint32_t features;  // what it needs of the CPU
-  int mr, nr, kr;     // rows of A at a time, columns of a panel, depth of a group
-  int bytes;          // of one packed value
-  // tile[i][j] = start[j] + sum over l of (a[i * stride + l] ^ flip) * panel(l, j), for `rows` rows
-  // (1 ... mr); all `nr` columns of the tile are written.
-  void (*tile)(int rows, int64_t k, const uint8_t *a, int64_t stride, uint8_t flip,
-               const void *panel, const int32_t *start, int32_t *tile, int64_t tile_stride);
+  uint32_t features;            // what it needs of the CPU
+  int rows;                     // most rows of a tile
+  // sums[i][j] = start[j] + sum over segments s and bytes l of a[offsets[i] + segments[s] + l]
+  // * b(s, l, j), modulo 2^32. Returns whether it has stored codes instead.
+  bool (*tile)(const qat_igemm_tile *tile);
+  void (*store)(const qat_igemm_result *result);
+  void (*depthwise)(const qat_depthwise_line *line);
 };
 
-enum { QAT_IGEMM_MAX_MR = 16, QAT_IGEMM_MAX_NR = 64 };
-
 extern const qat_igemm_kernel qat_igemm_scalar;
+void qat_igemm_store__scalar(const qat_igemm_result *result);
+void qat_depthwise_line__scalar(const qat_depthwise_line *line);
 #if defined(__x86_64__)
 extern const qat_igemm_kernel qat_igemm_avx2, qat_igemm_avxvnni, qat_igemm_avx512vnni;
+void qat_igemm_store__avx2(const qat_igemm_result *result);
+void qat_igemm_store__avx512(const qat_igemm_result *result);
+void qat_depthwise_line__avx2(const qat_depthwise_line *line);
+void qat_depthwise_line__avxvnni(const qat_depthwise_line *line);
+void qat_depthwise_line__avx512vnni(const qat_depthwise_line *line);
 #endif
 
-// The last, incomplete group of four bytes of a row, zero where the row has ended.
-QAT_INLINE uint32_t qat_tail4(const uint8_t *a, int64_t count, uint8_t flip) {
-  uint32_t word = 0;
-  for (int64_t i = 0; i < count; i++) word |= (uint32_t)(uint8_t)(a[i] ^ flip) << (8 * i);
-  return word;
+QAT_INLINE int64_t qat_igemm_columns(int64_t n) { return qat_round_up(n, 16); }
+QAT_INLINE int64_t qat_igemm_depth(int64_t segments, int64_t run) {
+  return segments * qat_round_up(run, 4);
 }
 
-QAT_INLINE uint32_t qat_load4(const uint8_t *a) {
+// Packs one group: element (row, column) is at b[row * row_stride + column * column_stride], row l
+// of segment s being s * run + l. `sums` holds qat_igemm_columns(n).
+void qat_igemm_pack_group(int64_t segments, int64_t run, int64_t n, const void *b,
+                          int64_t row_stride, int64_t column_stride, bool b_signed, int32_t *sums,
+                          int8_t *panels);
+
+// Codes of all of their type; `below_one`: all multipliers are in 0 ..< 1.
+QAT_INLINE bool qat_igemm_is_plain(const qat_conv_s8_arguments *a, bool below_one) {
+  return below_one && a->result == QAT_CONV_CODES && !a->add
+         && ((a->lo == 0 && a->hi == 255) || (a->lo == -128 && a->hi == 127));
+}
+
+QAT_INLINE uint32_t qat_load4(const void *a) {
   uint32_t word;
   memcpy(&word, a, 4);
   return word;

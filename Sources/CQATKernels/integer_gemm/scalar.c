@@ -1,23 +1,24 @@
 #include "kernel.h"
+#include "store.h"
 
-enum { MR = 4, NR = 16 };
-
-static void qat_u8s8_gemm_4x16__scalar(int rows, int64_t k, const uint8_t *a, int64_t stride,
-                                       uint8_t flip, const void *panel, const int32_t *start,
-                                       int32_t *tile, int64_t tile_stride) {
-  for (int i = 0; i < rows; i++) {
-    uint32_t sums[NR];
-    for (int j = 0; j < NR; j++) sums[j] = (uint32_t)start[j];
-    const uint8_t *row = a + i * stride;
-    const int8_t *b = panel;
-    for (int64_t l = 0; l < k; l++, b += NR) {
-      int32_t value = (uint8_t)(row[l] ^ flip);
-      for (int j = 0; j < NR; j++) sums[j] += (uint32_t)(value * b[j]);
+static bool qat_u8s8_gemm_4x32__scalar(const qat_igemm_tile *t) {
+  for (int i = 0; i < t->rows; i++) {
+    uint32_t sums[QAT_IGEMM_WIDTH];
+    const int8_t *b = t->b;
+    for (int j = 0; j < t->width; j++) sums[j] = (uint32_t)t->start[j];
+    for (int64_t s = 0; s < t->segment_count; s++) {
+      const uint8_t *a = t->a + t->offsets[i] + t->segments[s];
+      for (int64_t l = 0; l < t->quads; l++, a += 4, b += 4 * t->width)
+        for (int j = 0; j < t->width; j++)
+          for (int k = 0; k < 4; k++) sums[j] += (uint32_t)(a[k] * b[4 * j + k]);
     }
-    for (int j = 0; j < NR; j++) tile[i * tile_stride + j] = (int32_t)sums[j];
+    for (int j = 0; j < t->width; j++) t->sums[i * t->width + j] = (int32_t)sums[j];
   }
+  return false;
 }
 
+void qat_igemm_store__scalar(const qat_igemm_result *result) { store(result); }
+
 const qat_igemm_kernel qat_igemm_scalar = {
-  "scalar", 0, MR, NR, 1, 1, qat_u8s8_gemm_4x16__scalar,
+  "scalar", 0, 4, qat_u8s8_gemm_4x32__scalar, qat_igemm_store__scalar, qat_depthwise_line__scalar,
 };

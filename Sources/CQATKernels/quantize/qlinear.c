@@ -12,11 +12,16 @@
   else if (b_stride) { LOOP(type, 0, i) }                            \
   else { LOOP(type, 0, 0) }
 
+float qat_qlinear_add_fixed(float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
+                            int32_t c_zero) {
+  return (float)c_zero - fmaf(a_ratio, (float)a_zero, b_ratio * (float)b_zero);
+}
+
 QAT_INLINE void qat_qlinear_add_body(int64_t count, const void *a, int a_stride, const void *b,
                                      int b_stride, bool is_signed, float a_ratio, int32_t a_zero,
                                      float b_ratio, int32_t b_zero, int32_t c_zero, int32_t lo,
                                      int32_t hi, void *c) {
-  const float fixed = (float)c_zero - fmaf(a_ratio, (float)a_zero, b_ratio * (float)b_zero);
+  const float fixed = qat_qlinear_add_fixed(a_ratio, a_zero, b_ratio, b_zero, c_zero);
   const float low = (float)lo, high = (float)hi;
 #define VALUE(p, q)                                                                          \
   (int32_t)qat_round(qat_clamp(fmaf((float)(p), a_ratio, fmaf((float)(q), b_ratio, fixed)),  \

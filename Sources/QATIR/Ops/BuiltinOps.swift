@@ -34,6 +34,10 @@ extension OpRegistry {
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
   ]
   static let channelsLastOps: [any Operation.Type] = [
+    Nhwc<AveragePool>.self, Nhwc<AveragePoolGradient>.self, Nhwc<BatchNormalization>.self,
+    Nhwc<BatchNormalizationGradient>.self, Nhwc<Conv>.self, Nhwc<ConvInputGradient>.self,
+    Nhwc<ConvWeightGradient>.self, Nhwc<GlobalAveragePool>.self,
+    Nhwc<GlobalAveragePoolGradient>.self, Nhwc<MaxPoolGradient>.self,
     Nhwc<MaxPool>.self, Nhwc<QLinearAveragePool>.self, Nhwc<QLinearConv>.self,
     Nhwc<QLinearConvAdd>.self, Nhwc<QLinearGlobalAveragePool>.self,
   ]

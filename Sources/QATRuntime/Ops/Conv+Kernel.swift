@@ -56,9 +56,11 @@ extension QLinearConv: Executable {
   }
 }
 
-/// The kernel of QLinearConv, whose images have their channels in front or last.
+/// The kernel of QLinearConv, whose images have their channels in front or last, and of what adds
+/// other codes (operands 9 to 13, those of `QLinearConvAdd`) to its result.
 func integerConvolution(
-  _ request: KernelRequest, _ window: WindowAttributes, group: Int, channelsLast: Bool
+  _ request: KernelRequest, _ window: WindowAttributes, group: Int, channelsLast: Bool,
+  adding sum: QLinearConvAdd? = nil
 ) -> Kernel? {
   let x = request.shape(0), y = request.resultShape()
   guard let w = request.constant(3),
@@ -69,14 +71,29 @@ func integerConvolution(
       request, scales: (1, 4, 6), zeros: (2, 5, 7), channels: shape.outChannels),
     !request.isPresent(8) || request.constant(8) != nil
   else { return nil }
-  let bias = request.constant(8)?.elements(as: Int32.self), pool = request.pool
   let convolution = IntegerConvolution(
-    shape, w: w, weightZeros: rule.weightZeros, channelsLast: channelsLast)
+    shape, w: w, weightZeros: rule.weightZeros,
+    bias: request.constant(8)?.elements(as: Int32.self), multipliers: rule.multipliers,
+    channelsLast: channelsLast)
+  let pool = request.pool
+  guard let sum else {
+    return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
+      guard let scratch = call.scratch else { return }
+      convolution.codes(
+        x: call[0], xZero: rule.inputZero, zero: rule.resultZero, range: rule.range,
+        y: call.result(), pool, scratch: scratch)
+    }
+  }
+  guard channelsLast, let own = request.parameters(scale: 6, zero: 7, codes: 7),
+    let other = request.parameters(scale: 10, zero: 11, codes: 9),
+    let result = request.parameters(scale: 12, zero: 13, codes: 13)
+  else { return nil }
   return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
     guard let scratch = call.scratch else { return }
     convolution.codes(
-      x: call[0], xZero: rule.inputZero, bias: bias, multipliers: rule.multipliers,
-      zero: rule.resultZero, range: rule.range, y: call.result(), pool, scratch: scratch)
+      x: call[0], xZero: rule.inputZero, zero: rule.resultZero, range: rule.range,
+      adding: AddedCodes(call[9], other, to: own, sum: result, isFirst: sum.sumFirst),
+      y: call.result(), pool, scratch: scratch)
   }
 }
 

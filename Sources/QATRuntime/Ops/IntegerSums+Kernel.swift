@@ -12,8 +12,10 @@ extension MatMulInteger: Executable {
     else { return nil }
     let m = a.dropLast().reduce(1, *), pool = request.pool
     let product = IntegerProduct(k: k, n: n, b: b, transposed: false, zeros: zeros.list)
-    return Kernel { call in
-      product.sums(m: m, a: call[0], aZero: zero.code(call), bias: nil, to: call.result(), pool)
+    return Kernel(scratchByteCount: product.scratchByteCount(m: m, pool)) { call in
+      guard let scratch = call.scratch else { return }
+      product.sums(
+        m: m, a: call[0], aZero: zero.code(call), to: call.result(), pool, scratch: scratch)
     }
   }
 }
@@ -28,7 +30,7 @@ extension ConvInteger: Executable {
     else { return nil }
     let pool = request.pool
     let convolution = IntegerConvolution(shape, w: w, weightZeros: zeros.list)
-    return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
+    return Kernel(scratchByteCount: convolution.sumScratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       convolution.sums(
         x: call[0], xZero: zero.code(call), y: call.result(), pool, scratch: scratch)

@@ -5,11 +5,37 @@ import QATKernels
 extension Transpose: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let x = request.shape(0), y = request.resultShape()
+    if let (batch, rows, columns) = planes(x, request.element(0)) {
+      let pool = request.pool
+      return Kernel { call in
+        MovementKernels.transpose(
+          batch: batch, rows: rows, columns: columns, call[0], call.result(), pool)
+      }
+    }
     let strides = rowMajorStrides(x)
     let move = Move(
       y, from: permutation(rank: x.count).map { strides[$0] }, to: rowMajorStrides(y))
     guard isMovable(request), let move else { return nil }
     return Kernel { call in move(call[0], call.result()) }
+  }
+}
+
+extension Transpose {
+  /// [batch][rows][columns] where two runs of neighbouring axes of 4-byte elements change places behind
+  /// leading axes that stay: NCHW to NHWC and back.
+  fileprivate func planes(
+    _ sizes: [Int], _ element: ElementType?
+  ) -> (batch: Int, rows: Int, columns: Int)? {
+    let order = permutation(rank: sizes.count)
+    let kept = order.indices.prefix { order[$0] == $0 }.count
+    guard element?.bitWidth == 32, kept < order.count, !sizes.contains(0) else { return nil }
+    let split = order[kept]
+    guard order[kept...].elementsEqual(Array(split..<order.count) + Array(kept..<split)) else {
+      return nil
+    }
+    return (
+      sizes[..<kept].reduce(1, *), sizes[kept..<split].reduce(1, *), sizes[split...].reduce(1, *)
+    )
   }
 }
 

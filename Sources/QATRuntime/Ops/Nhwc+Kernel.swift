@@ -26,6 +26,13 @@ extension QLinearConv: ExecutableChannelsLast {
   }
 }
 
+extension QLinearConvAdd: ExecutableChannelsLast {
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    integerConvolution(
+      request, convolution.window, group: convolution.group, channelsLast: true, adding: self)
+  }
+}
+
 /// Sizes [N, spatial..., C] as [N, C, spatial...].
 func channelsFirst(_ sizes: [Int]) -> [Int] {
   guard sizes.count > 2, let channels = sizes.last else { return sizes }

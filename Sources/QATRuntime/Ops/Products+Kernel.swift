@@ -84,13 +84,14 @@ private func integerProduct(
   _ rule: ProductRule
 ) -> Kernel? {
   guard m > 0, n > 0, k > 0 else { return nil }
-  let product = IntegerProduct(k: k, n: n, b: b, transposed: transposed, zeros: rule.weightZeros)
+  let product = IntegerProduct(
+    k: k, n: n, b: b, transposed: transposed, zeros: rule.weightZeros, bias: bias,
+    multipliers: rule.multipliers)
   let pool = request.pool
-  return Kernel(scratchByteCount: m * n * 4) { call in
+  return Kernel(scratchByteCount: product.scratchByteCount(m: m, pool)) { call in
     guard let scratch = call.scratch else { return }
-    product.sums(m: m, a: call[0], aZero: rule.inputZero, bias: bias, to: scratch, pool)
-    IntegerProduct.requantize(
-      rows: m, columns: n, sums: scratch.readOnly, multipliers: rule.multipliers,
-      zero: rule.resultZero, range: rule.range, to: call.result())
+    product.codes(
+      m: m, a: call[0], aZero: rule.inputZero, zero: rule.resultZero, range: rule.range,
+      to: call.result(), pool, scratch: scratch)
   }
 }

@@ -42,19 +42,25 @@ struct BatchedProduct {
       let steps = isShared && isWhole ? [(a: 0, b: 0)] : matrices
       let height = isShared && isWhole ? rows : m
       var packed: (matrix: Int, product: IntegerProduct)?
+      var scratch: VariableBuffer?
       for (index, step) in steps.enumerated() where height * n > 0 {
+        let matrix = TensorView(b).part(at: step.b * k * n, shape: [k, n])
         let product: IntegerProduct
-        if let packed, packed.matrix == step.b {
+        if let packed {
           product = packed.product
+          if packed.matrix != step.b { product.replace(b: matrix, transposed: false) }
         } else {
           product = IntegerProduct(
-            k: k, n: n, b: TensorView(b).part(at: step.b * k * n, shape: [k, n]),
-            transposed: false, zeros: bZeros)
-          packed = (step.b, product)
+            k: k, n: n, b: matrix, transposed: false, zeros: bZeros, bias: bias)
         }
+        packed = (step.b, product)
+        let memory =
+          scratch
+          ?? VariableBuffer(.u8, shape: [product.scratchByteCount(m: height, pool)])
+        scratch = memory
         product.sums(
           m: height, a: TensorView(a).part(at: step.a * m * k, shape: [height, k]), aZero: aZero,
-          bias: bias, to: target.part(at: index * m * n, shape: [height, n]), pool)
+          to: target.part(at: index * m * n, shape: [height, n]), pool, scratch: memory.view)
       }
     }
   }

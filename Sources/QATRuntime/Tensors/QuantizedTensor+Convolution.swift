@@ -58,13 +58,14 @@ extension QuantizedTensor {
       throw Diagnostic(
         .unsupported, "a convolution with pads \(window.pads)", hint: "crop the images first")
     }
-    let kernel = IntegerConvolution(convolution, w: w.codes, weightZeros: rule.weightZeros)
+    let kernel = IntegerConvolution(
+      convolution, w: w.codes, weightZeros: rule.weightZeros, bias: bias?.elements,
+      multipliers: rule.multipliers)
     let scratch = VariableBuffer(.u8, shape: [kernel.scratchByteCount(pool)])
     let convolved = AnyTensor(y.grid.container, shape: sizes) { target in
       kernel.codes(
-        x: TensorView(codes), xZero: rule.inputZero, bias: bias?.elements,
-        multipliers: rule.multipliers, zero: rule.resultZero, range: rule.range, y: target, pool,
-        scratch: scratch.view)
+        x: TensorView(codes), xZero: rule.inputZero, zero: rule.resultZero, range: rule.range,
+        y: target, pool, scratch: scratch.view)
     }
     return QuantizedTensor(unchecked: convolved, result)
   }

@@ -1,0 +1,96 @@
+internal import CQATKernels
+import QATCore
+
+/// Float convolutions of images NHWC, with weights and their gradients OIHW.
+///
+/// Weights are packed first: once where they do not change, at every step in training.
+public struct ChannelsLastConvolution {
+  /// Sizes as for images NCHW.
+  public let shape: ConvolutionShape
+
+  public init(_ shape: ConvolutionShape) { self.shape = shape }
+
+  public var packedByteCount: Int {
+    var c = shape.c
+    return unsafe 4 * qat_conv_nhwc_packed_size(&c)
+  }
+  /// Of weights as the gradient of the input takes them.
+  public var gradientPackedByteCount: Int {
+    var c = shape.c
+    return unsafe 4 * qat_conv_nhwc_gradient_packed_size(&c)
+  }
+  public func scratchByteCount(_ pool: ThreadPool) -> Int {
+    var c = shape.c
+    return unsafe qat_conv_nhwc_scratch(&c, Int32(pool.threads))
+  }
+
+  public func pack(w: TensorView, to packed: MutableTensorView, _ pool: ThreadPool) {
+    precondition(w.count == shape.weightCount && packed.byteCount >= packedByteCount)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_conv_nhwc_pack(
+      &c, w.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self), pool.pool)
+  }
+
+  public func packForGradient(w: TensorView, to packed: MutableTensorView, _ pool: ThreadPool) {
+    precondition(w.count == shape.weightCount && packed.byteCount >= gradientPackedByteCount)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_conv_nhwc_gradient_pack(
+      &c, w.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self), pool.pool)
+  }
+
+  /// y = clamp(conv(x, w) + bias + residual).
+  /// - Parameters:
+  ///   - packed: by `pack`. - residual: shaped like `y`. - range: a NaN passes.
+  public func forward(
+    x: TensorView, packed: TensorView, bias: TensorView?, residual: TensorView? = nil,
+    range: ClosedRange<Float>? = nil, y: MutableTensorView, _ pool: ThreadPool,
+    scratch: MutableTensorView
+  ) {
+    precondition(x.count == shape.inputCount && y.count == shape.outputCount)
+    precondition(packed.byteCount >= packedByteCount)
+    precondition(bias.map { $0.count == shape.outChannels } ?? true)
+    precondition(residual.map { $0.count == y.count } ?? true)
+    var c = shape.c
+    var epilogue = unsafe qat_conv_epilogue()
+    // SAFETY: sizes were checked; scratch was asked for with `scratchByteCount`.
+    unsafe epilogue.bias = bias?.pointer(Float.self)
+    unsafe epilogue.residual = residual?.pointer(Float.self)
+    unsafe epilogue.clamps = range != nil
+    unsafe epilogue.low = range?.lowerBound ?? 0
+    unsafe epilogue.high = range?.upperBound ?? 0
+    unsafe qat_conv_nhwc(
+      &c, x.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self), &epilogue,
+      y.pointer(Float.self), pool.pool, scratch.base)
+  }
+
+  /// dx from dy.
+  /// - Parameter packed: by `packForGradient`.
+  public func inputGradient(
+    dy: TensorView, packed: TensorView, dx: MutableTensorView, _ pool: ThreadPool,
+    scratch: MutableTensorView
+  ) {
+    precondition(dx.count == shape.inputCount && dy.count == shape.outputCount)
+    precondition(packed.byteCount >= gradientPackedByteCount)
+    var c = shape.c
+    // SAFETY: as in `forward`.
+    unsafe qat_conv_nhwc_input_gradient(
+      &c, dy.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self),
+      dx.pointer(Float.self), pool.pool, scratch.base)
+  }
+
+  /// dw from dy.
+  public func weightGradient(
+    dy: TensorView, x: TensorView, dw: MutableTensorView, _ pool: ThreadPool,
+    scratch: MutableTensorView
+  ) {
+    precondition(x.count == shape.inputCount && dy.count == shape.outputCount)
+    precondition(dw.count == shape.weightCount)
+    var c = shape.c
+    // SAFETY: as in `forward`.
+    unsafe qat_conv_nhwc_weight_gradient(
+      &c, dy.pointer(Float.self), x.pointer(Float.self), dw.pointer(Float.self), pool.pool,
+      scratch.base)
+  }
+}

@@ -1,0 +1,72 @@
+import QATCore
+import QATIR
+import QATKernels
+
+extension BatchNormalization: ExecutableChannelsLast {
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard (0..<5).allSatisfy({ request.element($0) == .f32 }),
+      let norm = channelsLastNorm(request.shape(0))
+    else { return nil }
+    let pool = request.pool, epsilon = epsilon
+    guard trainingMode else {
+      return Kernel { call in
+        norm.apply(
+          x: call[0], mean: call[3], variance: call[4], gamma: call[1], beta: call[2],
+          epsilon: epsilon, y: call.result(), pool)
+      }
+    }
+    let wantsState = request.results.count > 2, momentum = momentum
+    return Kernel(scratchByteCount: Statistics.byteCount(norm)) { call in
+      guard let own = Statistics(norm, in: call.scratch) else { return }
+      norm.statistics(
+        x: call[0], mean: own.mean, variance: own.variance, pool, scratch: own.scratch)
+      norm.apply(
+        x: call[0], mean: own.mean.readOnly, variance: own.variance.readOnly, gamma: call[1],
+        beta: call[2], epsilon: epsilon, y: call.result(), pool)
+      guard wantsState else { return }
+      FloatLoops.blend(call[3], own.mean.readOnly, share: momentum, call.result(1))
+      FloatLoops.blend(call[4], own.variance.readOnly, share: momentum, call.result(2))
+    }
+  }
+}
+
+extension BatchNormalizationGradient: ExecutableChannelsLast {
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32, request.results.count == 3,
+      let norm = channelsLastNorm(request.shape(0))
+    else { return nil }
+    let pool = request.pool, epsilon = epsilon
+    return Kernel(scratchByteCount: Statistics.byteCount(norm)) { call in
+      guard let own = Statistics(norm, in: call.scratch) else { return }
+      norm.statistics(
+        x: call[1], mean: own.mean, variance: own.variance, pool, scratch: own.scratch)
+      norm.gradient(
+        dy: call[0], x: call[1], mean: own.mean.readOnly, variance: own.variance.readOnly,
+        gamma: call[2], epsilon: epsilon, dx: call.result(0), dgamma: call.result(1),
+        dbeta: call.result(2), pool, scratch: own.scratch)
+    }
+  }
+}
+
+/// The sizes of images [N, spatial..., C] that are not empty.
+private func channelsLastNorm(_ shape: [Int]) -> ChannelsLastBatchNorm? {
+  guard shape.count >= 2, !shape.contains(0), let channels = shape.last else { return nil }
+  return ChannelsLastBatchNorm(pixels: shape.dropLast().reduce(1, *), channels: channels)
+}
+
+/// A batch's mean and variance in scratch memory, behind what the kernels need.
+private struct Statistics {
+  let scratch: MutableTensorView, mean: MutableTensorView, variance: MutableTensorView
+
+  static func byteCount(_ norm: ChannelsLastBatchNorm) -> Int {
+    norm.scratchByteCount + 8 * norm.channels
+  }
+
+  init?(_ norm: ChannelsLastBatchNorm, in scratch: MutableTensorView?) {
+    guard let scratch else { return nil }
+    self.scratch = scratch
+    let start = norm.scratchByteCount / 4
+    mean = scratch.floats(at: start, count: norm.channels)
+    variance = scratch.floats(at: start + norm.channels, count: norm.channels)
+  }
+}

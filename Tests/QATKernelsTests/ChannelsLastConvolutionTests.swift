@@ -1,0 +1,158 @@
+import CQATKernels
+import Testing
+
+/// Each image [rows][columns] to [columns][rows].
+func turned<Element>(_ x: [Element], _ rows: Int, _ columns: Int) -> [Element] {
+  x.indices.map { i in
+    let image = i / (rows * columns)
+    let at = i % (rows * columns)
+    return x[image * rows * columns + at % rows * columns + at / rows]
+  }
+}
+
+extension KernelTests {
+  @Suite("Convolutions with channels last")
+  struct ChannelsLastConvolutionTests {
+    typealias Planes = ConvolutionTests
+    static let shapes =
+      Planes.shapes + [
+        Planes.shape(3, c: 40, 7, 7, m: 37, k: (3, 3), pads: (1, 1, 1, 1)),
+        Planes.shape(
+          2, c: 9, 8, 11, m: 33, k: (3, 3), stride: (2, 2), dilation: (2, 2), pads: (2, 2, 2, 2)),
+        // Rows of the left side that share a set of the cache, and are copied.
+        Planes.shape(1, c: 1024, 3, 5, m: 70, k: (1, 1)),
+        // A stride beyond the kernel: pixels that no window sees.
+        Planes.shape(1, c: 8, 7, 9, m: 16, k: (1, 2), stride: (3, 3)),
+      ]
+
+    /// y, dx and dw of one convolution, computed with the present CPU features.
+    struct Run {
+      var s: qat_conv_shape
+      let x: [Float], w: [Float], bias: [Float], residual: [Float], dy: [Float]
+
+      init(_ s: qat_conv_shape, seed: UInt64) {
+        var random = Random(seed)
+        self.s = s
+        x = random.floats(s.inputCount)
+        w = random.floats(s.weightCount)
+        bias = random.floats(Int(s.out_channels))
+        residual = random.floats(s.outputCount)
+        dy = random.floats(s.outputCount)
+      }
+
+      func results(threads: Int) -> [[Float]] {
+        var s = s
+        let pool = Pool(threads)
+        let scratch = Aligned(qat_conv_nhwc_scratch(&s, Int32(threads)))
+        let packed = Aligned(4 * qat_conv_nhwc_packed_size(&s))
+        let gradientPacked = Aligned(4 * qat_conv_nhwc_gradient_packed_size(&s))
+        qat_conv_nhwc_pack(&s, w, packed.floats, pool.pool)
+        qat_conv_nhwc_gradient_pack(&s, w, gradientPacked.floats, pool.pool)
+        var y = [Float](repeating: .nan, count: s.outputCount)
+        var dx = [Float](repeating: .nan, count: s.inputCount)
+        var dw = [Float](repeating: .nan, count: s.weightCount)
+        bias.withUnsafeBufferPointer { bias in
+          residual.withUnsafeBufferPointer { residual in
+            var epilogue = qat_conv_epilogue(
+              bias: bias.baseAddress, residual: residual.baseAddress, clamps: true, low: -1, high: 2
+            )
+            qat_conv_nhwc(&s, x, packed.floats, &epilogue, &y, pool.pool, scratch.start)
+          }
+        }
+        qat_conv_nhwc_input_gradient(
+          &s, dy, gradientPacked.floats, &dx, pool.pool, scratch.start)
+        qat_conv_nhwc_weight_gradient(&s, dy, x, &dw, pool.pool, scratch.start)
+        return [y, dx, dw]
+      }
+
+      /// The same in Double, from the definition.
+      var exact: [[Double]] {
+        let inPlane = Int(s.in_height * s.in_width)
+        let (c, m) = (Int(s.in_channels), Int(s.out_channels))
+        let x = turned(self.x, inPlane, c)
+        let dy = turned(self.dy, s.outPlane, m)
+        var y = [Double](repeating: 0, count: s.outputCount)
+        var dx = [Double](repeating: 0, count: x.count)
+        var dw = [Double](repeating: 0, count: w.count)
+        s.forEachProduct { xi, wi, yi in
+          y[yi] += Double(x[xi]) * Double(w[wi])
+          dx[xi] += Double(dy[yi]) * Double(w[wi])
+          dw[wi] += Double(dy[yi]) * Double(x[xi])
+        }
+        y = turned(y, m, s.outPlane)
+        for i in y.indices {
+          y[i] = min(max(y[i] + Double(bias[i % m]) + Double(residual[i]), -1), 2)
+        }
+        return [y, turned(dx, c, inPlane), dw]
+      }
+    }
+
+    @Test(
+      "and their gradients agree with sums in Double, whatever CPU and threads",
+      arguments: 0..<shapes.count)
+    func matchDouble(_ index: Int) {
+      let run = Run(Self.shapes[index], seed: UInt64(index))
+      let results = withEachCPU { _ in [1, 2, 3].map { run.results(threads: $0) } }
+      for ofCPU in results {
+        for ofThreads in ofCPU { #expect(ofThreads.map(\.bits) == results[0][0].map(\.bits)) }
+      }
+      // Float sums of n products below 1: n * 2^-24 of the largest partial sum is never reached.
+      for (result, exact) in zip(results[0][0], run.exact) {
+        #expect(distance(result, exact) < 3e-5)
+      }
+    }
+
+    @Test("add up in the order of a matrix product")
+    func matchProduct() {
+      // A kernel of one pixel is the product of pixels and channels.
+      let s = Planes.shape(2, c: 300, 3, 7, m: 45, k: (1, 1))
+      let run = Run(s, seed: 3)
+      let y = sameOnEachCPU { () -> [UInt32] in
+        var s = s
+        let packed = Aligned(4 * qat_conv_nhwc_packed_size(&s))
+        let scratch = Aligned(qat_conv_nhwc_scratch(&s, 1))
+        qat_conv_nhwc_pack(&s, run.w, packed.floats, nil)
+        var y = [Float](repeating: 0, count: s.outputCount)
+        qat_conv_nhwc(&s, run.x, packed.floats, nil, &y, nil, scratch.start)
+        return y.bits
+      }
+      let product = Aligned(4 * qat_sgemm_scratch())
+      var c = [Float](repeating: 0, count: s.outputCount)
+      run.x.withUnsafeBufferPointer { a in
+        run.w.withUnsafeBufferPointer { b in
+          c.withUnsafeMutableBufferPointer { c in
+            var arguments = qat_sgemm_arguments()
+            (arguments.m, arguments.n, arguments.k) = (42, 45, 300)
+            (arguments.a, arguments.a_stride) = (a.baseAddress, 300)
+            (arguments.b, arguments.b_stride, arguments.b_transposed) = (b.baseAddress, 300, true)
+            (arguments.c, arguments.c_stride, arguments.alpha) = (c.baseAddress, 45, 1)
+            qat_sgemm(&arguments, product.floats)
+          }
+        }
+      }
+      #expect(y == c.bits)
+    }
+
+    @Test("of one image do not depend on the batch")
+    func dependOnTheirImage() {
+      let run = Run(Planes.shape(5, c: 8, 14, 14, m: 16, k: (3, 3), pads: (1, 1, 1, 1)), seed: 1)
+      func forward(_ s: qat_conv_shape, _ x: [Float]) -> [UInt32] {
+        var s = s
+        let packed = Aligned(4 * qat_conv_nhwc_packed_size(&s))
+        let scratch = Aligned(qat_conv_nhwc_scratch(&s, 1))
+        qat_conv_nhwc_pack(&s, run.w, packed.floats, nil)
+        var y = [Float](repeating: 0, count: s.outputCount)
+        qat_conv_nhwc(&s, x, packed.floats, nil, &y, nil, scratch.start)
+        return y.bits
+      }
+      let all = forward(run.s, run.x)
+      var one = run.s
+      one.batch = 1
+      for image in 0..<5 {
+        let x = Array(run.x[image * one.inputCount..<(image + 1) * one.inputCount])
+        #expect(
+          forward(one, x) == Array(all[image * one.outputCount..<(image + 1) * one.outputCount]))
+      }
+    }
+  }
+}
