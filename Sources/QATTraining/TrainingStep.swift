@@ -19,6 +19,7 @@ public import QATRuntime
 public final class TrainingStep {
   /// The graph the step was made from, with the variables' first contents.
   public let graph: Graph
+  /// What it is made of.
   public let options: TrainingOptions
 
   struct Prepared {
