@@ -11,14 +11,17 @@ public enum FloatProduct {
   ///
   /// - Parameters:
   ///   - m, n, k: sizes of one product; A is m × k (k × m transposed), B k × n.
+  ///   - packed: B packed beforehand, which is then used by every product.
   ///   - steps: elements from one product's A, B to the next; 0 shares one.
   public static func run(
     m: Int, n: Int, k: Int, a: TensorView, transposeA: Bool, b: TensorView, transposeB: Bool,
-    c: MutableTensorView, alpha: Float = 1, beta: Float = 0, columnBias: TensorView? = nil,
-    batch: Int = 1, steps: (a: Int, b: Int) = (0, 0), _ pool: ThreadPool, scratch: MutableTensorView
+    packed: PackedMatrix? = nil, c: MutableTensorView, alpha: Float = 1, beta: Float = 0,
+    columnBias: TensorView? = nil, batch: Int = 1, steps: (a: Int, b: Int) = (0, 0),
+    _ pool: ThreadPool, scratch: MutableTensorView
   ) {
     precondition(c.count >= batch * m * n && a.count >= (batch - 1) * steps.a + m * k)
     precondition(b.count >= (batch - 1) * steps.b + k * n && (columnBias?.count ?? n) == n)
+    precondition(packed.map { $0.k == k && $0.n == n && steps.b == 0 } ?? true)
     var arguments = unsafe qat_sgemm_arguments()
     unsafe arguments.m = Int64(m)
     unsafe arguments.n = Int64(n)
@@ -30,6 +33,8 @@ public enum FloatProduct {
     unsafe arguments.b = b.pointer(Float.self)
     unsafe arguments.b_stride = Int64(transposeB ? k : n)
     unsafe arguments.b_transposed = transposeB
+    unsafe arguments.b_packed = packed?.start
+    unsafe arguments.b_packed_columns = Int64(n)
     unsafe arguments.c = c.pointer(Float.self)
     unsafe arguments.c_stride = Int64(n)
     unsafe arguments.alpha = alpha
@@ -38,5 +43,27 @@ public enum FloatProduct {
     unsafe qat_sgemm_batch(
       &arguments, Int64(batch), Int64(steps.a), Int64(steps.b), Int64(m * n), pool.pool,
       scratch.base.assumingMemoryBound(to: Float.self))
+  }
+}
+/// A matrix B of float products that is packed once.
+@safe public final class PackedMatrix {
+  public let k: Int, n: Int
+  private let memory: Arena
+
+  /// - Parameter b: [k, n], or [n, k] where `transposed`.
+  public init(k: Int, n: Int, b: TensorView, transposed: Bool) {
+    precondition(b.count == k * n)
+    (self.k, self.n) = (k, n)
+    memory = Arena(byteCount: 4 * qat_sgemm_packed_b_size(Int64(k), Int64(n)))
+    // SAFETY: `memory` has the size that packing asks for.
+    unsafe qat_sgemm_pack_b(
+      Int64(k), Int64(n), b.pointer(Float.self), Int64(transposed ? k : n), transposed,
+      memory.view(at: 0, .f32, shape: [memory.byteCount / 4]).pointer(Float.self))
+  }
+
+  var start: UnsafePointer<Float> {
+    // SAFETY: as long as this object lives.
+    unsafe UnsafePointer(
+      memory.view(at: 0, .f32, shape: [memory.byteCount / 4]).pointer(Float.self))
   }
 }

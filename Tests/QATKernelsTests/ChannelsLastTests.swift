@@ -201,5 +201,27 @@ extension KernelTests {
         }
       }
     }
+
+    @Test("leave a bit of each element that tells its gradient", arguments: [1, 7, 16, 100, 5000])
+    func keepBits(_ count: Int) {
+      var random = Random(UInt64(count))
+      let scale: Float = 0.25
+      var x = (0..<count).map { _ in Float(random.integer(in: -600...600)) / 8 }
+      if count > 20 { (x[3], x[4], x[17]) = (.nan, .infinity, -.infinity) }
+      let dy = random.floats(count)
+      var y = [Float](repeating: 0, count: count)
+      var dx = y
+      qat_fake_quantize(1, 1, Int64(count), x, [scale], [9], -128, 127, &y)
+      qat_fake_quantize_gradient(1, 1, Int64(count), x, [scale], [9], -128, 127, dy, &dx)
+      let results = withEachCPU { _ -> [[UInt32]] in
+        var bits = [UInt8](repeating: 0xff, count: (count + 7) / 8)
+        var (z, dz) = (y, dx)
+        for i in z.indices { (z[i], dz[i]) = (.nan, .nan) }
+        qat_fake_quantize_bits(Int64(count), x, scale, 9, -128, 127, &z, &bits)
+        qat_apply_bits(Int64(count), dy, bits, &dz)
+        return [z.bits, dz.bits]
+      }
+      for result in results { #expect(result == [y.bits, dx.bits]) }
+    }
   }
 }

@@ -104,6 +104,21 @@ private let rowFunctions: [Case] = [
   Case(op: MinMax(axis: 1), operands: [floats([2, 3, 5, 7])], results: 2),
 ]
 
+/// With a second matrix that is known beforehand, and one that is not.
+private let products: [Case] = [Set([0]), [0, 1, 2]].flatMap { inputs in
+  [
+    Case(
+      op: Gemm(transB: true), operands: [floats([3, 37]), floats([41, 37]), floats([41])],
+      inputs: inputs, tolerance: 1e-6),
+    Case(
+      op: Gemm(transA: true), operands: [floats([300, 5]), floats([300, 70])],
+      inputs: inputs.intersection([0, 1]), tolerance: 1e-6),
+    Case(
+      op: MatMul(), operands: [floats([2, 3, 20]), floats([20, 17])],
+      inputs: inputs.intersection([0, 1]), tolerance: 1e-6),
+  ]
+}
+
 private let pools: [Case] = [
   ([2, 2], [2, 2], [0, 0, 0, 0]), ([3, 3], [2, 2], [1, 1, 1, 1]), ([3, 2], [1, 3], [1, 0, 1, 1]),
 ].flatMap { kernel, strides, pads in
@@ -227,7 +242,7 @@ struct KernelBindingTests {
   @Test(
     "give what the reference evaluation gives",
     arguments: unary + broadcasts + movements + rowFunctions + pools + quantized + channelsLast
-      + training)
+      + training + products)
   fileprivate func agree(_ test: Case) throws {
     var graph = Graph(name: "one")
     var feeds: [String: AnyTensor] = [:]

@@ -1,18 +1,29 @@
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #include "nhwc.h"
 
-void qat_find_pixels(const qat_grid *g, const qat_source *source, int64_t stride, int64_t first,
-                     int64_t count, qat_pixels *pixels) {
+QAT_INLINE void qat_find_pixels_body(const qat_grid *g, const qat_source *source, int64_t stride,
+                                     int64_t first, int64_t count, qat_pixels *pixels) {
   const int64_t plane = g->rows * g->columns;
   int64_t image = first / plane, r = first % plane / g->columns, c = first % g->columns;
-  for (int64_t i = 0; i < count; i++) {
+  for (int64_t i = 0; i < count;) {
+    // The rest of a row, in even steps.
+    const int64_t n = qat_min(count - i, g->columns - c);
     const int64_t y = r * g->source_step_y, x = c * g->source_step_x;
-    pixels->y[i] = (int32_t)y;
-    pixels->x[i] = (int32_t)x;
-    pixels->from[i] = ((image * source->height + y) * source->width + x) * source->stride;
     const int64_t row = g->first_y + r * g->step_y, column = g->first_x + c * g->step_x;
-    pixels->to[i] = ((image * g->height + row) * g->width + column) * stride;
-    if (++c == g->columns) c = 0, r++;
-    if (r == g->rows) r = 0, image++;
+    const int64_t from = ((image * source->height + y) * source->width + x) * source->stride;
+    const int64_t to = ((image * g->height + row) * g->width + column) * stride;
+    const int64_t from_step = g->source_step_x * source->stride, to_step = g->step_x * stride;
+    for (int64_t k = 0; k < n; k++) {
+      pixels->y[i + k] = (int32_t)y;
+      pixels->x[i + k] = (int32_t)(x + k * g->source_step_x);
+      pixels->from[i + k] = from + k * from_step;
+      pixels->to[i + k] = to + k * to_step;
+    }
+    i += n;
+    c = 0;
+    if (++r == g->rows) r = 0, image++;
   }
   // Lanes beyond the last pixel see what the last one sees.
   for (int64_t i = count; i < count + QAT_LANES; i++) {
@@ -22,32 +33,68 @@ void qat_find_pixels(const qat_grid *g, const qat_source *source, int64_t stride
     pixels->to[i] = pixels->to[count - 1];
   }
 }
+QAT_VERSIONS(qat_find_pixels,
+             (const qat_grid *g, const qat_source *source, int64_t stride, int64_t first,
+              int64_t count, qat_pixels *pixels),
+             (g, source, stride, first, count, pixels))
 
-QAT_INLINE void qat_find_rows_body(const qat_pixels *pixels, int64_t first,
-                                   const qat_source *source, int64_t taps, const int32_t *tap_y,
-                                   const int32_t *tap_x, const float *zero, const float **rows) {
-  const int32_t *y = pixels->y + first, *x = pixels->x + first;
-  const int64_t *from = pixels->from + first;
+// Addresses are numbers here: those outside the image are never made into pointers.
+static void find_rows(const qat_pixels *pixels, int64_t first, const qat_source *source,
+                      int64_t taps, const int32_t *tap_y, const int32_t *tap_x, uint64_t zero,
+                      uint64_t *rows) {
   const uint32_t height = (uint32_t)source->height, width = (uint32_t)source->width;
-  // Addresses as numbers: those outside the image are never made into pointers.
-  const uint64_t start = (uint64_t)(uintptr_t)source->start, outside = (uint64_t)(uintptr_t)zero;
+  const uint64_t start = (uint64_t)(uintptr_t)source->start;
   for (int64_t t = 0; t < taps; t++) {
-    const int32_t dy = tap_y[t], dx = tap_x[t];
-    const int64_t shift = (dy * source->width + dx) * source->stride;
-    uint64_t address[QAT_LANES];
-    for (int i = 0; i < QAT_LANES; i++) {
-      const bool inside = ((uint32_t)(y[i] + dy) < height) & ((uint32_t)(x[i] + dx) < width);
-      const uint64_t at = start + (uint64_t)((from[i] + shift) * (int64_t)sizeof(float));
-      address[i] = inside ? at : outside;
+    const int64_t shift = (tap_y[t] * source->width + tap_x[t]) * source->stride;
+    for (int64_t i = 0; i < QAT_LANES; i++) {
+      const uint32_t y = (uint32_t)(pixels->y[first + i] + tap_y[t]);
+      const uint32_t x = (uint32_t)(pixels->x[first + i] + tap_x[t]);
+      const int64_t at = (pixels->from[first + i] + shift) * (int64_t)sizeof(float);
+      rows[t * QAT_LANES + i] = ((y < height) & (x < width)) ? start + (uint64_t)at : zero;
     }
-    for (int i = 0; i < QAT_LANES; i++)
-      rows[t * QAT_LANES + i] = (const float *)(uintptr_t)address[i];
   }
 }
-QAT_VERSIONS(qat_find_rows,
-             (const qat_pixels *pixels, int64_t first, const qat_source *source, int64_t taps,
-              const int32_t *tap_y, const int32_t *tap_x, const float *zero, const float **rows),
-             (pixels, first, source, taps, tap_y, tap_x, zero, rows))
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static void find_rows__avx512(
+    const qat_pixels *pixels, int64_t first, const qat_source *source, int64_t taps,
+    const int32_t *tap_y, const int32_t *tap_x, uint64_t zero, uint64_t *rows) {
+  const __m512i y = _mm512_loadu_si512(pixels->y + first);
+  const __m512i x = _mm512_loadu_si512(pixels->x + first);
+  const __m512i start = _mm512_set1_epi64((int64_t)(uintptr_t)source->start);
+  const __m512i low = _mm512_add_epi64(
+      start, _mm512_slli_epi64(_mm512_loadu_si512(pixels->from + first), 2));
+  const __m512i high = _mm512_add_epi64(
+      start, _mm512_slli_epi64(_mm512_loadu_si512(pixels->from + first + 8), 2));
+  const __m512i height = _mm512_set1_epi32((int32_t)source->height);
+  const __m512i width = _mm512_set1_epi32((int32_t)source->width);
+  const __m512i outside = _mm512_set1_epi64((int64_t)zero);
+  for (int64_t t = 0; t < taps; t++, rows += QAT_LANES) {
+    const int64_t shift = (tap_y[t] * source->width + tap_x[t]) * source->stride * 4;
+    const __m512i by = _mm512_set1_epi64(shift);
+    const __mmask16 inside =
+        _mm512_mask_cmplt_epu32_mask(
+            _mm512_cmplt_epu32_mask(_mm512_add_epi32(y, _mm512_set1_epi32(tap_y[t])), height),
+            _mm512_add_epi32(x, _mm512_set1_epi32(tap_x[t])), width);
+    _mm512_storeu_si512(rows, _mm512_mask_add_epi64(outside, (__mmask8)inside, low, by));
+    _mm512_storeu_si512(rows + 8, _mm512_mask_add_epi64(outside, (__mmask8)(inside >> 8), high, by));
+  }
+}
+#endif
+
+void qat_find_rows(const qat_pixels *pixels, int64_t first, const qat_source *source, int64_t taps,
+                   const int32_t *tap_y, const int32_t *tap_x, const float *zero,
+                   const float **rows) {
+  uint64_t *addresses = (uint64_t *)rows;
+  const uint64_t outside = (uint64_t)(uintptr_t)zero;
+#if defined(__x86_64__)
+  if (qat_cpu_features() & QAT_CPU_AVX512) {
+    find_rows__avx512(pixels, first, source, taps, tap_y, tap_x, outside, addresses);
+    return;
+  }
+#endif
+  find_rows(pixels, first, source, taps, tap_y, tap_x, outside, addresses);
+}
 
 typedef struct { const qat_conv_shape *s; const float *x; float *padded; } pad_job;
 

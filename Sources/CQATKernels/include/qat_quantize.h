@@ -50,6 +50,11 @@ void qat_inside_mask(int64_t outer, int64_t channels, int64_t inner, const float
 void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                 const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                                 const float *dy, float *dx);
+// Fake-quantizes with one scale, and tells of each element whether it was inside: bit i % 8 of
+// bits[i / 8]. qat_apply_bits is then the gradient: it needs an eighth of a byte instead of x.
+void qat_fake_quantize_bits(int64_t count, const float *x, float scale, int32_t zero, int32_t lo,
+                            int32_t hi, float *y, uint8_t *bits);
+void qat_apply_bits(int64_t count, const float *dy, const uint8_t *bits, float *dx);
 // The same two with parameters in blocks: [outer][ceil(channels/block)][inner], one for `block`
 // neighbours along the channels; the last block may be shorter. `zero` is not NULL.
 void qat_fake_quantize_blocks(int64_t outer, int64_t channels, int64_t inner, int64_t block,

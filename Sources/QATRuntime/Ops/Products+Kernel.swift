@@ -12,11 +12,14 @@ extension Gemm: Executable {
     let bias = request.isPresent(2)
     guard m * n * k > 0, !bias || request.shape(2) == [n] else { return nil }
     let pool = request.pool, transA = transA, transB = transB
+    let packed = request.constant(1).map {
+      PackedMatrix(k: k, n: n, b: TensorView($0), transposed: transB)
+    }
     return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       FloatProduct.run(
         m: m, n: n, k: k, a: call[0], transposeA: transA, b: call[1], transposeB: transB,
-        c: call.result(), columnBias: bias ? call[2] : nil, pool, scratch: scratch)
+        packed: packed, c: call.result(), columnBias: bias ? call[2] : nil, pool, scratch: scratch)
     }
   }
 }
@@ -38,11 +41,14 @@ extension MatMul: Executable {
     } else {
       return nil
     }
+    let packed = request.constant(1).flatMap {
+      b.count == 2 ? PackedMatrix(k: k, n: n, b: TensorView($0), transposed: false) : nil
+    }
     return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       FloatProduct.run(
         m: m, n: n, k: k, a: call[0], transposeA: false, b: call[1], transposeB: false,
-        c: call.result(), batch: count, steps: steps, pool, scratch: scratch)
+        packed: packed, c: call.result(), batch: count, steps: steps, pool, scratch: scratch)
     }
   }
 }
