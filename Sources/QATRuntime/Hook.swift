@@ -36,11 +36,6 @@ public struct HookEvent {
 
   /// How many operands the node has.
   public var operandCount: Int { operandIDs.count }
-
-  /// The same event under another name.
-  package func named(_ name: String) -> HookEvent {
-    HookEvent(name: name, id: id, operands: operandIDs, read: read)
-  }
 }
 
 /// A hook that was added, to be removed by.
@@ -55,6 +50,8 @@ struct Hooks {
   private struct Entry {
     let hook: Hook
     let name: String
+    /// What the event calls operands; those of the node where `nil`.
+    let operands: [String?]?
     let body: Body
   }
 
@@ -65,10 +62,13 @@ struct Hooks {
   /// In the order of the graph.
   var values: [ValueID] { entries.keys.sorted() }
 
-  mutating func add(_ value: ValueID, _ name: String, _ body: @escaping Body) -> Hook {
+  mutating func add(
+    _ value: ValueID, _ name: String, operands: [String?]? = nil, _ body: @escaping Body
+  ) -> Hook {
     let hook = Hook(number: next)
     next += 1
-    entries[value, default: []].append(Entry(hook: hook, name: name, body: body))
+    entries[value, default: []].append(
+      Entry(hook: hook, name: name, operands: operands, body: body))
     return hook
   }
 
@@ -89,8 +89,10 @@ struct Hooks {
   /// Calls the hooks of a value, in the order in which they were added.
   func fire(_ value: ValueID, in plan: Plan) throws(Diagnostic) {
     guard let list = entries[value] else { return }
-    let operands = plan.graph.producer(of: value).map { plan.graph[$0].operands } ?? []
+    let own = plan.graph.producer(of: value).map { plan.graph[$0].operands } ?? []
     for entry in list {
+      let operands =
+        entry.operands.map { $0.map { $0.flatMap { plan.graph.value(named: $0) } } } ?? own
       let event = HookEvent(name: entry.name, id: value, operands: operands) { plan.tensor($0) }
       do throws(Diagnostic) { try entry.body(event) } catch {
         throw error.at("hook on '\(entry.name)'")

@@ -26,7 +26,7 @@ public final class Session {
   private let pool: ThreadPool
   private var buffers: [String: VariableBuffer] = [:]
   private var plans: [(shapes: [[Int]], plan: Plan)] = []
-  private let keep: Set<ValueID>
+  private var keep: Set<ValueID>
 
   /// - Parameters:
   ///   - watching: names of values to be readable with `value(_:)` after a run; `nil` for all.
@@ -91,16 +91,33 @@ public final class Session {
     let named = layout?.original ?? graph
     guard let found = named.value(orResultOf: name) else { throw graph.noValue(name) }
     let value = named[found].name
-    if graph.value(named: value) == nil { try keep(value) }
-    guard let kept = graph.value(named: value) else { throw graph.noValue(name) }
-    return hooks.add(kept, name, body)
+    guard layout != nil else { return hooks.add(found, name, body) }
+    // What the layout took away comes back, and so do the operands of the node.
+    let operands = named.producer(of: found).map { node in
+      named[node].operands.map { $0.map { named[$0].name } }
+    }
+    try keep([value] + (operands ?? []).compactMap { $0 })
+    return try addHook(onValue: value, named: name, operands: operands, body)
+  }
+
+  /// Lets a closure see a value of the graph as it is run.
+  /// - Parameters:
+  ///   - name: what the event calls it. - operands: names of the values that the event has as operands;
+  ///     those of the node where `nil`. They are to be watched.
+  @discardableResult
+  package func addHook(
+    onValue value: String, named name: String, operands: [String?]?,
+    _ body: @escaping (HookEvent) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) -> Hook {
+    guard let id = graph.value(named: value) else { throw graph.noValue(name) }
+    return hooks.add(id, name, operands: operands, body)
   }
 
   /// How the graph came to be from another one: for the kernels, which takes values away.
   package struct Layout {
     let original: Graph
     /// Makes it again, with values of these names as they are in the original.
-    let keeping: ([String]) throws(Diagnostic) -> Graph
+    package let keeping: ([String]) throws(Diagnostic) -> Graph
     fileprivate var kept: [String] = []
 
     package init(
@@ -112,12 +129,13 @@ public final class Session {
   }
   package var layout: Layout?
 
-  /// Lays the graph out again so that it has a value; hooks stay on theirs.
-  private func keep(_ name: String) throws(Diagnostic) {
+  /// Lays the graph out again so that it has values that can be read after a run; hooks stay on theirs.
+  private func keep(_ names: [String]) throws(Diagnostic) {
     guard let kept = layout?.kept, let keeping = layout?.keeping else { return }
     let old = graph
-    graph = try keeping(kept + [name])
-    layout?.kept.append(name)
+    graph = try keeping(kept + names)
+    layout?.kept = kept + names
+    keep = Set((kept + names).compactMap { graph.value(named: $0) })
     hooks.move { value in graph.value(named: old[value].name) }
     plans = []
     last = nil

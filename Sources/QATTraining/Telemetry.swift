@@ -156,7 +156,7 @@ public final class Telemetry {
 extension TrainingStep {
   /// The quantizer of a value of the model, as the form of the present step has it.
   fileprivate func quantizer(of name: String) -> FakeQuantize? {
-    let graph = current.session.graph
+    let graph = current.graph
     return graph.operation(FakeQuantize.self, of: graph.trained(name, of: self.graph))?.op
   }
 }

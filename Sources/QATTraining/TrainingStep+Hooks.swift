@@ -56,6 +56,12 @@ extension TrainingStep {
   }
 }
 
+/// A value that a hook sees, and the operands of the node that computes it, by name.
+struct HookedValue {
+  let name: String
+  let operands: [String?]
+}
+
 /// The hooks of a step, which go with it from graph to graph.
 struct StepHooks {
   private struct Entry {
@@ -90,13 +96,18 @@ struct StepHooks {
 
   var count: Int { entries.count }
 
-  /// For each hook the name of its value in the graph of a step.
-  func values(in step: Graph, of model: Graph) -> [String?] {
+  /// For each hook its value in the graph of a step.
+  func values(in step: Graph, of model: Graph) -> [HookedValue?] {
     entries.map { entry in
       let value =
         entry.isBackward
         ? step.gradient(of: entry.name, of: model) : step.trained(entry.name, of: model)
-      return value.map { step[$0].name }
+      return value.map { value in
+        let node = step.producer(of: value).map { step[$0] }
+        return HookedValue(
+          name: step[value].name,
+          operands: node?.operands.map { $0.map { step[$0].name } } ?? [])
+      }
     }
   }
 
@@ -105,9 +116,8 @@ struct StepHooks {
     step.session.removeHooks()
     for (entry, value) in zip(entries, step.hooked) {
       guard let value else { continue }
-      try step.session.addHook(on: value) { event throws(Diagnostic) in
-        try entry.body(event.named(entry.name))
-      }
+      try step.session.addHook(
+        onValue: value.name, named: entry.name, operands: value.operands, entry.body)
     }
   }
 }

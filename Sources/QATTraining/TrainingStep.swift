@@ -27,8 +27,8 @@ public final class TrainingStep {
     let targets: [LossBuilder.Target]
     /// What the session runs, before images were laid out for the kernels.
     let graph: Graph
-    /// For each hook the name of the value that it sees; `nil` where the form has none.
-    let hooked: [String?]
+    /// For each hook the value that it sees; `nil` where the form has none.
+    let hooked: [HookedValue?]
   }
 
   /// The form of the steps to come.
@@ -285,9 +285,11 @@ public final class TrainingStep {
     try Pipeline(passes).run(on: &step, &context)
     step.setOutputs(Array(step.outputs.prefix(1)))
     let values = hooks.values(in: step, of: graph)
-    let laidOut = try step.channelsLast(keeping: values.compactMap { $0 })
+    let kept = values.flatMap { $0.map { [$0.name] + $0.operands.compactMap { $0 } } ?? [] }
+    let laidOut = try step.channelsLast(keeping: kept)
     return Prepared(
-      session: try Session(laidOut, threads: options.threads), targets: targets, graph: step,
+      session: try Session(laidOut, watching: kept, threads: options.threads), targets: targets,
+      graph: step,
       hooked: values)
   }
 }
