@@ -23,12 +23,10 @@ extension KernelTests {
       func run(threads: Int = 1, packed: Bool = false) -> [Float] {
         let pool = Pool(threads)
         let scratch = Aligned(4 * qat_sgemm_scratch() * threads)
-        let packedA = Aligned(4 * qat_sgemm_packed_a_size(Int64(m), Int64(k)))
         let packedB = Aligned(4 * qat_sgemm_packed_b_size(Int64(k), Int64(n)))
         let strideA = Int64(transposeA ? m : k)
         let strideB = Int64(transposeB ? k : n)
         if packed {
-          qat_sgemm_pack_a(Int64(m), Int64(k), a, strideA, transposeA, packedA.floats)
           qat_sgemm_pack_b(Int64(k), Int64(n), b, strideB, transposeB, packedB.floats)
         }
         var result = c
@@ -39,7 +37,7 @@ extension KernelTests {
                 columnBias.withUnsafeBufferPointer { columnBias in
                   var arguments = qat_sgemm_arguments()
                   (arguments.m, arguments.n, arguments.k) = (Int64(m), Int64(n), Int64(k))
-                  arguments.a = packed ? nil : a.baseAddress
+                  arguments.a = a.baseAddress
                   arguments.a_stride = strideA
                   arguments.a_transposed = transposeA
                   arguments.b = packed ? nil : b.baseAddress
@@ -51,9 +49,8 @@ extension KernelTests {
                   arguments.row_bias = rowBias.baseAddress
                   arguments.column_bias = columnBias.baseAddress
                   if packed {
-                    arguments.a_packed = UnsafePointer(packedA.floats)
                     arguments.b_packed = UnsafePointer(packedB.floats)
-                    (arguments.a_packed_rows, arguments.b_packed_columns) = (Int64(m), Int64(n))
+                    arguments.b_packed_columns = Int64(n)
                   }
                   qat_sgemm_batch(&arguments, 1, 0, 0, 0, pool.pool, scratch.floats)
                 }

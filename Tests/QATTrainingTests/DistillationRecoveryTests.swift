@@ -13,14 +13,16 @@ struct DistillationRecoveryTests {
 
   /// Of the accuracy that rounding weights to 2 bits takes, training with labels gives some back; the
   /// float model in place of labels gives back nine tenths of that, on the same digits. The means of
-  /// three seeds: with 360 test digits, one by itself is good to two points.
+  /// twelve seeds: with 360 test digits, one by itself is good to two points, and three to a sixth of what
+  /// is recovered.
   @Test("recovers nine tenths of what labels recover") func recovery() throws {
     var mean = Accuracies()
-    for seed in [1, 2, 3] as [UInt64] {
+    let seeds = 12.0
+    for seed in 1...UInt64(seeds) {
       let one = try accuracies(seed)
-      mean.ptq += one.ptq / 3
-      mean.labelled += one.labelled / 3
-      mean.distilled += one.distilled / 3
+      mean.ptq += one.ptq / seeds
+      mean.labelled += one.labelled / seeds
+      mean.distilled += one.distilled / seeds
     }
     #expect(mean.labelled > mean.ptq + 0.1, "where PTQ loses nothing, nothing is recovered")
     let share = (mean.distilled - mean.ptq) / (mean.labelled - mean.ptq)

@@ -50,13 +50,9 @@ static void block_of_tile(const qat_sgemm_kernel *kernel, const qat_sgemm_argume
                           const stretch *k, int64_t row, int64_t m, int64_t l, int64_t depth,
                           float *sums, bool add, const qat_tile_end *end) {
   const float *b = k->b + (l - k->l) * k->b_stride;
-  if (x->a_packed || x->a_transposed) {
-    // Both have the rows as neighbours: a packed panel, and a transposed matrix.
-    const float *start = x->a_packed ? x->a_packed + row * x->k + l * QAT_TILE_ROWS
-                                     : x->a + l * x->a_stride + row;
-    const qat_column_run run = {start, b, depth};
-    kernel->columns((int)m, (int)k->width, 1, &run, x->a_packed ? QAT_TILE_ROWS : x->a_stride,
-                    k->b_stride, sums, add, end);
+  if (x->a_transposed) {
+    const qat_column_run run = {x->a + l * x->a_stride + row, b, depth};
+    kernel->columns((int)m, (int)k->width, 1, &run, x->a_stride, k->b_stride, sums, add, end);
     return;
   }
   const float *a[QAT_TILE_ROWS];
@@ -130,13 +126,12 @@ static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t fir
   const qat_sgemm_kernel *kernel = qat_sgemm_best();
   float *copied = scratch, *own_b = scratch + ROWS * COPIED;
   const int64_t last_row = first_row + m, last_column = first_column + n;
-  const bool row_major = !x->a_packed && !x->a_transposed;
   _Alignas(64) float sums[ROWS * QAT_TILE_COLUMNS];
   // Rows a multiple of 2 KiB apart share two sets of the level-1 cache.
-  const bool copies = row_major && x->a_stride % 512 == 0 && n >= MANY_COLUMNS && m > 8;
+  const bool copies = !x->a_transposed && x->a_stride % 512 == 0 && n >= MANY_COLUMNS && m > 8;
   for (int64_t row = first_row; row < last_row; row += ROWS) {
     const int64_t rows = qat_min(ROWS, last_row - row);
-    const int64_t step = x->a_packed ? QAT_TILE_ROWS : qat_even_tile(rows);
+    const int64_t step = qat_even_tile(rows);
     for (int64_t l = 0; l < x->k; l += STRETCH) {
       stretch k = {.l = l, .depth = qat_min(STRETCH, x->k - l), .first = row};
       if (copies) {

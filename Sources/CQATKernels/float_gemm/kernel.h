@@ -60,7 +60,7 @@ QAT_INLINE int64_t qat_even_tile(int64_t count) {
 QAT_INLINE int qat_panel_width(int64_t columns, int64_t column) {
   return columns - column > 16 ? 32 : 16;
 }
-// A panel of packed A or B: `lines` <= width lines of k values to to[l * width + line], 0 beyond.
+// A panel of packed B: `lines` <= width lines of k values to to[l * width + line], 0 beyond.
 // `contiguous`: a line's values are neighbours, `stride` is between lines; else between values.
 void qat_sgemm_pack_panel(int64_t lines, int64_t k, const float *x, int64_t stride,
                           bool contiguous, int width, float *to);

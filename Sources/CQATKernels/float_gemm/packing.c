@@ -37,18 +37,7 @@ void qat_sgemm_pack_panel(int64_t lines, int64_t k, const float *x, int64_t stri
   else copy_lines(lines, k, x, stride, width, to);
 }
 
-size_t qat_sgemm_packed_a_size(int64_t m, int64_t k) {
-  return (size_t)(qat_round_up(m, QAT_TILE_ROWS) * k);
-}
-
 size_t qat_sgemm_packed_b_size(int64_t k, int64_t n) { return (size_t)(qat_round_up(n, 16) * k); }
-
-void qat_sgemm_pack_a(int64_t m, int64_t k, const float *x, int64_t stride, bool transposed,
-                      float *packed) {
-  for (int64_t i = 0; i < m; i += QAT_TILE_ROWS)
-    qat_sgemm_pack_panel(qat_min(QAT_TILE_ROWS, m - i), k, x + (transposed ? i : i * stride),
-                         stride, !transposed, QAT_TILE_ROWS, packed + i * k);
-}
 
 void qat_sgemm_pack_b(int64_t k, int64_t n, const float *x, int64_t stride, bool transposed,
                       float *packed) {

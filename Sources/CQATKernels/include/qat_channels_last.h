@@ -21,7 +21,7 @@ typedef struct {
   float low, high;
 } qat_conv_epilogue;
 
-// Floats of packed weights, 64-byte aligned, and packing them. Used under the same CPU limit.
+// Floats of packed weights, 64-byte aligned, and packing them.
 size_t qat_conv_nhwc_packed_size(const qat_conv_shape *shape);
 void qat_conv_nhwc_pack(const qat_conv_shape *shape, const float *w, float *packed,
                         qat_pool *pool);

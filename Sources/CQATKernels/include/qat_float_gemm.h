@@ -23,17 +23,12 @@ typedef struct {
   float alpha, beta;       // beta == 0 does not read C
   const float *row_bias;   // m, added last, or NULL
   const float *column_bias;  // n, or NULL
-  // A or B packed beforehand, or NULL; `a` or `b` is then not read.
-  const float *a_packed, *b_packed;
-  int64_t a_packed_rows, b_packed_columns;  // m and n as they were when packed
+  const float *b_packed;   // B packed beforehand, or NULL; `b` is then not read
+  int64_t b_packed_columns;  // n as it was when packed
 } qat_sgemm_arguments;
 
-// Floats of a packed operand (64-byte aligned), and packing it: `x` holds op(A) (m x k) or op(B)
-// (k x n), or its transpose. What is packed must be used under the same CPU limit.
-size_t qat_sgemm_packed_a_size(int64_t m, int64_t k);
+// Floats of a packed B (64-byte aligned), and packing it: `x` holds B (k x n) or its transpose.
 size_t qat_sgemm_packed_b_size(int64_t k, int64_t n);
-void qat_sgemm_pack_a(int64_t m, int64_t k, const float *x, int64_t stride, bool transposed,
-                      float *packed);
 void qat_sgemm_pack_b(int64_t k, int64_t n, const float *x, int64_t stride, bool transposed,
                       float *packed);
 
@@ -41,7 +36,7 @@ void qat_sgemm_pack_b(int64_t k, int64_t n, const float *x, int64_t stride, bool
 size_t qat_sgemm_scratch(void);
 void qat_sgemm(const qat_sgemm_arguments *arguments, float *scratch);
 // `batch` products, whose A, B and C lie the given strides apart (0 shares one), in parallel.
-// A packed operand is used by every product of the batch.
+// A packed B is used by every product of the batch.
 // `scratch` holds qat_sgemm_scratch() floats for each thread of the pool.
 void qat_sgemm_batch(const qat_sgemm_arguments *arguments, int64_t batch, int64_t a_step,
                      int64_t b_step, int64_t c_step, qat_pool *pool, float *scratch);

@@ -124,7 +124,7 @@ QAT_VERSIONS(qat_pass_rows,
 void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                 const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                                 const float *dy, float *dx) {
-  enum { WORTH_SEARCHING = 256 };
+  enum { WORTH_SEARCHING = 2048 };
   grid_of_channels g;
   for (int64_t start = 0; start < channels; start += CHANNELS) {
     const int64_t count = qat_min(CHANNELS, channels - start);
