@@ -100,7 +100,7 @@ public final class Session {
   package struct Layout {
     let original: Graph
     /// Makes it again, with values of these names as they are in the original.
-    let keeping: ([String]) throws(Diagnostic) -> Graph
+    package let keeping: ([String]) throws(Diagnostic) -> Graph
     fileprivate var kept: [String] = []
 
     package init(
