@@ -328,11 +328,13 @@ void qat_dense_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
   j.offsets = (int64_t *)(void *)((uint8_t *)j.segments + padded(8 * g->segments));
   j.workers += shared_size(g);
   prepare(&j);
-  // Chunks of some 4 us on the fastest kernel, by shapes alone; never less than half of that.
+  // Chunks of some 4 us on the fastest kernel. Where a block is copied each part of its panels does
+  // so for itself, and a part is large enough to make up for it.
   const int64_t products = s->batch * out_plane(s) * s->out_channels * depth(s);
   const int64_t wanted = qat_max(1, qat_min(64, products >> 20));
+  const int64_t parts = s->groups * g->panels / (j.copies ? 4 : 1);
   j.together = qat_max(1, g->blocks / wanted);
   const int64_t chunks = qat_ceil_div(g->blocks, j.together);
-  j.split = qat_max(1, qat_min(s->groups * g->panels, wanted / chunks));
+  j.split = qat_pool_threads(pool) == 1 ? 1 : qat_max(1, qat_min(parts, wanted / chunks));
   qat_pool_run(pool, chunks * j.split, run_chunk, &j);
 }
