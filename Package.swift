@@ -94,5 +94,6 @@ let package = Package(
     .testTarget(name: "QATTrainingTests", dependencies: ["QATTraining"], swiftSettings: strict),
     // What a user's program sees: the umbrella alone.
     .testTarget(name: "QATTests", dependencies: ["QAT"], swiftSettings: strict),
+    .testTarget(name: "IntegrationTests", dependencies: ["QAT"], swiftSettings: strict),
   ]
 )

@@ -18,7 +18,9 @@ import QATRewrite
 /// that matches nothing is an error, and so is a setting that the target can't take: it names the rule
 /// that made it.
 public struct ApplyLayerConfig: Pass {
+  /// What becomes of activations.
   public enum Activations: String, CaseIterable, PassOptionValue, Sendable {
+    /// What the configuration says.
     case asConfigured = "as-configured"
     case float, dynamic
   }
@@ -32,8 +34,11 @@ public struct ApplyLayerConfig: Pass {
     .init("activations", \.activations, "what becomes of activations"),
   ]
 
+  /// The configuration where none is given.
   public var preset = "recommended"
+  /// Where the model is to run.
   public var target = CheckTarget.Target.ortCPU
+  /// What becomes of activations.
   public var activations = Activations.asConfigured
 
   public init() {}

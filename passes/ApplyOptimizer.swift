@@ -18,6 +18,7 @@ import QATRewrite
 /// their own (`qat.LearnRange`; the decay not with an optimizer of a program), and are put back by
 /// `qat.ProjectLearned` where an update took them too far; a variable counts that.
 public struct ApplyOptimizer: Pass {
+  /// Gradient descent with a moment, Adam, or Adam with decoupled weight decay.
   public enum Kind: String, CaseIterable, PassOptionValue, Sendable { case sgd, adam, adamw }
 
   public static let name: PassName = "apply-optimizer"
@@ -30,17 +31,25 @@ public struct ApplyOptimizer: Pass {
     .init("epsilon", \.epsilon, "of adam"),
   ]
 
+  /// Which one.
   public var kind = Kind.sgd
+  /// Of `sgd`: the weight of the velocity.
   public var momentum: Float = 0.9
+  /// Of `sgd`: whether the gradient is looked at behind the moment's step.
   public var nesterov = false
+  /// Of variables with two or more dimensions, times the learning rate.
   public var weightDecay: Float = 0
+  /// Of `adam`: the weight of what the first moment was.
   public var beta1: Float = 0.9
+  /// Of `adam`: the weight of what the second moment was.
   public var beta2: Float = 0.999
+  /// Of `adam`: added to the root of the second moment.
   public var epsilon: Float = 1e-8
   /// An optimizer of the caller's, in place of `kind` and its settings.
   public var optimizer: (any Optimizer)?
 
   public init() {}
+  /// Updates by an optimizer of the caller's.
   public init(_ optimizer: any Optimizer) { self.optimizer = optimizer }
 
   /// The input that carries the learning rate of a step.

@@ -35,12 +35,15 @@ public struct AssignBits: Pass {
 
   /// Widths, as `8+4` or `w8a8+w4a8`.
   public var bits = "8+4"
+  /// The largest size of all weights, with packed codes; 0 for none.
   public var bytes = 0
+  /// The largest size as a share of that in float; 0 for none.
   public var ratio: Float = 0
   /// 0 for no such budget.
   public var sqnr: Float = 0
   /// Below 0 for no such budget.
   public var drop: Float = -1
+  /// Calibration batches to measure on; 0 for all.
   public var batches = 8
 
   public init() {}

@@ -13,6 +13,7 @@ import QATRewrite
 /// targets shaped like the output. The loss is the mean over the batch, and over all elements for the
 /// last three. A program may attach a `Loss` of its own.
 public struct AttachLoss: Pass {
+  /// The losses that have a name.
   public enum Kind: String, CaseIterable, PassOptionValue, Sendable {
     case crossEntropy = "cross-entropy", mse, bce, l1
   }
@@ -26,14 +27,18 @@ public struct AttachLoss: Pass {
     .init("labels", \.labels, "name of the labels' input"),
   ]
 
+  /// Which one.
   public var kind = Kind.crossEntropy
+  /// The output that it looks at; the first where empty.
   public var output = ""
+  /// The name of the input for labels.
   public var labels = "labels"
   /// A loss of the caller's, in place of `kind`.
   public var loss: (any Loss)?
 
   public init() {}
   public init(kind: Kind) { self.kind = kind }
+  /// Attaches a loss of the caller's.
   public init(_ loss: any Loss) { self.loss = loss }
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {

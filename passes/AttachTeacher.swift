@@ -33,6 +33,7 @@ public struct AttachTeacher: Pass {
 
   /// The loss, and the teacher where it is not the caller's.
   public var distillation = Distillation()
+  /// The output that is compared; the first where empty.
   public var output = ""
   var matches: ValueMatches {
     get { ValueMatches(distillation.values) }

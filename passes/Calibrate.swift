@@ -7,14 +7,17 @@ import QATRuntime
 /// Batches of calibration data: what `calibrate` runs, in order. Input names to tensors, the batch on
 /// axis 0.
 public struct CalibrationData: Sendable {
+  /// Makes the batches, anew each time it is asked.
   public let batches: @Sendable () -> AnySequence<Result<[String: AnyTensor], Diagnostic>>
 
+  /// Batches that are made when they are needed.
   public init(
     _ batches: @escaping @Sendable () -> AnySequence<Result<[String: AnyTensor], Diagnostic>>
   ) {
     self.batches = batches
   }
 
+  /// Batches that are there.
   public init(_ batches: [[String: AnyTensor]]) {
     self.init { AnySequence(batches.map { .success($0) }) }
   }
@@ -44,6 +47,7 @@ public struct Calibrate: Pass {
     .init("batches", \.batches, "batches to run at most; 0 for all there are")
   ]
 
+  /// Batches to run at most; 0 for all there are.
   public var batches = 0
 
   public init() {}

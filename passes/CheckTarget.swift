@@ -8,6 +8,7 @@ import QATRewrite
 /// beta of 1; activations on 8 bits or fewer for integer kernels. What can't run is an error that names
 /// the node; what runs in float is a remark.
 public struct CheckTarget: Pass {
+  /// Where models run: ONNX Runtime on CPUs.
   public enum Target: String, CaseIterable, PassOptionValue, Sendable { case ortCPU = "ort-cpu" }
 
   public static let name: PassName = "check-target"
@@ -17,6 +18,7 @@ public struct CheckTarget: Pass {
     .init("target", \.target, "where the model is to run")
   ]
 
+  /// Where the model is to run.
   public var target = Target.ortCPU
 
   public init() {}

@@ -21,7 +21,9 @@ public struct ClipGradients: Pass {
     .init("value", \.value, "the largest magnitude of an element; 0 for none"),
   ]
 
+  /// The largest norm of all gradients together; 0 for none.
   public var norm: Float = 1
+  /// The largest magnitude of an element; 0 for none.
   public var value: Float = 0
 
   public init() {}

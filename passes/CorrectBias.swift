@@ -23,6 +23,7 @@ public struct CorrectBias: Pass {
     .init("batches", \.batches, "batches to run at most; 0 for all there are")
   ]
 
+  /// Batches to run at most; 0 for all there are.
   public var batches = 0
 
   public init() {}

@@ -19,7 +19,9 @@ import QATRewrite
 /// are, and what is learned is learned. `weight-bits` and `activation-bits` widen grids: a stage of a
 /// training that narrows them.
 public struct EnterTraining: Pass {
+  /// Whether statistics are those of the batch, and move.
   public enum BatchNorm: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
+  /// Whether ranges move.
   public enum Observers: String, CaseIterable, PassOptionValue, Sendable { case training, frozen }
 
   public static let name: PassName = "enter-training"
@@ -34,10 +36,15 @@ public struct EnterTraining: Pass {
     .init("activation-bits", \.activationBits, "what other grids have; 0 for their own"),
   ]
 
+  /// Whether statistics are those of the batch, and move.
   public var batchnorm = BatchNorm.training
+  /// Whether quantizers round.
   public var quantize = true
+  /// Whether ranges move.
   public var observers = Observers.training
+  /// The least bits of weights; 0 for their own.
   public var weightBits = 0
+  /// The least bits of everything else; 0 for their own.
   public var activationBits = 0
 
   public init() {}

@@ -32,6 +32,7 @@ public struct EqualizeCrossLayer: Pass {
     .init("iterations", \.iterations, "sweeps over the model at most")
   ]
 
+  /// Times that all pairs of layers are gone through at most.
   public var iterations = 100
 
   /// A sweep without a larger factor is the last one.

@@ -22,6 +22,7 @@ import QATRewrite
 /// and transposed convolutions. They train without a batch-norm; `prepare-batchnorm` lets them train with
 /// it.
 public struct FoldBatchNorm: Pass {
+  /// All batch-norms, or those alone that can't be kept for training.
   public enum Layers: String, CaseIterable, PassOptionValue, Sendable { case all, unkept }
 
   public static let name: PassName = "fold-batchnorm"
@@ -32,6 +33,7 @@ public struct FoldBatchNorm: Pass {
     .init("layers", \.layers, "which products take part")
   ]
 
+  /// Which batch-norms.
   public var layers = Layers.all
 
   public init() {}

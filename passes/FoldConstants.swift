@@ -21,6 +21,7 @@ public struct FoldConstants: Pass {
     .init("limit", \.limit, "bytes that a result may grow to")
   ]
 
+  /// Bytes that a result larger than its operands may have.
   public var limit = 1 << 20
 
   public init() {}

@@ -18,6 +18,7 @@ import QATRewrite
 /// smaller than 16) stays, with a remark. Weights of products between quantized activations stay: they
 /// are no business of this pass. Expects weights that `quantize-weights` made codes.
 public struct LowerWeightOnly: Pass {
+  /// DequantizeLinear in front of products, or com.microsoft's MatMulNBits where it can say it.
   public enum Form: String, CaseIterable, PassOptionValue, Sendable { case dequantize, matmulnbits }
 
   public static let name: PassName = "lower-weight-only"
@@ -29,7 +30,9 @@ public struct LowerWeightOnly: Pass {
       "accuracy-level", \.accuracyLevel, "what MatMulNBits may round activations to; 0 for float"),
   ]
 
+  /// How products of packed weights are written.
   public var form = Form.dequantize
+  /// Of MatMulNBits: what the runtime may compute with; 0 and 1 for float32, 4 for 8 bits.
   public var accuracyLevel = 0
 
   public init() {}

@@ -27,6 +27,7 @@ import QATRewrite
 ///
 /// Source: Krishnamoorthi, arXiv:1806.08342, section 3.2.2.
 public struct PrepareBatchNorm: Pass {
+  /// Statistics of the quantized product, or of the one in float.
   public enum Statistics: String, CaseIterable, PassOptionValue, Sendable { case quantized, float }
 
   public static let name: PassName = "prepare-batchnorm"
@@ -36,6 +37,7 @@ public struct PrepareBatchNorm: Pass {
     .init("statistics", \.statistics, "the weights that give the batch's statistics")
   ]
 
+  /// Whose statistics normalize.
   public var statistics = Statistics.quantized
 
   public init() {}

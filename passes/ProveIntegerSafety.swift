@@ -30,6 +30,7 @@ public struct ProveIntegerSafety: Pass {
     .init("summary", \.summary, "whether to say what was proven")
   ]
 
+  /// Whether a remark says what was proven.
   public var summary = true
 
   public init() {}

@@ -21,6 +21,7 @@ public struct ReestimateBatchNorm: Pass {
     .init("batches", \.batches, "batches to run at most; 0 for all there are")
   ]
 
+  /// Batches to run at most; 0 for all there are.
   public var batches = 0
 
   public init() {}

@@ -2,12 +2,26 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <stdbool.h>
+#include <sys/sysctl.h>
+#endif
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "include/qat_cpu.h"
+
+#if defined(__aarch64__) && defined(__APPLE__)
+static bool offers(const char *name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return !sysctlbyname(name, &value, &size, NULL, 0) && value;
+}
+#endif
 
 static uint32_t detected(void) {
   uint32_t features = 0;
@@ -20,6 +34,8 @@ static uint32_t detected(void) {
     features |= QAT_CPU_AVX512;
   if ((features & QAT_CPU_AVX512) && __builtin_cpu_supports("avx512vnni"))
     features |= QAT_CPU_AVX512VNNI;
+  if ((features & QAT_CPU_AVX512VNNI) && __builtin_cpu_supports("avx512vbmi"))
+    features |= QAT_CPU_AVX512VBMI;
   if (features & QAT_CPU_AVX2) {
     // AVX-VNNI: CPUID leaf 7, subleaf 1, EAX bit 4.
     uint32_t a = 7, b = 0, c = 1, d = 0, highest = 0;
@@ -29,6 +45,14 @@ static uint32_t detected(void) {
       if (a >> 4 & 1) features |= QAT_CPU_AVXVNNI;
     }
   }
+#elif defined(__aarch64__) && defined(__linux__)
+  const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+  if (first >> 20 & 1) features |= QAT_CPU_DOTPROD;
+  if ((features & QAT_CPU_DOTPROD) && (second >> 13 & 1)) features |= QAT_CPU_I8MM;
+#elif defined(__aarch64__) && defined(__APPLE__)
+  if (offers("hw.optional.arm.FEAT_DotProd")) features |= QAT_CPU_DOTPROD;
+  if ((features & QAT_CPU_DOTPROD) && offers("hw.optional.arm.FEAT_I8MM"))
+    features |= QAT_CPU_I8MM;
 #endif
   return features;
 }
@@ -39,9 +63,12 @@ static uint32_t allowed_by_environment(void) {
   if (!strcmp(name, "scalar")) return 0;
   if (!strcmp(name, "avx2")) return QAT_CPU_AVX2;
   if (!strcmp(name, "avxvnni")) return QAT_CPU_AVX2 | QAT_CPU_AVXVNNI;
+  if (!strcmp(name, "dotprod")) return QAT_CPU_DOTPROD;
+  if (!strcmp(name, "i8mm")) return QAT_CPU_DOTPROD | QAT_CPU_I8MM;
   if (!strcmp(name, "avx512")) return QAT_CPU_AVX2 | QAT_CPU_AVX512;
   if (!strcmp(name, "avx512vnni"))
-    return QAT_CPU_AVX2 | QAT_CPU_AVXVNNI | QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI;
+    return QAT_CPU_AVX2 | QAT_CPU_AVXVNNI | QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI
+           | QAT_CPU_AVX512VBMI;
   return ~0u;
 }
 

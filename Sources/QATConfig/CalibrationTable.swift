@@ -11,13 +11,18 @@ import Yams
 ///
 /// Numbers are written so that they read back as the same bits.
 public struct CalibrationTable: Sendable, Equatable {
+  /// By the name of the value.
   public var ranges: [String: Entry]
   /// The file it was read from, for messages; no part of what the table says.
   public var file: String?
 
+  /// What is known of one value.
   public struct Entry: Sendable, Equatable {
+    /// The lower end of its range.
     public var min: Float
+    /// The upper end of its range.
     public var max: Float
+    /// What found the range.
     public var observer: ObserverSettings.Kind
     /// Of the grid that the range was observed for.
     public var bits: Int

@@ -4,15 +4,20 @@ import QATCore
 public struct LayerRange: Sendable, Hashable, CustomStringConvertible {
   /// A position counted from the front (`3`), or back from their number (`n`, `n-1`).
   public enum Bound: Sendable, Hashable {
+    /// That many layers from the front, from 0.
     case position(Int)
+    /// That many layers before the end: `n - 1` is the last.
     case fromEnd(Int)
   }
 
+  /// The first layer.
   public var lower: Bound
+  /// The last layer, or the one behind it.
   public var upper: Bound
   /// `...` rather than `..<`.
   public var includesUpper: Bool
 
+  /// The layers from one bound to another, which belongs to them or not.
   public init(_ lower: Bound, _ upper: Bound, includesUpper: Bool = false) {
     self.lower = lower
     self.upper = upper

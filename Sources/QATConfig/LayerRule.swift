@@ -2,12 +2,15 @@ import QATCore
 
 /// One entry of `layers`: which layers, and what is different there.
 public struct LayerRule: Sendable, CustomStringConvertible {
+  /// Which layers.
   public var match: LayerSelector
   /// `false` leaves the layers in float; `true` takes that back.
   public var quantize: Bool?
   /// `false` keeps the layers' parameters as they are while training.
   public var trainable: Bool?
+  /// What is different for their weights; `nil` for nothing.
   public var weights: TensorRule?
+  /// What is different for their activations; `nil` for nothing.
   public var activations: TensorRule?
   /// Whether the layers' biases are quantized.
   public var quantizeBias: Bool?
@@ -16,10 +19,13 @@ public struct LayerRule: Sendable, CustomStringConvertible {
 
   /// What a rule does to one kind of tensor.
   public enum TensorRule: Sendable, Hashable {
+    /// They stay in float.
     case float
+    /// They are quantized with these changes to what holds otherwise.
     case settings(TensorSettings)
   }
 
+  /// A rule that says what is given, and leaves the rest as it is.
   public init(
     _ match: LayerSelector, quantize: Bool? = nil, trainable: Bool? = nil,
     weights: TensorRule? = nil, activations: TensorRule? = nil, quantizeBias: Bool? = nil

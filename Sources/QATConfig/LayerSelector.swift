@@ -13,13 +13,19 @@ import QATCore
 ///
 /// Where a name would read as something else, YAML has `{name: first}`, `{glob: …}`, `{regex: …}`.
 public enum LayerSelector: Sendable, Hashable {
+  /// The first layer with weights.
   case first
+  /// The last layer with weights.
   case last
+  /// Layers with weights by position.
   case range(LayerRange)
+  /// The layer of that name.
   case name(String)
+  /// Layers whose whole name a glob matches.
   case glob(String)
   /// Without the slashes.
   case regex(String)
+  /// Layers of an operation: `Gemm`.
   case op(String)
 
   /// Reads the text form.

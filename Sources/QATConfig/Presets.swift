@@ -12,12 +12,17 @@ import QATCore
 /// The observer of the first three is that of activations. Their weights take min-max: a weight is
 /// seen whole at every step, and an average over steps would lag behind it.
 extension QuantizationConfig {
+  /// The names of the presets.
   public enum Preset: String, Sendable, CaseIterable {
+    /// `recommended`: exact on integer kernels. `default`: one grid a tensor.
     case recommended, `default`
+    /// Asymmetric, per channel: for mobile runtimes.
     case mobileOptimized = "mobile-optimized"
+    /// Weights of 4 bits, everything else in float.
     case int4Aggressive = "int4-aggressive"
   }
 
+  /// The configuration of a preset.
   public init(_ preset: Preset) {
     switch preset {
     case .recommended: self = .recommended
@@ -48,6 +53,7 @@ extension QuantizationConfig {
   public static let `default` = Self(
     weights: TensorQuantization(), activations: TensorQuantization(observer: .movingAverage))
 
+  /// Asymmetric grids for weights too, per channel, and a longer warm-up.
   public static let mobileOptimized = Self(
     weights: TensorQuantization(scheme: .asymmetric, granularity: .perChannel),
     activations: TensorQuantization(scheme: .asymmetric, signed: false, observer: .movingAverage),

@@ -2,7 +2,9 @@ import QATCore
 
 /// When something happens in a training: at a step, or where an epoch begins; both from 0.
 public enum TrainingPoint: Sendable, Hashable, CustomStringConvertible {
+  /// At that step, from 0.
   case step(Int)
+  /// Where that epoch begins, from 0.
   case epoch(Int)
 
   /// The step, where an epoch has so many.
@@ -21,6 +23,7 @@ public enum TrainingPoint: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// Reads what `description` gives; `nil` for anything else.
   public init?(_ text: some StringProtocol) {
     if let step = Int(text), (0..<1 << 40).contains(step) {
       self = .step(step)
@@ -46,17 +49,21 @@ public enum TrainingPoint: Sendable, Hashable, CustomStringConvertible {
 ///
 /// Training a 2-bit model through stages of 8, 4, 3 and 2 bits begins each one near a good place.
 public struct BitStage: Sendable, Hashable {
+  /// When it begins.
   public var start: TrainingPoint
   /// 2…8 or 16.
   public var weights: Int
+  /// Likewise: 2…8 or 16.
   public var activations: Int
 
+  /// A stage with as many bits at least for weights, and as many for activations.
   public init(_ start: TrainingPoint, weights: Int, activations: Int) {
     self.start = start
     self.weights = weights
     self.activations = activations
   }
 
+  /// A stage with as many bits at least for both.
   public init(_ start: TrainingPoint, bits: Int) {
     self.init(start, weights: bits, activations: bits)
   }

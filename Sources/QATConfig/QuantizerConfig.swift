@@ -2,6 +2,7 @@ import QATCore
 
 /// Where the scales of a tensor come from: an observer's range, or training.
 public struct QuantizerConfig: Sendable, Hashable {
+  /// What is learned.
   public var kind: Kind
   /// The learning rate of learned parameters, as a multiple of that of the weights.
   public var learningRateFactor: Double
@@ -10,6 +11,7 @@ public struct QuantizerConfig: Sendable, Hashable {
   /// The largest norm of the gradient of one quantizer's parameters; 0 for none.
   public var clip: Double
 
+  /// The methods.
   public enum Kind: String, Sendable, CaseIterable {
     /// Nothing is learned: the observer's range decides.
     case observer
@@ -21,7 +23,9 @@ public struct QuantizerConfig: Sendable, Hashable {
     case pact
   }
 
+  /// Nothing is learned: an observer finds the range.
   public static let observer = Self(.observer)
+  /// The methods with their defaults.
   public static let lsq = Self(.lsq), lsqPlus = Self(.lsqPlus), pact = Self(.pact)
   /// What PACT decays with where nothing else is said.
   public static let defaultPACTDecay = 0.0005
@@ -50,9 +54,13 @@ public struct QuantizerConfig: Sendable, Hashable {
 
 /// Changes to a `QuantizerConfig`: only what is set changes. Another kind brings its defaults.
 public struct QuantizerSettings: Sendable, Hashable {
+  /// `nil`, here and below, leaves what there is.
   public var kind: QuantizerConfig.Kind?
+  /// See `QuantizerConfig`.
   public var learningRateFactor: Double?
+  /// See `QuantizerConfig`.
   public var weightDecay: Double?
+  /// See `QuantizerConfig`.
   public var clip: Double?
 
   public init(

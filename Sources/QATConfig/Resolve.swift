@@ -2,6 +2,7 @@ import QATCore
 
 /// A layer of a model, as the rules see it.
 public struct LayerDescription: Sendable, Hashable {
+  /// The name of the node.
   public var name: String
   /// The operation: `Conv`, `Gemm`, …
   public var opType: String
@@ -21,12 +22,15 @@ public struct LayerDescription: Sendable, Hashable {
 
 /// What a configuration says about one layer, and why.
 public struct ResolvedLayer: Sendable, Equatable {
+  /// Which layer it is.
   public var layer: LayerDescription
   /// `nil` for float.
   public var weights: TensorQuantization?
   /// `nil` for float.
   public var activations: TensorQuantization?
+  /// Whether its bias is quantized.
   public var quantizeBias: Bool
+  /// Whether its parameters are trained.
   public var trainable: Bool
   /// The rules that match the layer, in order.
   public var rules: [RuleReference]
@@ -48,6 +52,7 @@ public struct ResolvedLayer: Sendable, Equatable {
 public struct RuleReference: Sendable, Hashable, CustomStringConvertible {
   /// From 0.
   public var index: Int
+  /// The rule as one line of YAML.
   public var text: String
   /// Where the rule stands in its file: `FILE:LINE:COLUMN`.
   public var place: String?

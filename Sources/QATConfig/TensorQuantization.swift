@@ -4,20 +4,24 @@ import QATCore
 public struct TensorQuantization: Sendable, Hashable {
   /// 2…8 or 16.
   public var bits: Int
+  /// Where the code of 0 lies.
   public var scheme: Scheme
   /// Drops the lowest code, so that a signed grid is symmetric (int8: -127…127).
   public var narrow: Bool
   /// Codes below 0. A symmetric unsigned grid has zero point 0 and holds no negative values.
   public var signed: Bool
+  /// What shares a scale.
   public var granularity: Granularity
   /// Where scales come from; the observer's range is what learning begins with.
   public var quantizer: QuantizerConfig
+  /// How ranges are found.
   public var observer: ObserverConfig
   /// Rounds scales up to powers of two, for hardware that shifts.
   public var powerOfTwo: Bool
   /// The gradient through the rounding.
   public var ste: StraightThrough
 
+  /// Where the code of 0 lies.
   public enum Scheme: String, Sendable, CaseIterable {
     /// Zero point 0.
     case symmetric
@@ -27,6 +31,7 @@ public struct TensorQuantization: Sendable, Hashable {
 
   /// What shares one scale and zero point.
   public enum Granularity: Sendable, Hashable {
+    /// One scale for the tensor.
     case perTensor
     /// Each output channel of a weight, each channel of an activation.
     case perChannel
@@ -34,6 +39,7 @@ public struct TensorQuantization: Sendable, Hashable {
     case perGroup(blockSize: Int)
   }
 
+  /// What the gradient of rounding is taken for.
   public enum StraightThrough: String, Sendable, CaseIterable {
     /// `dy` where the code was inside the grid before saturation, else 0.
     case clipped
@@ -106,10 +112,12 @@ public struct TensorQuantization: Sendable, Hashable {
 
 /// How the range of a tensor is found.
 public struct ObserverConfig: Sendable, Hashable {
+  /// Which observer, with its number.
   public var kind: Kind
   /// Looks at every n-th batch; 1 looks at all.
   public var every: Int
 
+  /// The observers.
   public enum Kind: Sendable, Hashable {
     /// The smallest and largest value ever seen.
     case minMax
@@ -123,12 +131,17 @@ public struct ObserverConfig: Sendable, Hashable {
     case entropy
   }
 
+  /// The weight of a new batch, where none is given.
   public static let defaultMomentum = 0.1
+  /// The share of values kept, in percent, where none is given.
   public static let defaultPercentile = 99.99
 
+  /// The moving average with its default momentum.
   public static let movingAverage = Self(.movingAverage(momentum: defaultMomentum))
+  /// The percentile with its default share.
   public static let percentile = Self(.percentile(defaultPercentile))
 
+  /// An observer that looks at every n-th batch.
   public init(_ kind: Kind, every: Int = 1) {
     self.kind = kind
     self.every = every

@@ -5,14 +5,23 @@ import QATCore
 /// A change of scheme brings what goes with it, where nothing else is said: symmetric makes the grid
 /// signed, asymmetric makes it full. A change of observer brings that observer's default.
 public struct TensorSettings: Sendable, Hashable {
+  /// See `TensorQuantization`; `nil`, here and below, leaves what there is.
   public var bits: Int?
+  /// Where the code of 0 lies.
   public var scheme: TensorQuantization.Scheme?
+  /// Whether the lowest code is left out.
   public var narrow: Bool?
+  /// Whether there are codes below 0.
   public var signed: Bool?
+  /// What shares a scale.
   public var granularity: TensorQuantization.Granularity?
+  /// Where scales come from.
   public var quantizer = QuantizerSettings()
+  /// How ranges are found.
   public var observer = ObserverSettings()
+  /// Whether scales are rounded up to powers of two.
   public var powerOfTwo: Bool?
+  /// The gradient through the rounding.
   public var ste: TensorQuantization.StraightThrough?
 
   public init(
@@ -85,16 +94,22 @@ enum ScaleForm: String, CaseIterable {
 
 /// Changes to an `ObserverConfig`: only what is set changes.
 public struct ObserverSettings: Sendable, Hashable {
+  /// `nil`, here and below, leaves what there is.
   public var kind: Kind?
   /// For the moving average alone.
   public var momentum: Double?
   /// For the percentile alone.
   public var percentile: Double?
+  /// Looks at every n-th batch.
   public var every: Int?
 
+  /// The observers, without their numbers.
   public enum Kind: String, Sendable, CaseIterable {
+    /// The smallest and largest value ever seen.
     case minMax = "minmax"
+    /// The average of the batches' ranges.
     case movingAverage = "moving-average"
+    /// The three that keep a histogram.
     case percentile, histogram, entropy
   }
 
@@ -107,6 +122,8 @@ public struct ObserverSettings: Sendable, Hashable {
     self.every = every
   }
 
+  /// The settings with these changes.
+  /// - Throws: `configuration` for a number that the observer has no use for.
   public func applied(to base: ObserverConfig) throws(Diagnostic) -> ObserverConfig {
     let kind = kind ?? base.kind.name
     try refuse(momentum, "momentum", of: .movingAverage, with: kind)

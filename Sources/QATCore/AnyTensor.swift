@@ -3,9 +3,11 @@
 ///
 /// Copies are O(1). `Tensor<Scalar>` is the form to compute with in Swift.
 public struct AnyTensor: Sendable {
+  /// The type of its elements.
   public let element: ElementType
   /// Sizes, outermost first; empty for a scalar.
   public let shape: [Int]
+  /// Its bytes.
   public let storage: TensorStorage
 
   /// - Precondition: `storage` holds exactly the bytes that `shape` and `element` ask for.
@@ -18,6 +20,8 @@ public struct AnyTensor: Sendable {
     self.storage = storage
   }
 
+  /// A tensor of these elements, in row-major order.
+  /// - Precondition: as many elements as the shape asks for.
   public init<Scalar: TensorScalar>(shape: [Int], _ elements: [Scalar]) {
     // SAFETY: `bytes` is as long as `elements`, and all of it is written.
     let storage = unsafe TensorStorage(
@@ -31,7 +35,9 @@ public struct AnyTensor: Sendable {
   /// A scalar: shape `[]`.
   public init<Scalar: TensorScalar>(_ scalar: Scalar) { self.init(shape: [], [scalar]) }
 
+  /// How many elements there are.
   public var elementCount: Int { shape.reduce(1, *) }
+  /// Element type and shape.
   public var type: TensorType { TensorType(element, Shape(shape)) }
 
   /// The elements in row-major order, or `nil` where the element type is another one. O(n).

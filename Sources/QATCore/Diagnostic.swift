@@ -9,13 +9,16 @@ public struct Diagnostic: Error, Sendable, Equatable, CustomStringConvertible {
     public init(rawValue: String) { self.rawValue = rawValue }
   }
 
+  /// What kind of mistake it is.
   public var code: Code
+  /// What is wrong, in a line.
   public var message: String
   /// Where: a text position, a node, a field of a model file. Outermost first.
   public var place: String?
   /// What the user can do about it.
   public var hint: String?
 
+  /// A mistake; whoever knows the place adds it with `at`.
   public init(_ code: Code, _ message: String, at place: String? = nil, hint: String? = nil) {
     self.code = code
     self.message = message
@@ -40,8 +43,11 @@ public struct Diagnostic: Error, Sendable, Equatable, CustomStringConvertible {
 extension Diagnostic.Code {
   /// A type, an attribute or an arity that an operation does not accept.
   public static let invalidOperand = Self(rawValue: "invalid-operand")
+  /// Shapes that do not go together.
   public static let shapeMismatch = Self(rawValue: "shape-mismatch")
+  /// Types that do not go together.
   public static let typeMismatch = Self(rawValue: "type-mismatch")
+  /// An attribute of an operation with a value that it can't have.
   public static let invalidAttribute = Self(rawValue: "invalid-attribute")
   /// A graph that breaks a rule that holds between any two passes.
   public static let invalidGraph = Self(rawValue: "invalid-graph")
@@ -49,9 +55,11 @@ extension Diagnostic.Code {
   public static let malformedFile = Self(rawValue: "malformed-file")
   /// Something this version can't run, convert or quantize.
   public static let unsupported = Self(rawValue: "unsupported")
+  /// Text that can't be read.
   public static let syntax = Self(rawValue: "syntax")
   /// A name (of a pass, an op, an option, a value) that nothing has.
   public static let unknownName = Self(rawValue: "unknown-name")
+  /// A setting of the caller's that makes no sense.
   public static let invalidOption = Self(rawValue: "invalid-option")
   /// A rule of a configuration that matches nothing, or two that contradict each other.
   public static let configuration = Self(rawValue: "configuration")

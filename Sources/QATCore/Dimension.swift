@@ -9,6 +9,7 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
   /// The symbols of the product, sorted; empty for a number.
   private var symbols: [String]
 
+  /// A size that nothing is known of.
   public static let unknown = Dimension(coefficient: .min, symbols: [])
 
   private init(coefficient: Int, symbols: [String]) {
@@ -28,6 +29,7 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
     self = symbol.isEmpty ? .unknown : Dimension(coefficient: 1, symbols: [symbol])
   }
 
+  /// Whether nothing is known of the size.
   public var isUnknown: Bool { coefficient == .min }
 
   /// The size, where it is a number.
@@ -45,6 +47,7 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
   /// True where both are known and the same for every value of their symbols.
   public func isSame(as other: Dimension) -> Bool { !isUnknown && self == other }
 
+  /// The product; 0 where one of the two is 0, unknown where one is unknown.
   public static func * (a: Dimension, b: Dimension) -> Dimension {
     if a.size == 0 || b.size == 0 { return 0 }
     if a.isUnknown || b.isUnknown { return .unknown }
@@ -66,6 +69,7 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
     return Dimension(coefficient: coefficient / divisor.coefficient, symbols: rest)
   }
 
+  /// The sum, where both are numbers or multiples of the same symbols; unknown otherwise.
   public static func + (a: Dimension, b: Dimension) -> Dimension {
     if a.isUnknown || b.isUnknown { return .unknown }
     if a.size == 0 { return b }

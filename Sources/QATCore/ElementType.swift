@@ -1,26 +1,48 @@
 /// The type of a tensor's elements, as ONNX has them; the raw value is ONNX's `data_type` number.
 public enum ElementType: Int, Sendable, Hashable, CaseIterable {
+  /// 32-bit float.
   case f32 = 1
+  /// Unsigned, 8 bits.
   case u8 = 2
+  /// Signed, 8 bits.
   case i8 = 3
+  /// Unsigned, 16 bits.
   case u16 = 4
+  /// Signed, 16 bits.
   case i16 = 5
+  /// Signed, 32 bits.
   case i32 = 6
+  /// Signed, 64 bits.
   case i64 = 7
+  /// Text of any length.
   case string = 8
+  /// A truth value in a byte.
   case bool = 9
+  /// IEEE 16-bit float.
   case f16 = 10
+  /// 64-bit float.
   case f64 = 11
+  /// Unsigned, 32 bits.
   case u32 = 12
+  /// Unsigned, 64 bits.
   case u64 = 13
+  /// 16-bit float with the exponent of a 32-bit one.
   case bf16 = 16
+  /// 8-bit float, 4 bits of exponent, no infinity.
   case f8e4m3fn = 17
+  /// 8-bit float, 4 bits of exponent, no infinity, no negative zero.
   case f8e4m3fnuz = 18
+  /// 8-bit float, 5 bits of exponent.
   case f8e5m2 = 19
+  /// 8-bit float, 5 bits of exponent, no infinity, no negative zero.
   case f8e5m2fnuz = 20
+  /// Unsigned, 4 bits, two in a byte.
   case u4 = 21
+  /// Signed, 4 bits, two in a byte.
   case i4 = 22
+  /// Unsigned, 2 bits, four in a byte.
   case u2 = 25
+  /// Signed, 2 bits, four in a byte.
   case i2 = 26
 
   /// The name in the text form: `f32`, `u8`, `bool`, …
@@ -47,6 +69,7 @@ public enum ElementType: Int, Sendable, Hashable, CaseIterable {
   /// Bytes that `count` elements take when packed as ONNX packs them (4-bit types: two a byte).
   public func byteCount(_ count: Int) -> Int { (count * bitWidth + 7) / 8 }
 
+  /// Whether elements are floats, of whatever width.
   public var isFloatingPoint: Bool {
     switch self {
     case .f32, .f64, .f16, .bf16, .f8e4m3fn, .f8e4m3fnuz, .f8e5m2, .f8e5m2fnuz: true
@@ -54,8 +77,10 @@ public enum ElementType: Int, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// Whether elements are integers; truth values are none.
   public var isInteger: Bool { !isFloatingPoint && self != .bool && self != .string }
 
+  /// Whether there are elements below 0.
   public var isSigned: Bool {
     switch self {
     case .i2, .i4, .i8, .i16, .i32, .i64: true
@@ -66,7 +91,9 @@ public enum ElementType: Int, Sendable, Hashable, CaseIterable {
 
 /// A Swift type whose values are the elements of a tensor.
 public protocol TensorScalar: BitwiseCopyable, Sendable, Equatable {
+  /// The type of its elements in a tensor.
   static var elementType: ElementType { get }
+  /// Its zero.
   static var zero: Self { get }
 }
 

@@ -7,6 +7,7 @@
   // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner.
   private let start: UnsafeRawPointer
   private let ownsBytes: Bool
+  /// How many bytes there are.
   public let byteCount: Int
 
   /// `byteCount` bytes, 64-byte aligned, filled by `fill`, which must write all of them.

@@ -1,12 +1,17 @@
 /// The dimensions of a tensor, outermost first; row-major (C order) wherever elements are listed.
 public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByArrayLiteral {
+  /// Outermost first.
   public var dimensions: [Dimension]
 
+  /// The shape of these dimensions.
   public init(_ dimensions: [Dimension]) { self.dimensions = dimensions }
+  /// The shape of these sizes.
   public init(_ sizes: [Int]) { dimensions = sizes.map { Dimension($0) } }
   public init(arrayLiteral elements: Dimension...) { dimensions = elements }
 
+  /// How many dimensions there are.
   public var rank: Int { dimensions.count }
+  /// The dimension of an axis, from 0.
   public subscript(axis: Int) -> Dimension {
     get { dimensions[axis] }
     set { dimensions[axis] = newValue }
@@ -27,6 +32,7 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByA
     return (0..<rank).contains(result) ? result : nil
   }
 
+  /// The shape with sizes in place of symbols.
   public func substituting(_ sizes: [String: Int]) -> Shape {
     Shape(dimensions.map { $0.substituting(sizes) })
   }
@@ -38,10 +44,12 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByA
 /// What is known of a tensor before running: its element type, and its shape where even the rank is
 /// known.
 public struct TensorType: Sendable, Hashable, CustomStringConvertible {
+  /// The type of the elements.
   public var element: ElementType
   /// `nil` where not even the rank is known.
   public var shape: Shape?
 
+  /// A type; without a shape where not even the rank is known.
   public init(_ element: ElementType, _ shape: Shape?) {
     self.element = element
     self.shape = shape
@@ -50,6 +58,7 @@ public struct TensorType: Sendable, Hashable, CustomStringConvertible {
   /// `f32[N,3,32,32]`; `f32[*]` for unknown rank.
   public var description: String { element.name + (shape?.description ?? "[*]") }
 
+  /// The type with sizes in place of symbols.
   public func substituting(_ sizes: [String: Int]) -> TensorType {
     TensorType(element, shape?.substituting(sizes))
   }

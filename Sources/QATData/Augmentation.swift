@@ -4,6 +4,8 @@ import QATCore
 ///
 /// All randomness comes from `random`, whose state a checkpoint keeps.
 public protocol Augmentation: Sendable {
+  /// Changes the samples of a batch.
+  /// - Throws: `invalid-data` for a batch that it can't change.
   func apply(to batch: inout Batch, using random: inout RandomSource) throws(Diagnostic)
 }
 
@@ -11,12 +13,14 @@ public protocol Augmentation: Sendable {
 ///
 /// Images are f32[N,C,H,W]; all channels of an image move together.
 public struct RandomShift: Augmentation {
+  /// How far at most, in each direction.
   public var pixels: Int
   /// What moves in from outside.
   public var padding: Padding
   /// Which input; `nil` for the only one.
   public var input: String?
 
+  /// What moves in from outside.
   public enum Padding: Sendable, Equatable {
     /// The nearest pixel of the edge.
     case edge
@@ -43,6 +47,7 @@ public struct RandomShift: Augmentation {
 
 /// Mirrors each image, left to right, with the given probability. Images are f32[N,C,H,W].
 public struct HorizontalFlip: Augmentation {
+  /// Of an image to be mirrored, 0…1.
   public var probability: Float
   /// Which input; `nil` for the only one.
   public var input: String?

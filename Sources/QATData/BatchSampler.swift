@@ -8,9 +8,13 @@ import QATCore
 ///     var sampler = BatchSampler(count: data.count, batchSize: 64, seed: 1)
 ///     while sampler.epoch < 3 { let batch = try data.batch(sampler.next()) … }
 public struct BatchSampler: Sendable {
+  /// Samples in all.
   public let count: Int
+  /// Samples a batch; the last of an epoch may have fewer.
   public let batchSize: Int
+  /// Whether each epoch has an order of its own.
   public let shuffles: Bool
+  /// Decides the orders.
   public let seed: UInt64
   /// The epoch that the next batch belongs to, from 0.
   public private(set) var epoch = 0
@@ -28,6 +32,7 @@ public struct BatchSampler: Sendable {
     order = Self.order(count: count, shuffles: shuffles, seed: seed, epoch: 0)
   }
 
+  /// Batches in an epoch.
   public var batchesPerEpoch: Int { (count + batchSize - 1) / batchSize }
 
   /// Whether the next batch is the first of its epoch.

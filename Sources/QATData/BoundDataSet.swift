@@ -2,10 +2,12 @@ import QATCore
 
 /// An input or output of a model, as a data set needs to know it.
 public struct ModelField: Sendable, Hashable {
+  /// The name of the input.
   public var name: String
   /// With the batch axis in front.
   public var type: TensorType
 
+  /// An input by its name and type.
   public init(_ name: String, _ type: TensorType) {
     self.name = name
     self.type = type

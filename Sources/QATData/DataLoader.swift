@@ -2,8 +2,11 @@ import QATCore
 
 /// A data set, a sampler and augmentations together: batch after batch, resumable.
 public struct DataLoader: Sendable {
+  /// Where samples come from.
   public let data: any DataSet
+  /// What changes the samples of each batch.
   public let augmentations: [any Augmentation]
+  /// Which samples come next.
   public private(set) var sampler: BatchSampler
   private var random: RandomSource
 

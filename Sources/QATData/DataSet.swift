@@ -45,9 +45,12 @@ extension DataSet {
 public struct DataField: Sendable, Hashable, CustomStringConvertible {
   /// `nil` where the data has no name for it: it goes by position.
   public var name: String?
+  /// The type of its elements.
   public var element: ElementType
+  /// Of one sample.
   public var shape: [Int]
 
+  /// A field under a name, or by position.
   public init(_ name: String?, _ element: ElementType, _ shape: [Int]) {
     self.name = name
     self.element = element

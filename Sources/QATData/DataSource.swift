@@ -18,25 +18,36 @@ import QATCore
 /// - `seed=K`: for `random` the seed; else shuffles before `offset` and `limit` take their part;
 /// - `classes=K` for `random`: labels in 0..<K; `size.S=K`: the size of the symbolic dimension `S`.
 public struct DataSource: Sendable, Equatable, CustomStringConvertible {
+  /// Where samples come from.
   public enum Location: Sendable, Equatable {
     /// A `.npz` or `.npy` file, or a folder of samples.
     case path(String)
+    /// A folder with the four files of MNIST.
     case mnist(folder: String)
+    /// A folder with the batches of CIFAR-10.
     case cifar10(folder: String)
+    /// The embedded digits.
     case digits
+    /// That many made-up samples.
     case random(count: Int)
   }
 
+  /// Where samples come from.
   public var location: Location
   /// `nil` takes the caller's default.
   public var split: DataSplit?
+  /// Samples left out in front.
   public var offset = 0
+  /// Samples kept at most; `nil` for all.
   public var limit: Int?
+  /// Shuffles the samples; for `random` it makes them. `nil` for their order, and 0.
   public var seed: UInt64?
+  /// Of made-up labels; `nil` for none.
   public var classes: Int?
   /// Sizes of symbolic dimensions, for `random`.
   public var sizes: [String: Int] = [:]
 
+  /// All samples of a place.
   public init(_ location: Location) { self.location = location }
 
   /// What a program that loads data has to offer.

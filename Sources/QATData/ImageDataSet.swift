@@ -17,7 +17,9 @@ public struct ImageDataSet: DataSet {
   public struct Normalization: Sendable, Equatable {
     /// The value that becomes 1 before mean and deviation count: 255 for full 8-bit images.
     public var range: Float
+    /// Taken off each channel.
     public var mean: [Float]
+    /// What each channel is then divided by.
     public var deviation: [Float]
 
     public init(range: Float = 255, mean: [Float] = [0], deviation: [Float] = [1]) {

@@ -2,6 +2,7 @@ import QATCore
 
 /// Which part of a data set that has two.
 public enum DataSplit: String, Sendable, CaseIterable {
+  /// To train on, or to test with.
   case train, test
 }
 

@@ -5,6 +5,8 @@ import QATCore
 /// Reads bool, integers and floats of 16 to 64 bits, either byte order, C or Fortran order; gives C
 /// order always. Writes version 1, little-endian, C order.
 public enum NPY {
+  /// Reads a file.
+  /// - Throws: `io`; `malformed-file`; `unsupported` for elements that no tensor has.
   public static func read(_ path: String) throws(Diagnostic) -> AnyTensor {
     do { return try decode(try readFile(path)) } catch { throw error.placed(at: path) }
   }

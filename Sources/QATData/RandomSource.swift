@@ -16,6 +16,7 @@ import QATCore
 public struct RandomSource: RandomNumberGenerator, Sendable, Equatable {
   private var s0, s1, s2, s3: UInt64
 
+  /// A source that gives the same numbers for the same seed.
   public init(seed: UInt64) {
     var mix = SplitMix64(state: seed)
     (s0, s1, s2, s3) = (mix.next(), mix.next(), mix.next(), mix.next())
@@ -31,6 +32,7 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Equatable {
     (s0, s1, s2, s3) = (state[0], state[1], state[2], state[3])
   }
 
+  /// Where it stands; `restore` goes on from there.
   public var state: [UInt64] { [s0, s1, s2, s3] }
 
   public mutating func next() -> UInt64 {

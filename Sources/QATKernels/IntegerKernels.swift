@@ -133,19 +133,32 @@ public import QATCore
   }
 
   /// The same of a matrix in memory, which is copied.
-  public init(
+  public convenience init(
     k: Int, n: Int, b: TensorView, transposed: Bool, zeros: [Int32]?, bias: [Int32]? = nil,
     multipliers: [Float] = []
   ) {
-    (self.k, self.n) = (k, n)
-    row = ConvolutionShape(
+    self.init(k: k, n: n, of: b.element, zeros: zeros, bias: bias, multipliers: multipliers)
+    replace(b: b, transposed: transposed)
+  }
+
+  private static func row(_ k: Int, _ n: Int) -> ConvolutionShape {
+    ConvolutionShape(
       x: [1, k, 1, 1], w: [n, k, 1, 1], y: [1, n, 1, 1], groups: 1, strides: [1, 1],
       dilations: [1, 1], pads: [0, 0])
+  }
+
+  /// For a matrix that changes from run to run: `replace` gives it.
+  public init(
+    k: Int, n: Int, of element: ElementType, zeros: [Int32]?, bias: [Int32]? = nil,
+    multipliers: [Float] = []
+  ) {
+    (self.k, self.n) = (k, n)
+    row = IntegerProduct.row(k, n)
     let byteCount = qat_igemm_packed_size(Int64(k), Int64(n))
     matrix = unsafe PackedCodes(
-      byteCount: byteCount, isSigned: b.element == .i8, channels: n, zeros: zeros, bias: bias,
+      byteCount: byteCount, isSigned: element == .i8, channels: n, zeros: zeros, bias: bias,
       multipliers: multipliers
-    ) { packed in unsafe pack(b, k: k, n: n, transposed: transposed, packed) }
+    ) { _ in }
   }
 
   /// Takes another matrix of the same size and type in the place of the former.

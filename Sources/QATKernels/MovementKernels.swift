@@ -27,13 +27,23 @@ public struct StridedBox: Sendable {
 
 /// Copies between layouts: transposes, slices, joins.
 public enum MovementKernels {
-  /// y [batch][columns][rows] from x [batch][rows][columns], of 4-byte elements.
+  /// y [batch][columns][rows] from x [batch][rows][columns], of elements of one byte or four.
   public static func transpose(
     batch: Int, rows: Int, columns: Int, _ x: TensorView, _ y: MutableTensorView,
     _ pool: ThreadPool
   ) {
     precondition(x.count == batch * rows * columns && y.count == x.count)
-    precondition(x.element.bitWidth == 32 && y.element == x.element)
+    precondition([8, 32].contains(x.element.bitWidth) && y.element == x.element)
+    if x.element.bitWidth == 8 {
+      for image in 0..<batch {
+        let start = image * rows * columns
+        // SAFETY: each image lies inside both.
+        unsafe qat_transpose_bytes(
+          Int64(rows), Int64(columns), x.base.assumingMemoryBound(to: UInt8.self) + start,
+          Int64(columns), y.base.assumingMemoryBound(to: UInt8.self) + start, Int64(rows))
+      }
+      return
+    }
     // SAFETY: sizes were checked; the kernel moves 4-byte elements without looking at them.
     unsafe qat_transpose_images_f32(
       Int64(batch), Int64(rows), Int64(columns), x.base.assumingMemoryBound(to: Float.self),

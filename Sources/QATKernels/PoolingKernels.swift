@@ -23,8 +23,16 @@ public struct PoolingShape: Sendable {
   }
 }
 
+extension PoolingShape {
+  /// How many neighbours belong to different planes.
+  fileprivate func innermost(_ channelsLast: Bool) -> Int64 {
+    channelsLast ? Int64(max(x[1], 1)) : 1
+  }
+}
+
 /// Pooling of float images and of codes.
 public enum PoolingKernels {
+  /// Of floats; codes have `maximumCodes`.
   /// - Parameter indices: memory for one Int64 an output, or `nil`.
   public static func maximum(
     _ shape: PoolingShape, x: TensorView, y: MutableTensorView, indices: MutableTensorView?,
@@ -32,17 +40,25 @@ public enum PoolingKernels {
   ) {
     check(shape, x.count, y.count)
     var c = shape.c
-    if x.element != .f32 {
-      // SAFETY: sizes were checked; 8-bit codes.
-      precondition(x.element.bitWidth == 8)
-      unsafe qat_maxpool_s8(&c, x.base, x.element == .i8, y.base, pool.pool)
-      return
-    }
     precondition((indices?.byteCount ?? .max) >= y.count)
     // SAFETY: sizes were checked.
     unsafe qat_maxpool_f32(
       &c, x.pointer(Float.self), y.pointer(Float.self),
       indices?.base.assumingMemoryBound(to: Int64.self), pool.pool)
+  }
+
+  /// The largest of 8-bit codes.
+  /// - Parameter channelsLast: the images are NHWC; the shape gives their sizes as NCHW.
+  public static func maximumCodes(
+    _ shape: PoolingShape, channelsLast: Bool = false, x: TensorView, y: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    check(shape, x.count, y.count)
+    precondition(x.element == y.element && x.element.bitWidth == 8)
+    var c = shape.c
+    // SAFETY: sizes were checked.
+    unsafe qat_maxpool_s8(
+      &c, shape.innermost(channelsLast), x.base, x.element == .i8, y.base, pool.pool)
   }
 
   /// dx of a maximum, found again from x.
@@ -86,8 +102,9 @@ public enum PoolingKernels {
   }
 
   /// The rule of QLinearAveragePool, without counting padding.
+  /// - Parameter channelsLast: as in `maximumCodes`.
   public static func averageCodes(
-    _ shape: PoolingShape, x: TensorView, from xRule: AffineGrid,
+    _ shape: PoolingShape, channelsLast: Bool = false, x: TensorView, from xRule: AffineGrid,
     y: MutableTensorView, to yRule: AffineGrid, _ pool: ThreadPool
   ) {
     precondition(x.count == shape.x.reduce(1, *) && y.count == shape.y.reduce(1, *))
@@ -95,20 +112,24 @@ public enum PoolingKernels {
     var c = shape.c
     // SAFETY: sizes were checked.
     unsafe qat_qlinear_averagepool(
-      &c, x.base, x.element == .i8, xRule.scale, Int32(xRule.zeroPoint), yRule.scale,
+      &c, shape.innermost(channelsLast), x.base, x.element == .i8, xRule.scale,
+      Int32(xRule.zeroPoint), yRule.scale,
       Int32(yRule.zeroPoint), false, Int32(yRule.grid.min), Int32(yRule.grid.max), y.base, pool.pool
     )
   }
 
   /// The rule of QLinearGlobalAveragePool over planes of `pixels`.
+  /// - Parameter channels: of images whose channels come last; 1 for planes.
   public static func globalAverageCodes(
-    pixels: Int, x: TensorView, from xRule: AffineGrid, y: MutableTensorView,
+    pixels: Int, channels: Int = 1, x: TensorView, from xRule: AffineGrid, y: MutableTensorView,
     to yRule: AffineGrid
   ) {
+    precondition(channels > 0 && y.count % channels == 0)
     precondition(x.count == y.count * pixels && x.element == y.element && x.element.bitWidth == 8)
     // SAFETY: sizes were checked.
     unsafe qat_qlinear_global_averagepool(
-      Int64(y.count), Int64(pixels), x.base, x.element == .i8, Int32(xRule.zeroPoint),
+      Int64(y.count), Int64(channels), Int64(pixels), x.base, x.element == .i8,
+      Int32(xRule.zeroPoint),
       xRule.scale / (yRule.scale * Float(pixels)), Int32(yRule.zeroPoint), Int32(yRule.grid.min),
       Int32(yRule.grid.max), y.base)
   }

@@ -7,6 +7,7 @@ internal import CQATKernels
 @safe public final class ThreadPool: @unchecked Sendable {
   // SAFETY: made in `init`, destroyed in `deinit`; `nil` is a valid pool of one thread.
   let pool: OpaquePointer?
+  /// How many threads work, the caller's among them.
   public let threads: Int
 
   /// The calling thread alone.

@@ -13,6 +13,8 @@ public enum Exporter {
     try file(of: graph).write(to: path)
   }
 
+  /// What a file of the graph says.
+  /// - Throws: `unsupported` for what no opset that runtimes take can say.
   public static func file(of graph: Graph) throws(Diagnostic) -> ModelFile {
     var file = ModelFile()
     file.producerName = "swift-qat"

@@ -26,6 +26,8 @@ public struct Importer {
     }
   }
 
+  /// Reads what a model file says.
+  /// - Throws: what an operation says of its node.
   public static func graph(
     of file: ModelFile, registry: OpRegistry = .builtin
   ) throws(Diagnostic) -> Graph {

@@ -22,9 +22,12 @@ struct FallbackOptions: ParsableArguments {
 
   /// Quantizes again and again until the drop is met.
   ///
-  /// - Parameter quantize: makes the model of a configuration.
+  /// - Parameters:
+  ///   - form: what the model becomes.
+  ///   - quantize: makes the model of a configuration.
   func search(
-    _ graph: Graph, _ context: PassContext, validation: String, training: TrainOptions,
+    _ graph: Graph, _ context: PassContext, to form: QuantizedForm, validation: String,
+    training: TrainOptions,
     quantize: (QuantizationConfig) throws(Diagnostic) -> Graph
   ) throws(Diagnostic) -> Graph {
     let widths = try LayerWidth.list(fallbackBits)
@@ -37,6 +40,7 @@ struct FallbackOptions: ParsableArguments {
       from: preparer.config, floatAccuracy: floatAccuracy,
       sensitivities: { () throws(Diagnostic) in
         var options = SensitivityOptions()
+        options.form = form
         options.seed = training.seed ?? 0
         options.evaluator = evaluator
         options.progress = Progress.showMeasuring

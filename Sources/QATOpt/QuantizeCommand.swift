@@ -66,7 +66,7 @@ struct QuantizeCommand: DiagnosedCommand {
     if fallback.maxDrop != nil {
       let start = preparer
       result = try fallback.search(
-        graph, context, validation: training.validation ?? "", training: training
+        graph, context, to: form, validation: training.validation ?? "", training: training
       ) { config throws(Diagnostic) in
         preparer = start
         preparer.config = config

@@ -16,6 +16,7 @@ public struct AccuracyFallback: Sendable {
 
   /// What one round gave back, and why.
   public struct Step: Sendable, Equatable, CustomStringConvertible {
+    /// The name of the layer.
     public var layer: String
     /// `W4A8`, and what it became: `W8A8`, `float`.
     public var from: String, to: String
@@ -30,10 +31,13 @@ public struct AccuracyFallback: Sendable {
     }
   }
 
+  /// What the search came to.
   public struct Outcome: Sendable {
     /// What the last round quantized by.
     public var config: QuantizationConfig
+    /// The quantized model.
     public var graph: Graph
+    /// What was given back, in order.
     public var steps: [Step]
     /// 0…1.
     public var floatAccuracy: Double, accuracy: Double

@@ -9,7 +9,9 @@ import QATTraining
 public struct ModelComparison: Sendable, Equatable {
   /// A value that both models compute under one name and in one shape.
   public struct Value: Sendable, Equatable {
+    /// The name in the second model.
     public var name: String
+    /// How far the two are apart.
     public var comparison: TensorComparison
   }
 

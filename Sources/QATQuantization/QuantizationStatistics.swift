@@ -7,12 +7,14 @@ import QATRewrite
 public struct QuantizationStatistics: Sendable, Equatable {
   /// One quantizer or dequantizer with its parameters.
   public struct Quantizer: Sendable, Equatable {
+    /// What the value is to the layer that reads it.
     public enum Kind: String, Sendable { case weights, activations, bias }
 
     /// The value that lies on the grid.
     public var value: String
     /// The operation: `qat.FakeQuantize`, `QuantizeLinear`, …
     public var operation: String
+    /// What the value is to the layer that reads it.
     public var kind: Kind
     /// The layer that asked for it; `nil` where nobody noted it.
     public var layer: String?
@@ -20,6 +22,7 @@ public struct QuantizationStatistics: Sendable, Equatable {
     public var grid: IntegerGrid?
     /// In units of the value a code; one, or one a channel.
     public var scales: [Float]
+    /// As many as scales.
     public var zeroPoints: [Int]
   }
 
@@ -42,6 +45,7 @@ public struct QuantizationStatistics: Sendable, Equatable {
     }
   }
 
+  /// How many quantizers of a kind there are.
   public func count(_ kind: Quantizer.Kind) -> Int { quantizers.count { $0.kind == kind } }
 
   private static func quantizer(

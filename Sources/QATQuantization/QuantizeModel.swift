@@ -8,7 +8,9 @@ import QATTraining
 
 /// A quantized model and what the passes said while they made it.
 public struct QuantizedModel: Sendable {
+  /// The model in the form asked for.
   public var graph: Graph
+  /// In order; each names its pass and node.
   public var remarks: [Remark]
 }
 
@@ -29,9 +31,9 @@ public func quantizeModel(
   _ graph: Graph, calibration data: any DataSet, config: QuantizationConfig = .recommended,
   form: QuantizedForm = .qdq, batchSize: Int = 32, batches: Int = 32
 ) throws(Diagnostic) -> QuantizedModel {
-  let bound = try data.bound(to: graph.modelFields)
   var preparer = QATPreparer(
-    config, calibration: CalibrationData(data: bound, batchSize: batchSize, batches: batches))
+    config,
+    calibration: try CalibrationData(data, for: graph, batchSize: batchSize, batches: batches))
   let result = try preparer.quantize(graph, to: form)
   return QuantizedModel(graph: result, remarks: preparer.remarks)
 }

@@ -45,8 +45,13 @@ public enum QuantizedForm: String, CaseIterable, Sendable {
 
   /// The pipeline from a float graph to one that can be trained.
   func preparation(_ registry: PassRegistry) throws(Diagnostic) -> Pipeline {
-    var pipeline = try Pipeline("qat-prepare", registry: registry)
+    observing(try Pipeline("qat-prepare", registry: registry))
+  }
+
+  /// A pipeline that notes on layers what this form quantizes.
+  func observing(_ pipeline: Pipeline) -> Pipeline {
     guard !observesActivations else { return pipeline }
+    var pipeline = pipeline
     for (index, pass) in pipeline.passes.enumerated() {
       guard var notes = pass as? ApplyLayerConfig else { continue }
       notes.activations = self == .dynamic ? .dynamic : .float

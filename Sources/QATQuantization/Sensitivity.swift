@@ -9,6 +9,9 @@ import QATTraining
 
 /// The samples that sensitivities are measured on, and how.
 public struct SensitivityOptions: Sendable {
+  /// What the model is to become: where its activations are not observed, layers are measured with
+  /// their weights alone on grids, and without calibration.
+  public var form = QuantizedForm.qdq
   /// Widths to give each layer; none stands for those of the configuration.
   public var widths: [LayerWidth] = []
   /// Samples at most; 0 for all.
@@ -32,7 +35,7 @@ extension QATPreparer {
   public func sensitivity(
     of graph: Graph, on data: any DataSet, _ options: SensitivityOptions = .init()
   ) throws(Diagnostic) -> SensitivityTable {
-    let layers = try withLayerSettings(graph)
+    let layers = try withLayerSettings(graph, for: options.form)
     let part = data.seededPart(of: options.samples, seed: options.seed)
     let widths = options.widths.isEmpty ? [nil] : options.widths.map { LayerWidth?.some($0) }
     return try SensitivityTable(
@@ -71,8 +74,10 @@ extension QATPreparer {
   }
 
   /// The graph as `ptq` quantizes it, up to and with the notes of `apply-layer-config`.
-  private func withLayerSettings(_ graph: Graph) throws(Diagnostic) -> Graph {
-    let whole = try Pipeline("ptq", registry: passes).passes
+  private func withLayerSettings(
+    _ graph: Graph, for form: QuantizedForm = .qdq
+  ) throws(Diagnostic) -> Graph {
+    let whole = form.observing(try Pipeline("ptq", registry: passes)).passes
     let last = whole.lastIndex { $0 is ApplyLayerConfig } ?? whole.count - 1
     var result = graph, context = context
     try Pipeline(Array(whole[...last])).run(on: &result, &context, instruments: instruments)

@@ -4,13 +4,17 @@ import QATIR
 /// Changes a graph on behalf of one rewrite: emits new nodes in front of the match, replaces nodes,
 /// keeps names and origins, and tells the driver what to look at again.
 public struct GraphEditor: Sendable {
+  /// Emits into the graph that is edited.
   public var builder: GraphBuilder
   /// Nodes that were made or whose operands changed, for the driver.
   private(set) var touched: [NodeID] = []
+  /// How many edits there were.
   public private(set) var changes = 0
 
+  /// An editor of a copy of the graph.
   public init(_ graph: Graph) { builder = GraphBuilder(graph) }
 
+  /// The graph as it is now.
   public var graph: Graph { builder.graph }
 
   /// The operation of a captured node.

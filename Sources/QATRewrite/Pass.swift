@@ -34,11 +34,15 @@ public enum Effect: Sendable, Equatable, CustomStringConvertible {
 /// A pass is a value without state between runs; its options are stored properties that the table
 /// `options` lists.
 public protocol Pass: Sendable {
+  /// What a user types in a pipeline.
   static var name: PassName { get }
   /// One line for `--list-passes`.
   static var summary: String { get }
+  /// What it promises about values.
   static var effect: Effect { get }
+  /// The options a user can set; none where nothing is said.
   static var options: [PassOption<Self>] { get }
+  /// The pass with every option at its default.
   init()
 
   /// Rewrites the graph; one that finds nothing leaves it as it was.
@@ -80,13 +84,16 @@ private func quotedOption(_ text: String) -> String {
 
 /// One option of a pass: its name and the stored property that holds it.
 public struct PassOption<P: Sendable>: Sendable {
+  /// What a user types in front of `=`.
   public let name: String
   /// What may stand there, for messages.
   public let values: String
+  /// One line of help.
   public let summary: String
   let get: @Sendable (P) -> String
   let set: @Sendable (inout P, String) -> Bool
 
+  /// An option by its name and the property that holds it.
   public init<Value: PassOptionValue>(
     _ name: String, _ path: WritableKeyPath<P, Value> & Sendable, _ summary: String
   ) {
@@ -104,8 +111,11 @@ public struct PassOption<P: Sendable>: Sendable {
 
 /// A Swift type that an option of a pass may have.
 public protocol PassOptionValue: Sendable {
+  /// Reads what `optionText` writes.
   init?(optionText: String)
+  /// The value as a user types it.
   var optionText: String { get }
+  /// What may stand there, for messages.
   static var optionValues: String { get }
 }
 

@@ -30,10 +30,15 @@ public struct PassContext: Sendable {
 
 /// Something that a pass decided and the user should be able to read.
 public struct Remark: Sendable, Equatable, CustomStringConvertible {
+  /// Whether it is only said, or something to look at.
   public enum Severity: String, Sendable { case note, warning }
+  /// Whether it is only said, or something to look at.
   public let severity: Severity
+  /// Who says it.
   public let pass: PassName
+  /// About which node; `nil` for the graph.
   public let node: String?
+  /// What is said.
   public let message: String
 
   public var description: String {

@@ -51,6 +51,7 @@ public struct Pattern: Sendable {
 
 /// Something that can stand in a pattern.
 public protocol PatternConvertible: Sendable {
+  /// What it matches.
   var pattern: Pattern { get }
 }
 
@@ -67,6 +68,7 @@ public struct Capture<Op: Operation>: PatternConvertible {
   let name: String
   private let condition: @Sendable (Op) -> Bool
 
+  /// A capture of an operation that the condition holds for.
   public init(_ name: String, where condition: @escaping @Sendable (Op) -> Bool = { _ in true }) {
     self.name = name
     self.condition = condition
@@ -103,6 +105,7 @@ public struct ValueCapture: PatternConvertible {
   let name: String
   private let condition: @Sendable (ValueID, Graph) -> Bool
 
+  /// A capture of any value that the condition holds for.
   public init(
     _ name: String, where condition: @escaping @Sendable (ValueID, Graph) -> Bool = { _, _ in true }
   ) {
@@ -124,6 +127,7 @@ public struct ValueCapture: PatternConvertible {
 /// Matches what does not depend on the graph's inputs: constants, variables, and arithmetic on them.
 public struct ParameterCapture: PatternConvertible {
   let name: String
+  /// A capture of a constant or variable.
   public init(_ name: String) { self.name = name }
 
   public var pattern: Pattern {
@@ -163,6 +167,7 @@ public struct Match: Sendable {
     return node
   }
 
+  /// What was captured, for arithmetic.
   public subscript(capture: ParameterCapture) -> Term {
     guard let value = values[capture.name] else {
       preconditionFailure("\(capture.name) not in the pattern")
@@ -170,6 +175,8 @@ public struct Match: Sendable {
     return Term(value)
   }
 
+  /// The value that was captured; `nil` where it is not part of the match.
   public func value(_ capture: ParameterCapture) -> ValueID? { values[capture.name] }
+  /// The value that was captured; `nil` where it is not part of the match.
   public func value(_ capture: ValueCapture) -> ValueID? { values[capture.name] }
 }

@@ -5,8 +5,10 @@ import QATIR
 ///
 ///     canonicalize,fold-batchnorm,insert-fake-quant{weights=int8 observer=percentile}
 public struct Pipeline: Sendable, CustomStringConvertible {
+  /// In the order they run.
   public var passes: [any Pass]
 
+  /// Passes with the options they have.
   public init(_ passes: [any Pass] = []) { self.passes = passes }
 
   /// Parses pipeline text. The name of a pipeline stands for its passes. Space, line ends and `//`
@@ -48,17 +50,21 @@ public struct Pipeline: Sendable, CustomStringConvertible {
 
 /// One pass of a running pipeline.
 public struct PassStep: Sendable {
+  /// The pass, with its options.
   public let pass: any Pass
   /// Its position in the pipeline, from 0.
   public let index: Int
   /// The pass itself and everything after it: what a reproducer holds.
   public let remaining: Pipeline
+  /// The name of the pass.
   public var name: PassName { type(of: pass).name }
 }
 
 /// Watches a pipeline: prints, times, verifies, checks values.
 public protocol PassInstrument: Sendable {
+  /// Called before a pass; what it throws ends the pipeline.
   func willRun(_ step: PassStep, on graph: Graph) throws(Diagnostic)
+  /// Called behind a pass that succeeded; what it throws counts as a failure of the pass.
   func didRun(_ step: PassStep, before: Graph, after: Graph) throws(Diagnostic)
   /// Called where the pass, or an instrument, failed; `graph` is that of before the pass.
   func didFail(_ step: PassStep, on graph: Graph, _ error: Diagnostic)

@@ -4,7 +4,9 @@ import QATIR
 /// A local rewrite: what it matches, what it makes. Conditions stand in the pattern, so that a
 /// rewrite that starts can finish.
 public protocol RewriteRule: Sendable {
+  /// What it matches.
   var pattern: Pattern { get }
+  /// Changes the graph where the pattern matched.
   func rewrite(_ match: Match, in graph: inout GraphEditor)
 }
 

@@ -8,7 +8,9 @@ import QATIR
 public struct Term: Sendable {
   private let make: @Sendable (inout GraphBuilder) -> ValueID
 
+  /// What a function emits.
   public init(_ make: @escaping @Sendable (inout GraphBuilder) -> ValueID) { self.make = make }
+  /// A value that is there already.
   public init(_ value: ValueID) { make = { _ in value } }
 
   /// A constant.
@@ -27,11 +29,16 @@ public struct Term: Sendable {
   /// Emits whatever the term needs and returns its value.
   public func emit(in builder: inout GraphBuilder) -> ValueID { make(&builder) }
 
+  /// The sum, with broadcasting.
   public static func + (a: Term, b: Term) -> Term { .op(Add(), [a, b]) }
+  /// The difference, with broadcasting.
   public static func - (a: Term, b: Term) -> Term { .op(Sub(), [a, b]) }
+  /// The product, with broadcasting.
   public static func * (a: Term, b: Term) -> Term { .op(Mul(), [a, b]) }
+  /// The quotient, with broadcasting.
   public static func / (a: Term, b: Term) -> Term { .op(Div(), [a, b]) }
 
+  /// The sum with a number.
   public static func + (a: Term, b: Float) -> Term {
     Term { builder in
       let x = a.emit(in: &builder)
@@ -40,6 +47,7 @@ public struct Term: Sendable {
     }
   }
 
+  /// The square root of each element.
   public func squareRoot() -> Term { .op(Sqrt(), [self]) }
 
   /// Each slice along `axis` times its element of the vector `factors`.

@@ -3,7 +3,9 @@ import QATIR
 
 /// Arithmetic on two numbers of any type, given as two formulas; integers wrap around.
 public protocol BinaryFormula: BinaryElementwise, NumericEvaluable {
+  /// The function of two elements of a float type.
   func value<T: ReferenceFloat>(_ a: T, _ b: T) -> T
+  /// The function of two elements of an integer type.
   func value<T: ReferenceInteger>(_ a: T, _ b: T) -> T
 }
 

@@ -3,6 +3,7 @@ import QATIR
 
 /// A comparison of two numbers of any type, given as a formula.
 public protocol ComparisonFormula: ComparisonElementwise, NumericEvaluable {
+  /// Whether the comparison holds.
   func value<T: Comparable>(_ a: T, _ b: T) -> Bool
 }
 
@@ -24,6 +25,7 @@ extension ComparisonFormula {
 
 /// A function of two truth values, given as a formula.
 public protocol LogicalFormula: ComparisonElementwise, Evaluable {
+  /// The function of two truth values.
   func value(_ a: Bool, _ b: Bool) -> Bool
 }
 

@@ -12,6 +12,7 @@ public protocol Evaluable: Operation {
 
 /// The operands of one evaluation, and the types the results must have.
 public struct EvaluationCall: Sendable {
+  /// `nil` for one that is absent.
   public let operands: [AnyTensor?]
   /// Concrete: every dimension is a number.
   public let resultTypes: [TensorType]
@@ -27,6 +28,7 @@ public struct EvaluationCall: Sendable {
     return operand
   }
 
+  /// An operand that may be absent.
   public func optional(_ index: Int) -> AnyTensor? {
     index < operands.count ? operands[index] : nil
   }
@@ -44,6 +46,7 @@ public struct EvaluationCall: Sendable {
   /// The sizes of a result.
   public func shape(_ index: Int = 0) -> [Int] { resultTypes[index].shape?.sizes ?? [] }
 
+  /// What to throw for an element type that the operation can't be evaluated in.
   public func unsupportedElement(_ element: ElementType) -> Diagnostic {
     Diagnostic(
       .unsupported, "unsupported element type \(element.name)", hint: "insert a Cast to f32")
@@ -52,6 +55,7 @@ public struct EvaluationCall: Sendable {
 
 /// An operation on floats whose evaluation is one generic function.
 public protocol FloatEvaluable: Evaluable {
+  /// The results, computed in `T`.
   func evaluate<T: ReferenceFloat>(_ call: EvaluationCall, as: T.Type) throws(Diagnostic)
     -> [AnyTensor]
 }

@@ -15,18 +15,24 @@ public protocol Executable: Operation {
 public struct KernelRequest {
   /// Concrete types; `nil` for absent operands.
   public let operands: [TensorType?]
+  /// Concrete types; `nil` for one that is not wanted.
   public let results: [TensorType?]
   /// Operands whose contents never change: weights that may be packed now.
   public let constants: [AnyTensor?]
+  /// Where to run what is worth several threads.
   public let pool: ThreadPool
 
   /// The sizes of a required operand.
   public func shape(_ index: Int) -> [Int] { operands[index]?.shape?.sizes ?? [] }
+  /// The sizes of a result.
   public func resultShape(_ index: Int = 0) -> [Int] { results[index]?.shape?.sizes ?? [] }
+  /// The element type of an operand that is there.
   public func element(_ index: Int) -> ElementType? {
     index < operands.count ? operands[index]?.element : nil
   }
+  /// Whether an operand is there.
   public func isPresent(_ index: Int) -> Bool { index < operands.count && operands[index] != nil }
+  /// The contents of an operand that never changes.
   public func constant(_ index: Int) -> AnyTensor? {
     index < constants.count ? constants[index] : nil
   }
@@ -36,6 +42,8 @@ public struct KernelRequest {
 public struct Kernel {
   /// Bytes of scratch memory that a run needs.
   public let scratchByteCount: Int
+  /// Runs it.
+  /// - Throws: `invalid-data` for contents that it refuses.
   public let run: (KernelCall) throws(Diagnostic) -> Void
 
   public init(
@@ -48,8 +56,11 @@ public struct Kernel {
 
 /// The memory of one run of a kernel.
 public struct KernelCall {
+  /// `nil` for one that is absent.
   public let operands: [TensorView?]
+  /// `nil` for one that is not wanted.
   public let results: [MutableTensorView?]
+  /// `nil` where it asked for none.
   public let scratch: MutableTensorView?
 
   /// A required operand.
@@ -59,6 +70,7 @@ public struct KernelCall {
     }
     return view
   }
+  /// An operand that may be absent.
   public func optional(_ index: Int) -> TensorView? {
     index < operands.count ? operands[index] : nil
   }

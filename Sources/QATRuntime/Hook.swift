@@ -79,6 +79,13 @@ struct Hooks {
     }
   }
 
+  /// Puts the hooks on the values of another graph.
+  mutating func move(_ moved: (ValueID) -> ValueID?) {
+    var result: [ValueID: [Entry]] = [:]
+    for (value, list) in entries { if let new = moved(value) { result[new] = list } }
+    entries = result
+  }
+
   /// Calls the hooks of a value, in the order in which they were added.
   func fire(_ value: ValueID, in plan: Plan) throws(Diagnostic) {
     guard let list = entries[value] else { return }

@@ -3,6 +3,7 @@ import QATIR
 
 /// The loss of one element, given as a formula in double precision; the mean over all is the loss.
 public protocol LossFormula: ElementwiseLoss, FloatEvaluable {
+  /// The loss of one element.
   func loss(_ prediction: Double, _ target: Double) -> Double
 }
 

@@ -6,12 +6,14 @@ public typealias ReferenceInteger = TensorScalar & FixedWidthInteger
 
 /// An operation on numbers of any type: one generic function for floats, one for integers.
 public protocol NumericEvaluable: FloatEvaluable {
+  /// The results for operands of an integer type.
   func evaluate<T: ReferenceInteger>(
     _ call: EvaluationCall, asInteger: T.Type
   ) throws(Diagnostic) -> [AnyTensor]
 }
 
 extension NumericEvaluable {
+  /// Runs the generic function of the type of the first operand.
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
     try evaluateNumbers(call)
   }

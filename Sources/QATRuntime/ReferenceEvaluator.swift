@@ -16,8 +16,10 @@ public struct ReferenceEvaluator: Sendable {
     public let variables: [String: AnyTensor]
   }
 
+  /// What is evaluated.
   public let graph: Graph
 
+  /// An evaluator of a graph; nothing is prepared.
   public init(_ graph: Graph) { self.graph = graph }
 
   /// Evaluates all nodes in order.

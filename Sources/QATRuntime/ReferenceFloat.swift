@@ -10,10 +10,15 @@ import QATCore
 
 /// Float and Double, with the functions of the C library that reference evaluations use.
 public protocol ReferenceFloat: TensorScalar, BinaryFloatingPoint {
+  /// eˣ.
   static func exp(_ x: Self) -> Self
+  /// The natural logarithm.
   static func log(_ x: Self) -> Self
+  /// The hyperbolic tangent.
   static func tanh(_ x: Self) -> Self
+  /// The error function.
   static func erf(_ x: Self) -> Self
+  /// xʸ.
   static func pow(_ x: Self, _ y: Self) -> Self
 }
 

@@ -5,6 +5,7 @@ public import QATIR
 public struct NodeProfile: Sendable {
   /// The node's name in the graph.
   public let name: String
+  /// What it computes.
   public let op: OpName
   /// The median of the runs.
   public let nanoseconds: Double

@@ -18,7 +18,7 @@ public final class Session {
   }
 
   /// What is run.
-  public let graph: Graph
+  public private(set) var graph: Graph
   /// `float` or `integer`: what a session made with a mode came to; `nil` for one that runs a graph as
   /// it is.
   package(set) public var mode: Mode?
@@ -88,8 +88,39 @@ public final class Session {
   public func addHook(
     on name: String, _ body: @escaping (HookEvent) throws(Diagnostic) -> Void
   ) throws(Diagnostic) -> Hook {
-    guard let value = graph.value(orResultOf: name) else { throw graph.noValue(name) }
-    return hooks.add(value, name, body)
+    let named = layout?.original ?? graph
+    guard let found = named.value(orResultOf: name) else { throw graph.noValue(name) }
+    let value = named[found].name
+    if graph.value(named: value) == nil { try keep(value) }
+    guard let kept = graph.value(named: value) else { throw graph.noValue(name) }
+    return hooks.add(kept, name, body)
+  }
+
+  /// How the graph came to be from another one: for the kernels, which takes values away.
+  package struct Layout {
+    let original: Graph
+    /// Makes it again, with values of these names as they are in the original.
+    let keeping: ([String]) throws(Diagnostic) -> Graph
+    fileprivate var kept: [String] = []
+
+    package init(
+      of original: Graph, keeping: @escaping ([String]) throws(Diagnostic) -> Graph
+    ) {
+      self.original = original
+      self.keeping = keeping
+    }
+  }
+  package var layout: Layout?
+
+  /// Lays the graph out again so that it has a value; hooks stay on theirs.
+  private func keep(_ name: String) throws(Diagnostic) {
+    guard let kept = layout?.kept, let keeping = layout?.keeping else { return }
+    let old = graph
+    graph = try keeping(kept + [name])
+    layout?.kept.append(name)
+    hooks.move { value in graph.value(named: old[value].name) }
+    plans = []
+    last = nil
   }
 
   /// Takes all hooks away.

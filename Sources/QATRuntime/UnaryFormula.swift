@@ -3,6 +3,7 @@ import QATIR
 
 /// A function of one float, given as a formula.
 public protocol UnaryFormula: UnaryElementwise, FloatEvaluable {
+  /// The function of one element.
   func value<T: ReferenceFloat>(_ x: T) -> T
 }
 
@@ -16,7 +17,9 @@ extension UnaryFormula {
 
 /// A function of one number of any type, given as two formulas.
 public protocol NumericUnaryFormula: UnaryElementwise, NumericEvaluable {
+  /// The function of one element of a float type.
   func value<T: ReferenceFloat>(_ x: T) -> T
+  /// The function of one element of an integer type.
   func value<T: ReferenceInteger>(_ x: T) -> T
 }
 

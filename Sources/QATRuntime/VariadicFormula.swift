@@ -3,7 +3,9 @@ import QATIR
 
 /// A fold over the operands of a variadic operation, given as two formulas.
 public protocol VariadicFormula: VariadicElementwise, NumericEvaluable {
+  /// What is so far with one more element, of a float type.
   func value<T: ReferenceFloat>(_ a: T, _ b: T) -> T
+  /// What is so far with one more element, of an integer type.
   func value<T: ReferenceInteger>(_ a: T, _ b: T) -> T
 }
 

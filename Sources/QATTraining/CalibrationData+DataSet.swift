@@ -1,8 +1,19 @@
 import QATCore
 import QATData
+import QATIR
 import QATPasses
 
 extension CalibrationData {
+  /// Batches of a data set in its order, bound to the inputs of a graph.
+  /// - Parameter batches: how many at most; 0 for all.
+  /// - Throws: `invalid-data` where data and model do not fit.
+  public init(
+    _ data: any DataSet, for graph: Graph, batchSize: Int = 32, batches: Int = 32
+  ) throws(Diagnostic) {
+    self.init(
+      data: try data.bound(to: graph.modelFields), batchSize: batchSize, batches: batches)
+  }
+
   /// Batches of a data set, in its order.
   /// - Parameter batches: how many at most; 0 for all.
   public init(data: any DataSet, batchSize: Int, batches: Int) {

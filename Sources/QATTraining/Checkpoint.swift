@@ -7,6 +7,7 @@ public struct Checkpoint: Sendable, Equatable {
   /// What `toolVersion` is in checkpoints that this version writes.
   public static let currentToolVersion = "swift-qat \(SwiftQAT.version)"
 
+  /// What wrote it.
   public var toolVersion = Checkpoint.currentToolVersion
   /// Optimizer steps done; the schedule's position.
   public var step = 0

@@ -25,7 +25,9 @@ import QATCore
 public struct LearningRateSchedule: Sendable, Equatable {
   /// The form of the curve behind the warm-up.
   public enum Kind: Sendable, Equatable {
+    /// The same rate in every step.
     case constant
+    /// Half a cosine down to 0.
     case cosine
     /// Multiplies the rate by `factor` every `every` epochs.
     case step(every: Int, factor: Float)
@@ -33,6 +35,7 @@ public struct LearningRateSchedule: Sendable, Equatable {
     case oneCycle(peak: Float)
   }
 
+  /// How the rate goes.
   public var kind: Kind
   /// The highest rate.
   public var peak: Float
@@ -43,6 +46,7 @@ public struct LearningRateSchedule: Sendable, Equatable {
   /// Steps in which the rate rises linearly to the peak.
   public var warmup: Int
 
+  /// A schedule for a training of so many steps.
   public init(
     _ kind: Kind = .constant, peak: Float, steps: Int, stepsPerEpoch: Int = 1, warmup: Int = 0
   ) {

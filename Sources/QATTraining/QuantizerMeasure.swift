@@ -16,12 +16,17 @@ import QATIR
 ///     saturation   share of elements with q outside of the grid
 ///     deadCodes    share of the grid's codes that no element has
 ///     sqnr         10 · log10(Σ x² / Σ (x - y)²) dB, y = (saturate(q) - z) · s; infinite without error
+///
+/// A gradient is let through where q lies on the grid; where scales are learned, strictly between its
+/// ends before rounding (`qat.LearnedQuantizeGradient`); everywhere where nothing is rounded.
 public struct QuantizerMeasure: Sendable, Equatable {
   /// One a channel; a single one per tensor.
   public var scale: [Float] = []
+  /// As many as scales.
   public var zeroPoint: [Int32] = []
   /// The smallest and the largest element of the tensor.
   public var minimum = Float.infinity
+  /// The largest element of the tensor.
   public var maximum = -Float.infinity
   /// 0…1.
   public var saturation = 0.0
@@ -68,7 +73,8 @@ struct QuantizedTensorReading {
     let values = x.elements(as: Float.self) ?? [], scales = scale.elements(as: Float.self) ?? []
     let zeros = zeroPoint.integers ?? []
     let granularity = try Granularity(
-      shape: x.shape, parameterShape: scale.shape, axis: op.axis ?? 0, blockSize: 0)
+      shape: x.shape, parameterShape: scale.shape, axis: op.axis ?? 0,
+      blockSize: op.blockSize)
     measure.scale = scales
     measure.zeroPoint = zeros.map(Int32.init)
     let grid = op.grid, passesAll = op.bypass || op.straightThrough == "plain"
@@ -78,12 +84,15 @@ struct QuantizedTensorReading {
     if keepsCodes { codes.reserveCapacity(values.count) }
     for (index, value) in values.enumerated() {
       let parameter = granularity.parameter(of: index)
-      let zero = zeros[parameter], steps = (value / scales[parameter]).rounded(.toNearestOrEven)
+      let zero = zeros[parameter], exact = value / scales[parameter]
+      let steps = exact.rounded(.toNearestOrEven)
+      let low = Float(grid.min - zero), high = Float(grid.max - zero)
       let code = saturate(steps, plus: zero, to: grid)
       seen[code - grid.min] = true
-      if steps < Float(grid.min - zero) || steps > Float(grid.max - zero) {
-        saturated += 1
-        if keepsMask, !passesAll { passes[index] = false }
+      let saturates = steps < low || steps > high
+      if saturates { saturated += 1 }
+      if keepsMask, !passesAll {
+        passes[index] = op.learned == nil ? !saturates : exact > low && exact < high
       }
       let error = Double(value) - Double(Float(code - zero) * scales[parameter])
       signal += Double(value) * Double(value)

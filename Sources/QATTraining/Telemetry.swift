@@ -17,7 +17,8 @@ public final class Telemetry {
   public struct Quantizer: Sendable, Equatable {
     /// The value that it quantizes.
     public let name: String
-    /// The grid of its codes: `u8`, `i4n`.
+    /// The grid of its codes: `u8`, `i4n`. In stages with more bits, what is measured is measured on
+    /// the grid of the stage.
     public let grid: String
     /// Whether it quantizes what depends on no input: weights.
     public let isWeight: Bool
@@ -29,6 +30,7 @@ public final class Telemetry {
   public struct Record: Sendable, Equatable {
     /// From 0.
     public var step: Int
+    /// Of the step.
     public var loss: Float
     /// Whether quantizers rounded; before the quantization delay has passed they do not, and the
     /// figures say what they would have done.
@@ -88,8 +90,7 @@ public final class Telemetry {
     counted = Array(repeating: 0, count: nodes.count)
     step.telemetry = self
     for (position, id) in nodes.enumerated() {
-      guard let op = graph[id].op as? FakeQuantize else { continue }
-      watch(graph[graph[id].result].name, op, position, in: step)
+      watch(graph[graph[id].result].name, position, in: step)
     }
     try step.remake()
   }
@@ -104,12 +105,10 @@ public final class Telemetry {
 
   // MARK: - Measuring
 
-  private func watch(
-    _ name: String, _ op: FakeQuantize, _ position: Int, in step: TrainingStep
-  ) {
+  private func watch(_ name: String, _ position: Int, in step: TrainingStep) {
     hooks.append(
       step.hooks.add(name, isBackward: false) { [unowned self] event throws(Diagnostic) in
-        try read(event, op, position)
+        try read(event, name, position)
       })
     hooks.append(
       step.hooks.add(name, isBackward: true) { [unowned self] event throws(Diagnostic) in
@@ -118,14 +117,12 @@ public final class Telemetry {
   }
 
   private func read(
-    _ event: HookEvent, _ op: FakeQuantize, _ position: Int
+    _ event: HookEvent, _ name: String, _ position: Int
   ) throws(Diagnostic) {
     let isWeight = quantizers[position].isWeight
     guard isMeasuring || isWeight, let x = event.operand(0), let scale = event.operand(1),
-      let zeroPoint = event.operand(2)
+      let zeroPoint = event.operand(2), let op = step?.quantizer(of: name)
     else { return }
-    var op = op
-    op.bypass = !(step?.quantizes ?? true)
     let reading = try QuantizedTensorReading(
       op, x: x, scale: scale, zeroPoint: zeroPoint, keepsMask: isMeasuring, keepsCodes: isWeight)
     if isWeight { oscillations[position].add(reading.codes) }
@@ -153,6 +150,14 @@ public final class Telemetry {
     }
     records.append(
       Record(step: index, loss: loss, quantizes: step?.quantizes ?? true, measures: measures))
+  }
+}
+
+extension TrainingStep {
+  /// The quantizer of a value of the model, as the form of the present step has it.
+  fileprivate func quantizer(of name: String) -> FakeQuantize? {
+    let graph = current.session.graph
+    return graph.operation(FakeQuantize.self, of: graph.trained(name, of: self.graph))?.op
   }
 }
 

@@ -16,6 +16,7 @@ import QATRuntime
 /// the data set; hooks that were added to the step go on. Results depend on the graph, the data and the settings alone: a run that was interrupted and
 /// resumed from its checkpoint ends bit for bit where an uninterrupted one does.
 public struct Trainer: Sendable {
+  /// Times that all samples are seen.
   public var epochs = 1
   /// Samples a batch; the last one of an epoch may have fewer.
   public var batchSize = 32
@@ -23,6 +24,7 @@ public struct Trainer: Sendable {
   public var seed: UInt64 = 0
   /// The highest learning rate.
   public var learningRate: Float = 0.01
+  /// How the learning rate goes.
   public var schedule = LearningRateSchedule.Kind.constant
   /// Steps in which the learning rate rises to its highest.
   public var warmupSteps = 0
@@ -46,6 +48,7 @@ public struct Trainer: Sendable {
   /// What checkpoints say of how the run was started: options and their values, and the passes that
   /// made the graph. For who resumes.
   public var checkpointSettings: [String: String] = [:]
+  /// The passes that made the graph, as text.
   public var checkpointPipeline = ""
   /// Steps after which this run ends, finished or not; `nil` for no limit.
   public var stepLimit: Int?

@@ -19,6 +19,7 @@ public struct EpochRecord: Sendable, Equatable {
 
 /// What a training brought; that of a resumed one begins where the first run did.
 public struct TrainingHistory: Sendable, Equatable {
+  /// Epochs that are done, in order.
   public var epochs: [EpochRecord] = []
   /// Optimizer steps done.
   public var steps = 0
@@ -32,9 +33,11 @@ public struct TrainingHistory: Sendable, Equatable {
 public struct TrainingProgress: Sendable {
   /// Steps done, and in all.
   public var step: Int
+  /// Steps in all.
   public var steps: Int
   /// The epoch of the step, from 1, and how many there are.
   public var epoch: Int
+  /// Epochs in all.
   public var epochs: Int
   /// The loss of the step.
   public var loss: Float

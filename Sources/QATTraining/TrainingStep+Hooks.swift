@@ -18,10 +18,9 @@ extension TrainingStep {
   public func addForwardHook(
     on name: String, _ body: @escaping (HookEvent) throws(Diagnostic) -> Void
   ) throws(Diagnostic) -> Hook {
-    guard current.session.graph.trained(name, of: graph) != nil else { throw graph.noValue(name) }
-    let hook = hooks.add(name, isBackward: false, body)
-    try hooks.attach(to: current, of: graph)
-    return hook
+    guard current.graph.trained(name, of: graph) != nil else { throw graph.noValue(name) }
+    // The next step makes its session again, with the value in its own layout.
+    return hooks.add(name, isBackward: false, body)
   }
 
   /// Lets a closure see the gradient of the loss with respect to a value in every step: of a variable
@@ -40,7 +39,7 @@ extension TrainingStep {
     guard graph.value(orResultOf: name) != nil else { throw graph.noValue(name) }
     let hook = hooks.add(name, isBackward: true, body)
     try remake()
-    guard current.session.graph.gradient(of: name, of: graph) != nil else {
+    guard current.graph.gradient(of: name, of: graph) != nil else {
       hooks.remove(hook)
       try remake()
       throw Diagnostic(
@@ -53,7 +52,7 @@ extension TrainingStep {
   /// Takes a hook away; one that is not there is no mistake.
   public func remove(_ hook: Hook) throws(Diagnostic) {
     hooks.remove(hook)
-    try hooks.attach(to: current, of: graph)
+    try remake()
   }
 }
 
@@ -89,17 +88,24 @@ struct StepHooks {
 
   mutating func remove(_ hook: Hook) { entries.removeAll { $0.hook == hook } }
 
-  /// Makes these the hooks of a step's session. What a form lacks is not seen while it lasts.
-  func attach(to step: TrainingStep.Prepared, of model: Graph) throws(Diagnostic) {
-    let session = step.session
-    session.removeHooks()
-    for entry in entries {
+  var count: Int { entries.count }
+
+  /// For each hook the name of its value in the graph of a step.
+  func values(in step: Graph, of model: Graph) -> [String?] {
+    entries.map { entry in
       let value =
         entry.isBackward
-        ? session.graph.gradient(of: entry.name, of: model)
-        : session.graph.trained(entry.name, of: model)
+        ? step.gradient(of: entry.name, of: model) : step.trained(entry.name, of: model)
+      return value.map { step[$0].name }
+    }
+  }
+
+  /// Makes these the hooks of a step's session. What a form lacks is not seen while it lasts.
+  func attach(to step: TrainingStep.Prepared) throws(Diagnostic) {
+    step.session.removeHooks()
+    for (entry, value) in zip(entries, step.hooked) {
       guard let value else { continue }
-      try session.addHook(on: session.graph[value].name) { event throws(Diagnostic) in
+      try step.session.addHook(on: value) { event throws(Diagnostic) in
         try entry.body(event.named(entry.name))
       }
     }

@@ -19,11 +19,16 @@ public import QATRuntime
 public final class TrainingStep {
   /// The graph the step was made from, with the variables' first contents.
   public let graph: Graph
+  /// What it is made of.
   public let options: TrainingOptions
 
   struct Prepared {
     let session: Session
     let targets: [LossBuilder.Target]
+    /// What the session runs, before images were laid out for the kernels.
+    let graph: Graph
+    /// For each hook the name of the value that it sees; `nil` where the form has none.
+    let hooked: [String?]
   }
 
   /// The form of the steps to come.
@@ -51,7 +56,7 @@ public final class TrainingStep {
     form = TrainingForm(
       quantizes: options.quantizes, freezesBatchNorm: options.freezesBatchNorm,
       freezesObservers: options.freezesObservers)
-    let first = try Self.prepare(graph, options, form, [])
+    let first = try Self.prepare(graph, options, form, StepHooks())
     current = first
     others = graph.parameters.filter { first.session.variable($0.key) == nil }
     prepared[form] = first
@@ -66,6 +71,7 @@ public final class TrainingStep {
   public func run(_ batch: Batch, learningRate: Float? = nil) throws(Diagnostic) -> Float {
     let inputs = try inputs(for: batch, learningRate)
     telemetry?.willRun()
+    if hooks.count > current.hooked.count { try remake() }
     let outputs = try current.session.run(inputs)
     guard let loss = outputs.first?.doubles?.first else {
       throw Diagnostic(.invalidGraph, "the loss is no scalar")
@@ -194,7 +200,7 @@ public final class TrainingStep {
   /// Whether observed ranges stay as they are.
   public var freezesObservers: Bool { form.freezesObservers }
   /// The graph of the step in its present form, with the variables' first contents.
-  public var stepGraph: Graph { current.session.graph }
+  public var stepGraph: Graph { current.graph }
 
   /// Changes the form of the steps to come; the contents of all variables stay. The first change to a
   /// form makes its graph.
@@ -218,8 +224,8 @@ public final class TrainingStep {
   /// Goes on with another graph of the step; the contents of all variables stay.
   private func enter(_ next: Prepared) throws(Diagnostic) {
     var contents = variables
-    let old = current.session.graph.learnedGrids
-    for (name, grid) in next.session.graph.learnedGrids where old[name] != grid {
+    let old = current.graph.learnedGrids
+    for (name, grid) in next.graph.learnedGrids where old[name] != grid {
       contents[name] = AnyTensor(Int64(0))
     }
     for name in next.session.variables.keys {
@@ -229,7 +235,7 @@ public final class TrainingStep {
     }
     current = next
     others = contents
-    try hooks.attach(to: next, of: graph)
+    try hooks.attach(to: next)
   }
 
   /// Makes the graph of a form ahead of time, so that what is wrong with it shows now.
@@ -237,7 +243,7 @@ public final class TrainingStep {
 
   private func ready(_ form: TrainingForm) throws(Diagnostic) -> Prepared {
     if let known = prepared[form] { return known }
-    let new = try Self.prepare(graph, options, form, hooks.gradientNames)
+    let new = try Self.prepare(graph, options, form, hooks)
     prepared[form] = new
     return new
   }
@@ -251,7 +257,7 @@ public final class TrainingStep {
   // MARK: - Making
 
   private static func prepare(
-    _ graph: Graph, _ options: TrainingOptions, _ form: TrainingForm, _ gradients: [String]
+    _ graph: Graph, _ options: TrainingOptions, _ form: TrainingForm, _ hooks: StepHooks
   ) throws(Diagnostic) -> Prepared {
     guard graph.value(named: ApplyOptimizer.learningRate) == nil else {
       throw Diagnostic(
@@ -267,7 +273,9 @@ public final class TrainingStep {
       observers: form.freezesObservers ? .frozen : .training, weightBits: form.weightBits,
       activationBits: form.activationBits)
     try Pipeline([EliminateDeadNodes(), training]).run(on: &step, &context)
-    let watched = gradients.compactMap { step.trained($0, of: graph) }.map { step[$0].name }
+    let watched = hooks.gradientNames.compactMap { step.trained($0, of: graph) }.map {
+      step[$0].name
+    }
     var passes: [any Pass] = [Differentiate(values: watched)]
     let clipsLearned = step.nodes.contains { (step[$0].op as? LearnRange)?.clip ?? 0 > 0 }
     if options.clipNorm > 0 || options.clipValue > 0 || clipsLearned {
@@ -276,7 +284,11 @@ public final class TrainingStep {
     passes += [options.optimizer, EliminateDeadNodes()] as [any Pass]
     try Pipeline(passes).run(on: &step, &context)
     step.setOutputs(Array(step.outputs.prefix(1)))
-    return Prepared(session: try Session(step, threads: options.threads), targets: targets)
+    let values = hooks.values(in: step, of: graph)
+    let laidOut = try step.channelsLast(keeping: values.compactMap { $0 })
+    return Prepared(
+      session: try Session(laidOut, threads: options.threads), targets: targets, graph: step,
+      hooked: values)
   }
 }
 

@@ -151,6 +151,13 @@ class Checks:
         self.expect(self.accuracy(self.folder / "four.onnx") >= 0.99, "met from four bits")
         self.call("quantize", "model.onnx", "--data", "train.npz", "--config", "end.yaml", "-o", "end.onnx")
         self.expect((self.folder / "end.onnx").read_bytes() == (self.folder / "four.onnx").read_bytes(), "the configuration makes the same model")
+        # What is not observed: from few bits of weights, without calibration data.
+        (self.folder / "three.yaml").write_text("weights: {bits: 3}\n")
+        for kind, config, name in [("dynamic", "four.yaml", "W4"), ("weight-only", "three.yaml", "W3"), ("matmulnbits", "four.yaml", "W4")]:
+            done = self.call("quantize", "model.onnx", "--validation", "test.npz", "--max-drop", "1.0", "--format", kind,
+                             "--config", config, "-o", f"{kind}.onnx")
+            self.expect(f"{name} -> W8" in done.stderr, f"{kind}: more bits first:\n{done.stderr}")
+            self.expect(self.accuracy(self.folder / f"{kind}.onnx") >= 0.985, f"{kind}: met in ONNX Runtime")
         # With training.
         trained = ["--epochs", "1", "--seed", "3", "--learning-rate", "0.00001", "--config", "four.yaml"]
         first = self.call(*common, *trained, "-o", "trained.onnx")

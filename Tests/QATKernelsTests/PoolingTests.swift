@@ -56,8 +56,8 @@ extension KernelTests {
       #expect(indices == places.map { Int64($0 ?? -1) })
       var ones = [UInt8](repeating: 0, count: outCount)
       var minus = [Int8](repeating: 0, count: outCount)
-      qat_maxpool_s8(&s, codes, false, &ones, pool.pool)
-      qat_maxpool_s8(&s, signed, true, &minus, pool.pool)
+      qat_maxpool_s8(&s, 1, codes, false, &ones, pool.pool)
+      qat_maxpool_s8(&s, 1, signed, true, &minus, pool.pool)
       #expect(ones == places.map { $0.map { codes[$0] } ?? 0 })
       #expect(minus == places.map { $0.map { signed[$0] } ?? -128 })
 
@@ -82,7 +82,7 @@ extension KernelTests {
         #expect(distance(dx, expected) < 1e-6)
         var q = [UInt8](repeating: 0, count: outCount)
         qat_qlinear_averagepool(
-          &s, codes, false, 0.5, 100, 0.25, 7, countsPadding, 0, 255, &q, pool.pool)
+          &s, 1, codes, false, 0.5, 100, 0.25, 7, countsPadding, 0, 255, &q, pool.pool)
         #expect(
           q
             == windows.map { window in
@@ -108,9 +108,18 @@ extension KernelTests {
         let y = sameOnEachCPU {
           var y = [UInt8](repeating: 0, count: 7)
           qat_qlinear_global_averagepool(
-            7, 49, x, isSigned, 5, ratio, 3, isSigned ? -128 : 0, isSigned ? 127 : 255, &y)
+            7, 1, 49, x, isSigned, 5, ratio, 3, isSigned ? -128 : 0, isSigned ? 127 : 255, &y)
           return y
         }
+        // The same planes as one image whose channels come last.
+        let last = sameOnEachCPU {
+          var y = [UInt8](repeating: 0, count: 7)
+          let turned = (0..<343).map { (i: Int) -> UInt8 in x[i % 7 * 49 + i / 7] }
+          qat_qlinear_global_averagepool(
+            7, 7, 49, turned, isSigned, 5, ratio, 3, isSigned ? -128 : 0, isSigned ? 127 : 255, &y)
+          return y
+        }
+        #expect(last == y)
         for plane in 0..<7 {
           let sum = (0..<49).reduce(0) { sum, i in
             let byte = x[plane * 49 + i]

@@ -39,6 +39,54 @@ struct MixedPrecisionTests {
     #expect(try preparer(graph).sensitivity(of: graph, on: data, options) != part)
   }
 
+  @Test("measures learned scales as a model has them with that layer alone on a grid")
+  func learned() throws {
+    let graph = try fragileModel(), data = try labelled(graph, 200, seed: 3)
+    let calibration = try labelled(graph, 64, seed: 1)
+    let config = try QuantizationConfig(
+      yaml: "weights: {bits: 4, quantizer: lsq}\nactivations: {bits: 6, quantizer: lsq}")
+    let table = try preparer(graph, config).sensitivity(of: graph, on: data)
+    #expect(table.layers == ["front", "middle", "head"])
+    for entry in table.entries {
+      #expect(entry.bits == "W4A6")
+      var alone = config
+      alone.layers = [
+        LayerRule(.glob("*"), quantize: false), LayerRule(.name(entry.layer), quantize: true),
+      ]
+      let model = try quantizeModel(
+        graph, calibration: calibration, config: alone, form: .fakeQuantized)
+      let output = try compareQuantized(graph, model.graph, on: data).outputs[0].comparison
+      #expect(abs(entry.sqnr - output.sqnr) < 1e-6, "\(entry.layer)")
+    }
+  }
+
+  @Test(
+    "gives bits of weights back where activations are not observed, without calibration",
+    arguments: [QuantizedForm.dynamic, .weightOnly, .matmulnbits])
+  func forms(_ form: QuantizedForm) throws {
+    let graph = try fragileModel(), data = try labelled(graph, 500, seed: 3)
+    var config = QuantizationConfig.recommended
+    config.weights?.bits = form == .weightOnly ? 3 : 4
+    var preparer = QATPreparer(config), options = SensitivityOptions()
+    options.form = form
+    let table = try preparer.sensitivity(of: graph, on: data, options)
+    #expect(table.entries.allSatisfy { $0.activationBits == nil && $0.weightCount > 0 })
+    options.widths = [LayerWidth(weights: 8, activations: 8)]
+    let wider = try preparer.sensitivity(of: graph, on: data, options)
+    let outcome = try AccuracyFallback(maxDrop: 1).run(
+      from: config, floatAccuracy: 1,
+      sensitivities: { SensitivityTable(entries: table.entries + wider.entries) },
+      quantize: { config throws(Diagnostic) in
+        preparer.config = config
+        return try preparer.quantize(graph, to: form)
+      },
+      accuracy: { graph throws(Diagnostic) in try Evaluator().accuracy(graph, data) })
+    #expect(outcome.drop <= 1 && !outcome.steps.isEmpty)
+    // The layer with the most noise first, to eight bits.
+    let noisiest = try #require(table.ranking.first)
+    #expect(outcome.steps[0].layer == noisiest.layer && outcome.steps[0].to == "W8")
+  }
+
   @Test("assigns bits within a budget of accuracy that holds when measured again")
   func accuracyBudget() throws {
     let graph = try fragileModel(), data = try labelled(graph, 500, seed: 3)

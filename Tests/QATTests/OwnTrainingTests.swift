@@ -145,6 +145,81 @@ struct OwnTrainingTests {
     #expect(abs(try #require(metrics.loss) - mean) < 1e-6 * mean)
   }
 
+  /// w ← w - rate · g.
+  private struct PlainDescent: Optimizer {
+    var text: String { "plain" }
+    func update(in step: inout OptimizerBuilder) throws(Diagnostic) -> ValueID {
+      let change = step.builder.emit(Mul(), [step.rate, step.gradient])
+      return step.builder.emit(Sub(), [step.variable, change])
+    }
+  }
+
+  /// The line with a learned scale, its rate `factor` times that of the weights.
+  private func learning(_ factor: String) throws -> TrainingStep {
+    let graph = try Graph(
+      text: """
+        graph @line(%point: f32[N,2]) -> (%y: f32[N,1]) {
+          constant %w: f32[2,1] = [0.8, -0.3]
+          %y = MatMul(%point, %w)
+        }
+        """)
+    let weights = "{bits: 3, quantizer: {kind: lsq, learningRateFactor: \(factor)}}"
+    var preparer = QATPreparer(
+      try QuantizationConfig(yaml: "weights: \(weights)\nactivations: float"))
+    var options = TrainingOptions()
+    (options.loss, options.optimizer) = (.mse, ApplyOptimizer(PlainDescent()))
+    return try TrainingStep(preparer.prepareForQAT(graph), options)
+  }
+
+  private func point(_ target: Float) -> Batch {
+    Batch(
+      inputs: ["point": AnyTensor(shape: [1, 2], [1, 0.5] as [Float])],
+      labels: AnyTensor(shape: [1, 1], [target]))
+  }
+
+  @Test("has learned scales moved by its optimizer at their own rate", arguments: [0, 0.25, 1, 2])
+  func learnedRate(_ factor: Float) throws {
+    let step = try learning("\(factor)")
+    var gradients: [String: [Float]] = [:]
+    for name in ["w", "w.step"] {
+      try step.addBackwardHook(on: name) {
+        gradients[$0.name] = $0.value.elements(as: Float.self)
+      }
+    }
+    for _ in 0..<3 {
+      let before = step.variables
+      _ = try step.run(point(-2), learningRate: 0.0625)
+      for (name, rate) in [("w", 0.0625), ("w.step", 0.0625 * factor)] {
+        let old = try #require(before[name]?.elements(as: Float.self))
+        let new = try #require(step.variables[name]?.elements(as: Float.self))
+        let gradient = try #require(gradients[name])
+        #expect(gradient.contains { $0 != 0 })
+        // float32, in the same order: a product and a difference.
+        #expect(new == zip(old, gradient).map { $0 - rate * $1 }, "\(name)")
+      }
+    }
+    #expect(step.projections.isEmpty)
+  }
+
+  @Test("has learned scales kept above 0 where its optimizer takes them below") func projection()
+    throws
+  {
+    var counts = 0
+    for target in [-2, 2] as [Float] {
+      let step = try learning("1000000")
+      let initial = try #require(step.variables["w.initial"]?.elements(as: Float.self)?.first)
+      _ = try step.run(point(target), learningRate: 0.0625)
+      let scale = try #require(step.variables["w.step"]?.elements(as: Float.self)?.first)
+      #expect(scale >= initial / Float(1 << 20))
+      if scale == initial / Float(1 << 20) {
+        #expect(step.projections.map(\.name) == ["w.step"] && step.projections[0].count == 1)
+        counts += 1
+      }
+    }
+    // The gradient has the sign of the distance: one of the two goes down.
+    #expect(counts == 1)
+  }
+
   private struct Broken: Loss {
     var text: String { "broken" }
     func emit(in step: inout LossBuilder) throws(Diagnostic) -> ValueID { try step.output() }

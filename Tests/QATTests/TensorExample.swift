@@ -1,8 +1,8 @@
-import Foundation
 import QAT
 import Testing
 
-// The text between the two marks is quoted in README.md; a test below holds the two together.
+// The text between the two marks is quoted in README.md; the suite "Examples of the README" holds the two
+// together.
 
 // example: tensors
 /// A dense layer and a convolution on 8-bit integers, without a graph.
@@ -55,22 +55,6 @@ struct TensorExampleTests {
     // The mean of nine pixels times 9/8.
     #expect(abs(real[0, 0, 1, 1] - 0.125 * 6) <= 0.08)
     #expect(abs(real[0, 1, 1, 1] - 0.125 * 19.5) <= 0.08)
-  }
-
-  @Test("is the one that is tested")
-  func quoted() throws {
-    let here = URL(filePath: #filePath)
-    let root = here.deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let source = try String(contentsOf: here, encoding: .utf8)
-    let readme = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
-    let start = try #require(source.range(of: "// example: tensors\n"))
-    let end = try #require(source.range(of: "\n// end of example"))
-    let example = source[start.upperBound..<end.lowerBound]
-    let indented = example.split(separator: "\n", omittingEmptySubsequences: false).map {
-      $0.isEmpty ? "" : "    \($0)"
-    }.joined(separator: "\n")
-    #expect(readme.contains(indented))
   }
 
   @Test("takes a thread pool, without another import")

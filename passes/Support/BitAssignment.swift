@@ -5,6 +5,7 @@ import QATCore
 public struct BitAssignment: Sendable, Equatable {
   /// What one layer gets.
   public struct Choice: Sendable, Equatable {
+    /// The name of the layer.
     public var layer: String
     /// `nil` leaves the layer in float.
     public var width: LayerWidth?

@@ -6,6 +6,7 @@ import QATRuntime
 
 /// What the last `calibrate` found, for whoever wants to keep it.
 public struct ObservedRanges: Sendable {
+  /// By the name of the value.
   public let table: CalibrationTable
 }
 

@@ -4,74 +4,84 @@ import QATIR
 /// An operation on images [N, C, H, W] that can be computed on [N, H, W, C].
 protocol HasChannelsLastForm: Operation {
   /// Whether the form is so much faster that images are transposed for it; other operations take it
-  /// where their images have their channels last already.
+  /// where one of their images has its channels last already.
   static var isWorthTransposing: Bool { get }
-  /// Which operands are images.
-  func images(_ operands: [ValueID?]) -> [Int]
-  /// The operation on channels last; `nil` where there is none for these images.
-  ///
-  /// - Parameter types: of the images, channels in front.
-  func channelsLast(_ types: [TensorType]) -> (any Operation)?
+  /// Which operands are images; `nil` among the types stands for an absent operand.
+  func images(_ types: [TensorType?]) -> [Int]
+  /// Which results are images.
+  var imageResults: [Int] { get }
+  /// The operation on channels last; `nil` where there is none for operands of these types.
+  func channelsLast(_ types: [TensorType?]) -> (any Operation)?
 }
 
 extension HasChannelsLastForm {
   static var isWorthTransposing: Bool { false }
-  func images(_: [ValueID?]) -> [Int] { [0] }
+  var imageResults: [Int] { [0] }
 }
 
 extension HasChannelsLastForm where Self: OnImages {
-  func images(_ operands: [ValueID?]) -> [Int] {
-    Self.imageOperands.filter { $0 < operands.count && operands[$0] != nil }
+  func images(_ types: [TensorType?]) -> [Int] {
+    Self.imageOperands.filter { $0 < types.count && types[$0] != nil }
   }
-  func channelsLast(_: [TensorType]) -> (any Operation)? { Nhwc(self) }
+  var imageResults: [Int] { Self.imageResults }
+  func channelsLast(_: [TensorType?]) -> (any Operation)? { Nhwc(self) }
 }
 
-/// An operation on each element by itself: any layout will do.
-private protocol AnyLayout: HasChannelsLastForm {}
-extension AnyLayout {
-  func channelsLast(_: [TensorType]) -> (any Operation)? { self }
-}
-
-extension Identity: AnyLayout {}
-extension Clip: AnyLayout {}
-extension Relu: AnyLayout {}
-extension CodeTable: AnyLayout {}
-extension QLinearSigmoid: AnyLayout {}
-extension QLinearLeakyRelu: AnyLayout {}
-
-extension QLinearConv: HasChannelsLastForm {
-  static var isWorthTransposing: Bool { true }
-}
-extension MaxPool: HasChannelsLastForm {
-  func channelsLast(_ types: [TensorType]) -> (any Operation)? {
-    Set<ElementType>.codes8.contains(types[0].element) ? Nhwc(self) : nil
-  }
-}
+extension QLinearConv: HasChannelsLastForm { static var isWorthTransposing: Bool { true } }
+extension MaxPool: HasChannelsLastForm {}
 extension QLinearAveragePool: HasChannelsLastForm {
-  func channelsLast(_: [TensorType]) -> (any Operation)? { channelsLast ? nil : Nhwc(self) }
+  func channelsLast(_: [TensorType?]) -> (any Operation)? { channelsLast ? nil : Nhwc(self) }
 }
 extension QLinearGlobalAveragePool: HasChannelsLastForm {
-  func channelsLast(_: [TensorType]) -> (any Operation)? { channelsLast ? nil : Nhwc(self) }
+  func channelsLast(_: [TensorType?]) -> (any Operation)? { channelsLast ? nil : Nhwc(self) }
 }
 
-extension QLinearAdd: HasChannelsLastForm {
-  func images(_: [ValueID?]) -> [Int] { [0, 3] }
-  /// Only without broadcasting: its rule depends on the innermost axis.
-  func channelsLast(_ types: [TensorType]) -> (any Operation)? {
-    types[0].shape == types[1].shape ? self : nil
+// MARK: - Any layout will do
+
+/// An operation on each element by itself, whose first operand is its image.
+protocol OnElements: HasChannelsLastForm {}
+extension OnElements {
+  func images(_: [TensorType?]) -> [Int] { [0] }
+  func channelsLast(_: [TensorType?]) -> (any Operation)? { self }
+}
+
+extension Identity: OnElements {}
+extension Clip: OnElements {}
+extension CodeTable: OnElements {}
+extension QLinearSigmoid: OnElements {}
+extension QLinearLeakyRelu: OnElements {}
+
+/// An operation on two images, element by element; an operand of one element is no image.
+protocol OnPairs: HasChannelsLastForm {
+  /// Where the two operands stand.
+  static var pair: [Int] { get }
+}
+extension OnPairs {
+  static var pair: [Int] { [0, 1] }
+  func images(_ types: [TensorType?]) -> [Int] {
+    Self.pair.filter { types[$0]?.shape?.elementCount.size != 1 }
+  }
+  func channelsLast(_ types: [TensorType?]) -> (any Operation)? {
+    let images = images(types).map { types[$0]?.shape }
+    return images.allSatisfy { $0 == images[0] } ? self : nil
   }
 }
 
-extension QLinearMul: HasChannelsLastForm {
-  func images(_: [ValueID?]) -> [Int] { [0, 3] }
-  func channelsLast(_: [TensorType]) -> (any Operation)? { self }
+/// Without broadcasting rows: the rule depends on the innermost axis.
+extension QLinearAdd: OnPairs { static var pair: [Int] { [0, 3] } }
+extension QLinearMul: OnPairs {
+  static var pair: [Int] { [0, 3] }
+  func channelsLast(_: [TensorType?]) -> (any Operation)? { self }
 }
 
 extension QLinearConcat: HasChannelsLastForm {
-  func images(_ operands: [ValueID?]) -> [Int] {
-    Array(stride(from: 2, to: operands.count, by: 3))
+  func images(_ types: [TensorType?]) -> [Int] {
+    Array(stride(from: 2, to: types.count, by: 3))
   }
-  func channelsLast(_ types: [TensorType]) -> (any Operation)? {
-    axis.map { QLinearConcat(axis: [0, 3, 1, 2][$0 < 0 ? $0 + 4 : $0]) }
+  func channelsLast(_: [TensorType?]) -> (any Operation)? {
+    axis.map { QLinearConcat(axis: channelsLastAxis($0)) }
   }
 }
+
+/// Where an axis of [N, C, H, W] is in [N, H, W, C].
+func channelsLastAxis(_ axis: Int) -> Int { [0, 3, 1, 2][axis < 0 ? axis + 4 : axis] }

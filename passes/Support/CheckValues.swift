@@ -104,6 +104,7 @@ public struct CheckValues: PassInstrument {
 /// Whether two tensors agree as an effect promises.
 public struct Agreement: Sendable {
   private let effect: Effect
+  /// What the effect of a pass asks of outputs.
   public init(_ effect: Effect) { self.effect = effect }
 
   /// How they differ, in words; `nil` where the promise holds.

@@ -17,6 +17,7 @@ import QATRewrite
 /// Source: Hinton, Vinyals, Dean, arXiv:1503.02531, section 2; inner values: Romero et al.,
 /// arXiv:1412.6550, eq. 3 without a regressor.
 public struct Distillation: Loss {
+  /// How outputs are compared.
   public enum Kind: String, CaseIterable, PassOptionValue, Sendable {
     /// The divergence of the softened outputs.
     case kl
@@ -27,6 +28,7 @@ public struct Distillation: Loss {
   /// The model to learn from; the trained one as it is before the first step, without its
   /// quantizers, where `nil`.
   public var teacher: Graph?
+  /// How outputs are compared.
   public var kind = Kind.kl
   /// T: above 1 the teacher's smaller outputs count for more.
   public var temperature: Float = 1

@@ -86,8 +86,8 @@ extension Conv: HasIntegerForm {
       op: QLinearConv(window, group: group),
       operands: [
         x.codes, x.scale, x.zeroPoint, w.codes, w.scale, w.zeroPoint, result.scale,
-        result.zeroPoint, bias,
-      ])
+        result.zeroPoint,
+      ] + (bias.map { [$0] } ?? []))
   }
 }
 

@@ -15,10 +15,28 @@ extension Graph {
 
   /// The graph as a session runs it fast: integer regions as integer operations, functions of codes
   /// as tables, images with channels last. Values other than inputs and outputs may be gone.
-  public func preparedToRun() throws(Diagnostic) -> Graph {
-    var result = try formingIntegerRegions()
+  /// - Parameter kept: names of values that stay as they are.
+  public func preparedToRun(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
+    try formingIntegerRegions().running(
+      [FuseTables(), AssignLayout(), FuseEpilogues()], keeping: kept)
+  }
+
+  /// The graph with its images' channels last.
+  /// - Parameter kept: names of values that stay as they are.
+  public func channelsLast(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
+    try running([AssignLayout()], keeping: kept)
+  }
+
+  private func running(
+    _ passes: [any Pass], keeping kept: [String]
+  ) throws(Diagnostic) -> Graph {
+    var result = self
     var context = PassContext()
-    try Pipeline([FuseTables(), AssignLayout(), FuseEpilogues()]).run(on: &result, &context)
+    // Passes leave outputs alone.
+    let values = kept.compactMap { value(named: $0) }.filter { producer(of: $0) != nil }
+    result.setOutputs(outputs + values.filter { !outputs.contains($0) })
+    try Pipeline(passes).run(on: &result, &context)
+    result.setOutputs(Array(result.outputs.prefix(outputs.count)))
     return result
   }
 }

@@ -38,6 +38,7 @@ public struct LossBuilder: Sendable {
   public struct Target: Sendable, Equatable {
     /// The name of the input.
     public let input: String
+    /// Element type and shape, the batch in front.
     public let type: TensorType
     /// The output that the target is for: a data set gives targets by this name.
     public let output: String

@@ -25,6 +25,7 @@ public protocol Optimizer: Sendable {
 
 /// Where the update of one variable is emitted.
 public struct OptimizerBuilder: Sendable {
+  /// Emits into the graph of the training step.
   public var builder: GraphBuilder
   /// The variable as it is before the step.
   public let variable: ValueID

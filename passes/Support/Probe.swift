@@ -52,6 +52,7 @@ public struct ModelScore: Sendable {
   /// Higher is better: accuracy, 0…1.
   public let measure: @Sendable (Graph) throws(Diagnostic) -> Double
 
+  /// A score that a function measures.
   public init(_ measure: @escaping @Sendable (Graph) throws(Diagnostic) -> Double) {
     self.measure = measure
   }

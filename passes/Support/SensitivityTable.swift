@@ -7,6 +7,7 @@ import QATRewrite
 public struct SensitivityTable: Sendable, Equatable {
   /// One layer at one width.
   public struct Entry: Sendable, Equatable {
+    /// The name of the layer.
     public var layer: String
     /// The operation: `Conv`, `Gemm`, `Add`, …
     public var opType: String
@@ -56,6 +57,7 @@ public struct SensitivityTable: Sendable, Equatable {
     return entries.map(\.layer).filter { seen.insert($0).inserted }
   }
 
+  /// What a layer costs at a width; `nil` where that was not measured.
   public func entry(_ layer: String, _ width: LayerWidth?) -> Entry? {
     entries.first { $0.layer == layer && $0.width == width }
   }

@@ -25,10 +25,17 @@ extension Session {
   public convenience init(
     _ model: Graph, mode: Mode, watching: [String]? = [], threads: Int = 0
   ) throws(Diagnostic) {
-    var picked = try model.form(for: mode)
+    let picked = try model.form(for: mode), original = picked.graph
     // Values that are watched keep their layout.
-    if watching == [], picked.mode == .integer { picked.graph = try picked.graph.preparedToRun() }
-    try self.init(picked.graph, watching: watching, threads: threads)
+    let layout =
+      watching != []
+      ? nil
+      : Layout(of: original) { (kept) throws(Diagnostic) in
+        picked.mode == .integer
+          ? try original.preparedToRun(keeping: kept) : try original.channelsLast(keeping: kept)
+      }
+    try self.init(try layout?.keeping([]) ?? original, watching: watching, threads: threads)
+    self.layout = layout
     self.mode = picked.mode
   }
 }

@@ -3,8 +3,10 @@ import QATIR
 
 /// The losses that come with the package: `.crossEntropy`, `.mse`, `.bce` and `.l1`.
 public struct StandardLoss: Loss {
+  /// Which one.
   public var kind: AttachLoss.Kind
 
+  /// The loss of that name.
   public init(_ kind: AttachLoss.Kind) { self.kind = kind }
 
   public var text: String { kind.rawValue }

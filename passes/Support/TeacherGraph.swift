@@ -7,6 +7,7 @@ public struct Teacher: Sendable {
   /// In evaluation form; its inputs are among those of the model to be trained.
   public var graph: Graph
 
+  /// A model to learn from.
   public init(_ graph: Graph) { self.graph = graph }
 }
 

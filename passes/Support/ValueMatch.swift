@@ -6,8 +6,10 @@ import QATRewrite
 public struct ValueMatch: Sendable, Equatable, CustomStringConvertible {
   /// A name, or a glob: `*` any run, `?` one character, `[ab-d]` sets.
   public var pattern: String
+  /// Of its part of the loss.
   public var weight: Float
 
+  /// The values whose names the pattern matches.
   public init(_ pattern: String, weight: Float = 1) {
     self.pattern = pattern
     self.weight = weight

@@ -18,6 +18,11 @@ typedef struct {
 static void choose_block(geometry *g) {
   const qat_conv_shape *s = &g->s;
   const int64_t bytes = s->in_channels * s->stride_y * s->stride_x;  // that a pixel adds
+  if (out_plane(s) == 1 && s->batch <= 56) {  // a small product should start soon
+    g->rows = g->blocks = 1;
+    g->images = g->pixels = qat_max(1, s->batch);
+    return;
+  }
   const int64_t target = qat_max(56, qat_min(512, (192 << 10) / qat_max(bytes, 1)));
   const int64_t most = qat_max(1, target / s->out_width);
   g->rows = qat_ceil_div(s->out_height, qat_ceil_div(s->out_height, most));
@@ -59,10 +64,8 @@ void qat_dense_pack(const qat_conv_shape *shape, const void *w, bool w_signed, v
   if (taps(shape) > 1) {  // OIHW -> OHWI
     rows = scratch;
     for (int64_t o = 0; o < shape->out_channels; o++)
-      for (int64_t t = 0; t < taps(shape); t++)
-        for (int64_t c = 0; c < channels; c++)
-          ((uint8_t *)scratch)[o * k + t * channels + c] =
-              ((const uint8_t *)w)[o * k + c * taps(shape) + t];
+      qat_transpose_bytes(channels, taps(shape), (const uint8_t *)w + o * k, taps(shape),
+                          (uint8_t *)scratch + o * k, channels);
   }
   int32_t *sums = packed;
   int8_t *panels = (int8_t *)(sums + shape->groups * g.columns);

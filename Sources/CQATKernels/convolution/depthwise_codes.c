@@ -1,19 +1,30 @@
 #include "depthwise_codes.h"
 
 typedef struct {
-  int64_t channels, blocks, quads, columns, lines, width;  // lines: of one block of one image
+  int64_t channels, blocks, quads, columns;
+  int64_t outputs, parts;  // output lines at a time, and how often for an image
+  int64_t pixels;          // of a line at a time
 } geometry;
 
 static geometry geometry_of(const qat_conv_shape *s) {
   geometry g = {.channels = s->out_channels};
   g.blocks = qat_ceil_div(g.channels, QAT_DEPTHWISE_CHANNELS);
   g.quads = qat_ceil_div(s->kernel_height, 4);
-  g.columns = lines_of(s->out_width, s->stride_x, s->kernel_width, s->dilation_x);
+  // Lines one below the other share most of what they see.
+  g.outputs = s->stride_y == 1 && s->dilation_y == 1 ? 4 * g.quads - s->kernel_height + 1 : 1;
+  g.outputs = qat_min(g.outputs, s->out_height);
+  g.parts = qat_ceil_div(s->out_height, g.outputs);
+  // Few enough pixels that turned columns, input and output stay in the level-1 cache.
+  g.pixels = qat_ceil_div(s->out_width, qat_ceil_div(s->out_width, 32));
+  g.columns = lines_of(g.pixels, s->stride_x, s->kernel_width, s->dilation_x);
   return g;
 }
 
-static int64_t block_size(const qat_conv_shape *s, const geometry *g) {
+static int64_t line_size(const qat_conv_shape *s, const geometry *g) {
   return s->kernel_width * g->quads * 4 * QAT_DEPTHWISE_CHANNELS;
+}
+static int64_t block_size(const qat_conv_shape *s, const geometry *g) {
+  return line_size(s, g) * g->outputs;
 }
 static int64_t all_channels(const geometry *g) { return g->blocks * QAT_DEPTHWISE_CHANNELS; }
 
@@ -34,8 +45,12 @@ void qat_depthwise_pack(const qat_conv_shape *s, const void *w, bool w_signed, v
     for (int64_t y = 0; y < s->kernel_height; y++)
       for (int64_t x = 0; x < s->kernel_width; x++) {
         const int8_t value = (int8_t)(source[c * taps(s) + y * s->kernel_width + x] ^ flip);
-        block[((x * g.quads + y / 4) * QAT_DEPTHWISE_CHANNELS + place) * 4 + y % 4] = value;
         sums[c] += value;
+        for (int64_t o = 0; o < g.outputs; o++) {
+          const int64_t quad = x * g.quads + (y + o) / 4;
+          block[o * line_size(s, &g) + (quad * QAT_DEPTHWISE_CHANNELS + place) * 4 + (y + o) % 4] =
+              value;
+        }
       }
   }
 }
@@ -50,7 +65,7 @@ static int64_t worker_size(const geometry *g) {
   return turned_size(g) + padded(4 * g->quads * (int64_t)sizeof(uint8_t *));
 }
 static int64_t shared_size(const qat_conv_shape *s, const geometry *g) {
-  return 16 * all_channels(g) + padded(4 * g->quads) + repeated_size(s);
+  return 16 * all_channels(g) + padded(4 * g->quads * g->outputs) + repeated_size(s);
 }
 
 size_t qat_depthwise_scratch(const qat_conv_shape *s, int threads) {
@@ -67,7 +82,7 @@ typedef struct {
   int32_t *start, *zeros;
   float *m, *plain_m;
   uint8_t *taken, *repeated, *workers;
-  bool corrects;
+  bool corrects, plain;
   int64_t lines;  // of a chunk
 } job;
 
@@ -102,49 +117,64 @@ static void prepare(job *j) {
     for (int64_t c = 0; c < n; c++)
       plain[c] = (int32_t)((a->w_zero ? (uint32_t)a->w_zero[c] : 0) - shift);
     place(all, plain, j->zeros);
-    for (int64_t y = 0; y < 4 * j->g.quads; y++) j->taken[y] = y < j->s->kernel_height;
+    for (int64_t o = 0; o < j->g.outputs; o++)
+      for (int64_t y = 0; y < 4 * j->g.quads; y++)
+        j->taken[4 * j->g.quads * o + y] = y >= o && y < o + j->s->kernel_height;
   }
   if (a->result == QAT_CONV_SUMS) return;
   if (a->m_scalar) for (int64_t c = 0; c < n; c++) j->plain_m[c] = *a->m;
   else memcpy(j->plain_m, a->m, (size_t)n * 4);
   place(all, plain, (int32_t *)(void *)j->m);
+  bool below_one = false;
+  qat_below_one(n, j->plain_m, &below_one);
+  j->plain = !j->corrects && qat_igemm_is_plain(a, below_one);
 }
 
 static void line_of(const job *j, int64_t index, uint8_t *turned) {
   const qat_conv_shape *s = j->s;
   const geometry *g = &j->g;
   const qat_conv_s8_arguments *a = j->a;
-  const int64_t oy = index % s->out_height, block = index / s->out_height % g->blocks;
-  const int64_t image = index / s->out_height / g->blocks;
+  // All channels of a line, then the next line: its neighbours are still in the cache.
+  const int64_t block = index % g->blocks, oy = index / g->blocks % g->parts * g->outputs;
+  const int64_t image = index / g->blocks / g->parts;
   const int64_t channel = block * QAT_DEPTHWISE_CHANNELS, n = g->channels;
   const int64_t at = (image * s->out_height + oy) * s->out_width * n + channel;
   const uint8_t **lines = (const uint8_t **)(void *)(turned + turned_size(g));
   for (int64_t i = 0; i < 4 * g->quads; i++) {
     const int64_t y = oy * s->stride_y - s->pad_top + i * s->dilation_y;
-    const bool inside = i < s->kernel_height && y >= 0 && y < s->in_height;
+    const bool inside = i < s->kernel_height + g->outputs - 1 && y >= 0 && y < s->in_height;
     lines[i] = inside ? j->x + (image * s->in_height + y) * s->in_width * n + channel : NULL;
   }
   const uint8_t flip = a->x_signed ? 0x80 : 0;
-  const qat_depthwise_line line = {
-    .channels = (int)qat_min(n - channel, QAT_DEPTHWISE_CHANNELS), .pixels = s->out_width,
-    .columns = g->columns, .quads = g->quads, .kernel_width = s->kernel_width,
-    .stride = s->stride_x, .dilation = s->dilation_x, .lines = lines, .left = s->pad_left,
-    .width = s->in_width, .step = n, .zero = (uint8_t)a->x_zero ^ flip, .flip = flip,
+  qat_depthwise_line line = {
+    .channels = (int)qat_min(n - channel, QAT_DEPTHWISE_CHANNELS),
+    .outputs = qat_min(g->outputs, s->out_height - oy), .quads = g->quads, .kernel_width = s->kernel_width,
+    .stride = s->stride_x, .dilation = s->dilation_x, .lines = lines, .step = n, .zero = (uint8_t)a->x_zero ^ flip, .flip = flip,
     .w = (const int8_t *)a->w + 4 * all_channels(g) + block * block_size(s, g),
-    .start = j->start + channel, .zeros = j->corrects ? j->zeros + channel : NULL,
-    .taken = j->taken, .m = j->m + channel, .turned = turned, .store = j->kernel->store,
+    .weight_step = line_size(s, g), .line_step = s->out_width * n, .start = j->start + channel, .zeros = j->corrects ? j->zeros + channel : NULL,
+    .taken = j->taken, .is_plain = j->plain, .m = j->m + channel, .turned = turned, .store = j->kernel->store,
     .result = {
       .result = a->result, .m = j->plain_m + channel, .zero = a->zero, .lo = a->lo, .hi = a->hi,
-      .stride = n, .y = (uint8_t *)a->y + at * element_size(a->result), .add = a->add,
-      .added = a->add ? (const uint8_t *)a->add->codes + at : NULL,
+      .stride = n, .add = a->add,
     },
   };
-  j->kernel->depthwise(&line);
+  for (int64_t p = 0; p < s->out_width; p += g->pixels) {
+    // Columns count from the left edge of the padded line; `gone` of the image lie before these.
+    const int64_t column = p * s->stride_x, gone = qat_max(column - s->pad_left, 0);
+    line.pixels = qat_min(g->pixels, s->out_width - p);
+    line.columns = lines_of(line.pixels, s->stride_x, s->kernel_width, s->dilation_x);
+    line.left = qat_max(s->pad_left - column, 0);
+    line.width = qat_max(s->in_width - gone, 0);
+    line.skipped = qat_min(gone, s->in_width) * n;
+    line.result.y = (uint8_t *)a->y + (at + p * n) * element_size(a->result);
+    if (a->add) line.result.added = (const uint8_t *)a->add->codes + at + p * n;
+    j->kernel->depthwise(&line);
+  }
 }
 
 static void run_chunk(void *context, int64_t chunk, int worker) {
   const job *j = context;
-  const int64_t all = j->s->batch * j->g.blocks * j->s->out_height;
+  const int64_t all = j->s->batch * j->g.blocks * j->g.parts;
   for (int64_t i = chunk * j->lines; i < qat_min(all, (chunk + 1) * j->lines); i++)
     line_of(j, i, j->workers + worker * worker_size(&j->g));
 }
@@ -157,7 +187,7 @@ void qat_depthwise_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *s,
   j.m = (float *)(void *)(j.zeros + all);
   j.plain_m = j.m + all;
   j.taken = (uint8_t *)(j.plain_m + all);
-  j.repeated = j.taken + padded(4 * j.g.quads);
+  j.repeated = j.taken + padded(4 * j.g.quads * j.g.outputs);
   j.workers = (uint8_t *)scratch + shared_size(s, &j.g);
   j.corrects = a->w_zero || !a->w_signed;
   prepare(&j);
@@ -166,8 +196,8 @@ void qat_depthwise_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *s,
     j.x = j.repeated;
   }
   // Chunks of some 4 us on the fastest kernel, by shapes alone.
-  const int64_t lines = s->batch * j.g.blocks * s->out_height;
-  const int64_t products = lines * s->out_width * QAT_DEPTHWISE_CHANNELS * taps(s);
+  const int64_t lines = s->batch * j.g.blocks * j.g.parts;
+  const int64_t products = s->batch * out_plane(s) * s->out_channels * taps(s);
   j.lines = qat_ceil_div(lines, qat_max(1, qat_min(64, products >> 18)));
   qat_pool_run(pool, qat_ceil_div(lines, j.lines), run_chunk, &j);
 }

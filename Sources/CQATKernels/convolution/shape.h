@@ -13,8 +13,12 @@ QAT_INLINE range valid_columns(const qat_conv_shape *s, int64_t j) {
   return (range){qat_min(first, s->out_width), qat_max(last, 0)};
 }
 
-QAT_INLINE int64_t channels_of_group(const qat_conv_shape *s) { return s->in_channels / s->groups; }
-QAT_INLINE int64_t results_of_group(const qat_conv_shape *s) { return s->out_channels / s->groups; }
+QAT_INLINE int64_t channels_of_group(const qat_conv_shape *s) {
+  return s->groups == 1 ? s->in_channels : s->in_channels / s->groups;
+}
+QAT_INLINE int64_t results_of_group(const qat_conv_shape *s) {
+  return s->groups == 1 ? s->out_channels : s->out_channels / s->groups;
+}
 QAT_INLINE int64_t taps(const qat_conv_shape *s) { return s->kernel_height * s->kernel_width; }
 QAT_INLINE int64_t depth(const qat_conv_shape *s) { return channels_of_group(s) * taps(s); }
 QAT_INLINE int64_t in_plane(const qat_conv_shape *s) { return s->in_height * s->in_width; }

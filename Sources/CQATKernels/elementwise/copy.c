@@ -28,6 +28,8 @@ static void copy_plane(const int64_t *shape, int bytes, const uint8_t *from, con
       copy_run(shape[1], bytes, from + i * in[0] * bytes, in[1], to + i * out[0] * bytes, out[1]);
     return;
   }
+  if (bytes == 1 && in[0] == 1 && out[1] == 1)
+    return qat_transpose_bytes(shape[1], shape[0], from, in[1], to, out[0]);
   for (int64_t i = 0; i < shape[0]; i += SIDE)
     for (int64_t j = 0; j < shape[1]; j += SIDE)
       for (int64_t r = i; r < qat_min(shape[0], i + SIDE); r++)

@@ -8,10 +8,13 @@ enum {
   QAT_CPU_AVXVNNI = 2,      // 256-bit VPDPBUSD, VEX encoded
   QAT_CPU_AVX512 = 4,       // F, BW, VL, DQ
   QAT_CPU_AVX512VNNI = 8,   // 512-bit VPDPBUSD
+  QAT_CPU_AVX512VBMI = 16,  // byte permutations, beside the former
+  QAT_CPU_DOTPROD = 256,    // arm64: SDOT
+  QAT_CPU_I8MM = 512,       // arm64: USDOT, beside the former
 };
 
 // What this CPU and operating system offer, narrowed by the environment variable `QAT_CPU`
-// (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`; another value narrows nothing) and by
+// (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `dotprod`, `i8mm`; another value narrows nothing) and by
 // `qat_cpu_limit`. Asked once; cheap afterwards.
 uint32_t qat_cpu_features(void);
 

@@ -22,9 +22,10 @@ void qat_maxpool_f32(const qat_pool_shape *shape, const float *x, float *y, int6
 // dx = 0, then dx[indices[i]] += dy[i]. Windows of a plane stay inside it.
 void qat_maxpool_f32_gradient(const qat_pool_shape *shape, const float *dy, const int64_t *indices,
                               float *dx, qat_pool *pool);
-// The same on codes; the lowest code where a window is empty.
-void qat_maxpool_s8(const qat_pool_shape *shape, const void *x, bool is_signed, void *y,
-                    qat_pool *pool);
+// The same on codes; the lowest code where a window is empty. Images are [planes / channels][height]
+// [width][channels]: `channels` is 1 for planes, and theirs where channels come last.
+void qat_maxpool_s8(const qat_pool_shape *shape, int64_t channels, const void *x, bool is_signed,
+                    void *y, qat_pool *pool);
 
 // y = sum of the window in row order / n; n counts what lies inside the image, or with
 // `count_padding` inside the padded image.
@@ -35,11 +36,13 @@ void qat_averagepool_f32_gradient(const qat_pool_shape *shape, const float *dy, 
 
 // Codes, with the rule of ONNX Runtime's QLinearAveragePool: dequantize each, sum in row order,
 // divide by n, then clamp(rint(v / y_scale + y_zero), lo, hi).
-void qat_qlinear_averagepool(const qat_pool_shape *shape, const void *x, bool is_signed,
-                             float x_scale, int32_t x_zero, float y_scale, int32_t y_zero,
-                             bool count_padding, int32_t lo, int32_t hi, void *y, qat_pool *pool);
+// `channels` as in `qat_maxpool_s8`.
+void qat_qlinear_averagepool(const qat_pool_shape *shape, int64_t channels, const void *x,
+                             bool is_signed, float x_scale, int32_t x_zero, float y_scale,
+                             int32_t y_zero, bool count_padding, int32_t lo, int32_t hi, void *y,
+                             qat_pool *pool);
 // clamp(rint(f32(acc) * ratio) + y_zero), acc = sum of (x - x_zero) over a plane of `pixels`;
 // ratio = x_scale / (y_scale * pixels). Codes stay in `is_signed`'s type.
-void qat_qlinear_global_averagepool(int64_t planes, int64_t pixels, const void *x, bool is_signed,
-                                    int32_t x_zero, float ratio, int32_t y_zero, int32_t lo,
-                                    int32_t hi, void *y);
+void qat_qlinear_global_averagepool(int64_t planes, int64_t channels, int64_t pixels, const void *x,
+                                    bool is_signed, int32_t x_zero, float ratio, int32_t y_zero,
+                                    int32_t lo, int32_t hi, void *y);

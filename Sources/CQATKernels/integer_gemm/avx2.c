@@ -1,7 +1,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include "kernel.h"
-#include "store.h"
 
 #define TARGET __attribute__((target("avx2")))
 enum { ROWS = 4 };
@@ -51,8 +50,6 @@ TARGET static bool qat_u8s8_gemm_4x16__avx2(const qat_igemm_tile *t) {
   switch (t->rows) { CASE(1) CASE(2) CASE(3) CASE(4) }
   return false;
 }
-
-QAT_TARGET_AVX2 void qat_igemm_store__avx2(const qat_igemm_result *result) { store(result); }
 
 const qat_igemm_kernel qat_igemm_avx2 = {
   "avx2", QAT_CPU_AVX2, ROWS, qat_u8s8_gemm_4x16__avx2, qat_igemm_store__avx2,

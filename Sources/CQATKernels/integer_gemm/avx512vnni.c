@@ -19,20 +19,7 @@ TARGET __attribute__((always_inline)) static inline void store_codes(
       q[k] = qat_avx512_rounded(c[row][k % vectors], m[k % vectors]);
     }
     const __m512i bytes = qat_avx512_ordered(qat_avx512_packed(&codes, q));
-    if (vectors == 2) {
-      _mm256_mask_storeu_epi8(y, mask, _mm512_castsi512_si256(bytes));
-      if (i + 1 < rows)
-        _mm256_mask_storeu_epi8(y + r->stride, mask, _mm512_extracti64x4_epi64(bytes, 1));
-    } else {
-      const __mmask16 half = (__mmask16)mask;
-      _mm_mask_storeu_epi8(y, half, _mm512_castsi512_si128(bytes));
-      if (i + 1 < rows)
-        _mm_mask_storeu_epi8(y + r->stride, half, _mm512_extracti32x4_epi32(bytes, 1));
-      if (i + 2 < rows)
-        _mm_mask_storeu_epi8(y + 2 * r->stride, half, _mm512_extracti32x4_epi32(bytes, 2));
-      if (i + 3 < rows)
-        _mm_mask_storeu_epi8(y + 3 * r->stride, half, _mm512_extracti32x4_epi32(bytes, 3));
-    }
+    qat_avx512_store_rows(y, r->stride, vectors, rows - i, mask, bytes);
     y += 4 / vectors * r->stride;
   }
 }

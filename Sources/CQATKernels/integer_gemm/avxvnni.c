@@ -33,13 +33,46 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
       _mm256_store_si256((__m256i *)(t->sums + i * t->width + first + 8 * v), c[i][v]);
 }
 
+// One row of 16 * halves columns, in two independent sums: it is as fast as B is read.
+TARGET __attribute__((always_inline)) static inline void row_of(const qat_igemm_tile *t,
+                                                                const int halves) {
+  __m256i c[2][4];
+  for (int v = 0; v < 2 * halves; v++) {
+    c[0][v] = _mm256_loadu_si256((const __m256i *)(t->start + 8 * v));
+    c[1][v] = _mm256_setzero_si256();
+  }
+  const int64_t end = 4 * t->quads, step = 64 * halves;
+  const int8_t *b = t->b;
+  for (int64_t s = 0; s < t->segment_count; s++) {
+    const uint8_t *a = t->a + t->offsets[0] + t->segments[s];
+    for (int64_t l = 0; l < end; l += 8, b += step) {
+      const int ways = l + 4 < end ? 2 : 1;
+      for (int w = 0; w < ways; w++) {
+        const __m256i x = _mm256_set1_epi32((int)qat_load4(a + l + 4 * w));
+        if (w) b += step;
+        for (int v = 0; v < 2 * halves; v++)
+          c[w][v] = _mm256_dpbusd_avx_epi32(c[w][v], x,
+                                            _mm256_load_si256((const __m256i *)(b + 32 * v)));
+      }
+    }
+  }
+  for (int v = 0; v < 2 * halves; v++)
+    _mm256_store_si256((__m256i *)(t->sums + 8 * v), _mm256_add_epi32(c[0][v], c[1][v]));
+}
+
 #define CASE(n) \
   case n:       \
     for (int first = 0; first < t->width; first += 16) half_of(t, n, first); \
     break;
 
 TARGET static bool qat_u8s8_gemm_6x16__avxvnni(const qat_igemm_tile *t) {
-  switch (t->rows) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+  switch (t->rows) {
+    case 1:
+      if (t->width == 32) row_of(t, 2);
+      else row_of(t, 1);
+      break;
+    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+  }
   return false;
 }
 

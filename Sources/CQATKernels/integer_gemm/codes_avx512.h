@@ -34,3 +34,19 @@ QAT_AVX512 __m512i qat_avx512_ordered(__m512i bytes) {
   return _mm512_permutexvar_epi32(
       _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes);
 }
+
+// Ordered bytes as up to `left` rows of 16 * vectors columns.
+QAT_AVX512 void qat_avx512_store_rows(uint8_t *y, int64_t stride, const int vectors, int left,
+                                      __mmask32 mask, __m512i bytes) {
+  if (vectors == 2) {
+    _mm256_mask_storeu_epi8(y, mask, _mm512_castsi512_si256(bytes));
+    if (left > 1)
+      _mm256_mask_storeu_epi8(y + stride, mask, _mm512_extracti64x4_epi64(bytes, 1));
+    return;
+  }
+  const __mmask16 half = (__mmask16)mask;
+  _mm_mask_storeu_epi8(y, half, _mm512_castsi512_si128(bytes));
+  if (left > 1) _mm_mask_storeu_epi8(y + stride, half, _mm512_extracti32x4_epi32(bytes, 1));
+  if (left > 2) _mm_mask_storeu_epi8(y + 2 * stride, half, _mm512_extracti32x4_epi32(bytes, 2));
+  if (left > 3) _mm_mask_storeu_epi8(y + 3 * stride, half, _mm512_extracti32x4_epi32(bytes, 3));
+}

@@ -68,6 +68,10 @@ void qat_depthwise_line__avxvnni(const qat_depthwise_line *line);
 void qat_depthwise_line__avx512vnni(const qat_depthwise_line *line);
 #endif
 
+#if defined(__aarch64__)
+extern const qat_igemm_kernel qat_igemm_i8mm, qat_igemm_dotprod;
+#endif
+
 QAT_INLINE int64_t qat_igemm_columns(int64_t n) { return qat_round_up(n, 16); }
 QAT_INLINE int64_t qat_igemm_depth(int64_t segments, int64_t run) {
   return segments * qat_round_up(run, 4);

@@ -4,75 +4,91 @@
 #define TARGET __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq")))
 #define INLINE TARGET __attribute__((always_inline)) static inline
 
-// Four vectors of sums at a time: two rows of 32 columns or four of 16.
-// The limits of the packs are those of the type; a grid's own lower limit follows. The upper one
-// goes first, where a float too large for an int32 would become the lowest one.
-INLINE __m512i packed_codes(const __m512i r[4], __m512i zero, __m512i lowest, bool is_signed) {
-  const __m512i p = _mm512_adds_epi16(_mm512_packs_epi32(r[0], r[1]), zero);
-  const __m512i q = _mm512_adds_epi16(_mm512_packs_epi32(r[2], r[3]), zero);
-  const __m512i bytes = is_signed ? _mm512_max_epi8(_mm512_packs_epi16(p, q), lowest)
-                                  : _mm512_max_epu8(_mm512_packus_epi16(p, q), lowest);
-  return qat_avx512_ordered(bytes);
+// Four vectors of sums at a time: two rows of 32 columns or four of 16. The limits of the packs are
+// those of the type; those of a narrower grid follow.
+typedef struct {
+  __m512i zero, lowest, highest;
+} limits;
+
+INLINE __m512i packed_codes(const __m512i r[4], const limits *k, bool is_signed) {
+  const __m512i p = _mm512_adds_epi16(_mm512_packs_epi32(r[0], r[1]), k->zero);
+  const __m512i q = _mm512_adds_epi16(_mm512_packs_epi32(r[2], r[3]), k->zero);
+  if (is_signed)
+    return _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(p, q), k->lowest), k->highest);
+  return _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(p, q), k->lowest), k->highest);
 }
 
-INLINE __m512i widened(const uint8_t *from, __mmask16 mask, bool is_signed) {
-  const __m128i codes = _mm_maskz_loadu_epi8(mask, from);
+// A sum with other codes: the constants of every element.
+typedef struct {
+  __m512 low, high, magic, less;  // of its own codes
+  __m512 own, other, fixed, sum_low, sum_high;
+  bool is_first;
+} sum;
+
+INLINE sum sum_of(const qat_igemm_result *r) {
+  const float magic = 12582912.0f;  // 1.5 * 2^23: a float above it has no fraction
+  return (sum){
+    .low = _mm512_set1_ps((float)(r->lo - r->zero)),
+    .high = _mm512_set1_ps((float)(r->hi - r->zero)), .magic = _mm512_set1_ps(magic),
+    .less = _mm512_set1_ps(magic - (float)r->zero), .own = _mm512_set1_ps(r->add->own_ratio),
+    .other = _mm512_set1_ps(r->add->ratio), .fixed = _mm512_set1_ps(r->add->fixed),
+    .sum_low = _mm512_set1_ps((float)r->add->lo), .sum_high = _mm512_set1_ps((float)r->add->hi),
+    .is_first = r->add->is_first,
+  };
+}
+
+// A sum of codes is small unless its ratios are huge: then an int32 always holds it.
+INLINE bool is_small(const qat_conv_s8_sum *add) {
+  return 256 * (fabsf(add->own_ratio) + fabsf(add->ratio)) + fabsf(add->fixed) < 1e9f;
+}
+
+INLINE __m512i widened(const uint8_t *from, __mmask16 mask, bool full, bool is_signed) {
+  const __m128i codes =
+      full ? _mm_loadu_si128((const __m128i *)from) : _mm_maskz_loadu_epi8(mask, from);
   return is_signed ? _mm512_cvtepi8_epi32(codes) : _mm512_cvtepu8_epi32(codes);
 }
 
-// The code of the sum with another one, less its zero point of 0.
-INLINE __m512i summed(const qat_conv_s8_sum *add, __m512 t, float zero, float low, __m512i other) {
-  // t is below the upper limit already.
-  t = _mm512_max_ps(t, _mm512_set1_ps(low));
-  const __m512 own = _mm512_add_ps(
-      _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
-      _mm512_set1_ps(zero));
-  const __m512 its = _mm512_cvtepi32_ps(other), fixed = _mm512_set1_ps(add->fixed);
-  const __m512 a = _mm512_set1_ps(add->own_ratio), b = _mm512_set1_ps(add->ratio);
-  __m512 sum = add->is_first ? _mm512_fmadd_ps(its, b, _mm512_fmadd_ps(own, a, fixed))
-                             : _mm512_fmadd_ps(own, a, _mm512_fmadd_ps(its, b, fixed));
-  sum = _mm512_max_ps(sum, _mm512_set1_ps((float)add->lo));
-  return _mm512_cvtps_epi32(_mm512_min_ps(sum, _mm512_set1_ps((float)add->hi)));
+INLINE __m512i summed(const sum *k, __m512 t, __m512i codes, bool small) {
+  t = _mm512_min_ps(_mm512_max_ps(t, k->low), k->high);  // a NaN becomes the lowest
+  const __m512 own = _mm512_sub_ps(_mm512_add_ps(t, k->magic), k->less);
+  const __m512 other = _mm512_cvtepi32_ps(codes);
+  __m512 sum = k->is_first
+      ? _mm512_fmadd_ps(other, k->other, _mm512_fmadd_ps(own, k->own, k->fixed))
+      : _mm512_fmadd_ps(own, k->own, _mm512_fmadd_ps(other, k->other, k->fixed));
+  if (!small) sum = _mm512_min_ps(_mm512_max_ps(sum, k->sum_low), k->sum_high);
+  return _mm512_cvtps_epi32(sum);
 }
 
-INLINE void codes_of(const qat_igemm_result *r, const int vectors, bool is_signed, bool adds) {
+INLINE void codes_of(const qat_igemm_result *r, const int vectors, bool is_signed, bool adds,
+                     bool full, bool small) {
   const int together = 4 / vectors;  // rows
   const __m512 high = _mm512_set1_ps((float)(r->hi - r->zero));
-  const float low = (float)(r->lo - r->zero);
-  const __m512i zero = _mm512_set1_epi16(adds ? 0 : (short)r->zero);
-  const __m512i lowest = _mm512_set1_epi8((char)(adds ? r->add->lo : r->lo));
+  const limits k = {
+    _mm512_set1_epi16(adds ? 0 : (short)r->zero), _mm512_set1_epi8((char)(adds ? r->add->lo : r->lo)),
+    _mm512_set1_epi8((char)(adds ? r->add->hi : r->hi)),
+  };
   const __mmask32 mask = (__mmask32)(r->columns == 32 ? ~0u : (1u << r->columns) - 1);
+  sum terms;
+  if (adds) terms = sum_of(r);
   __m512 m[2];
   for (int v = 0; v < vectors; v++) m[v] = _mm512_loadu_ps(r->m + 16 * v);
   for (int i = 0; i < r->rows; i += together) {
     __m512i codes[4];
 #pragma clang loop unroll(full)
-    for (int k = 0; k < 4; k++) {
-      const int row = i + k / vectors < r->rows ? i + k / vectors : i, v = k % vectors;
-      const __m512i sum = _mm512_load_si512(r->sums + (row * vectors + v) * 16);
-      // The operand order keeps a NaN, which becomes the lowest code.
-      const __m512 t = _mm512_min_ps(high, _mm512_mul_ps(_mm512_cvtepi32_ps(sum), m[v]));
-      codes[k] = adds ? summed(r->add, t, (float)r->zero, low,
+    for (int n = 0; n < 4; n++) {
+      const int row = i + n / vectors < r->rows ? i + n / vectors : i, v = n % vectors;
+      const __m512i acc = _mm512_load_si512(r->sums + (row * vectors + v) * 16);
+      const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), m[v]);
+      // The order of the minimum's operands keeps a NaN, which becomes the lowest code.
+      codes[n] = adds ? summed(&terms, t,
                                widened(r->added + row * r->stride + 16 * v,
-                                       (__mmask16)(mask >> 16 * v), r->add->is_signed))
-                      : _mm512_cvtps_epi32(t);
+                                       (__mmask16)(mask >> 16 * v), full, is_signed),
+                               small)
+                      : _mm512_cvtps_epi32(_mm512_min_ps(high, t));
     }
-    const __m512i bytes = packed_codes(codes, zero, lowest, is_signed);
-    uint8_t *y = (uint8_t *)r->y + i * r->stride;
-    if (vectors == 2) {
-      _mm256_mask_storeu_epi8(y, mask, _mm512_castsi512_si256(bytes));
-      if (i + 1 < r->rows)
-        _mm256_mask_storeu_epi8(y + r->stride, mask, _mm512_extracti64x4_epi64(bytes, 1));
-    } else {
-      const __mmask16 half = (__mmask16)mask;
-      _mm_mask_storeu_epi8(y, half, _mm512_castsi512_si128(bytes));
-      if (i + 1 < r->rows)
-        _mm_mask_storeu_epi8(y + r->stride, half, _mm512_extracti32x4_epi32(bytes, 1));
-      if (i + 2 < r->rows)
-        _mm_mask_storeu_epi8(y + 2 * r->stride, half, _mm512_extracti32x4_epi32(bytes, 2));
-      if (i + 3 < r->rows)
-        _mm_mask_storeu_epi8(y + 3 * r->stride, half, _mm512_extracti32x4_epi32(bytes, 3));
-    }
+    const __m512i bytes = qat_avx512_ordered(packed_codes(codes, &k, is_signed));
+    qat_avx512_store_rows((uint8_t *)r->y + i * r->stride, r->stride, vectors, r->rows - i, mask,
+                          bytes);
   }
 }
 
@@ -91,18 +107,19 @@ INLINE void words_of(const qat_igemm_result *r) {
     }
 }
 
+#define CODES(vectors, is_signed)                                                     \
+  if (!r->add) codes_of(r, vectors, is_signed, false, false, false);                  \
+  else if (r->columns == 16 * (vectors) && is_small(r->add))                          \
+    codes_of(r, vectors, is_signed, true, true, true);                                \
+  else codes_of(r, vectors, is_signed, true, false, false);
+
 TARGET void qat_igemm_store__avx512(const qat_igemm_result *r) {
   if (r->result != QAT_CONV_CODES) return words_of(r);
-  const bool is_signed = (r->add ? r->add->lo : r->lo) < 0;
-  if (r->add) {
-    if (r->width == 32) codes_of(r, 2, is_signed, true);
-    else codes_of(r, 1, is_signed, true);
-  } else if (is_signed) {
-    if (r->width == 32) codes_of(r, 2, true, false);
-    else codes_of(r, 1, true, false);
+  const bool is_signed = r->add ? r->add->is_signed : r->lo < 0;
+  if (r->width == 32) {
+    if (is_signed) { CODES(2, true) } else { CODES(2, false) }
   } else {
-    if (r->width == 32) codes_of(r, 2, false, false);
-    else codes_of(r, 1, false, false);
+    if (is_signed) { CODES(1, true) } else { CODES(1, false) }
   }
 }
 #endif

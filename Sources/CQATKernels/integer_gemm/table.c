@@ -6,6 +6,9 @@ static const qat_igemm_kernel *const table[] = {
   &qat_igemm_avx512vnni,
   &qat_igemm_avxvnni,
   &qat_igemm_avx2,
+#elif defined(__aarch64__)
+  &qat_igemm_i8mm,
+  &qat_igemm_dotprod,
 #endif
   &qat_igemm_scalar,
 };

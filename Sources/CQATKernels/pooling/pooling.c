@@ -1,57 +1,4 @@
-#include "../internal.h"
-
-typedef struct { int64_t first, last, step; } span;  // input rows or columns, last excluded
-
-// The part of a window along one axis that lies inside the image.
-QAT_INLINE span inside(int64_t out, int64_t stride, int64_t pad, int64_t dilation, int64_t kernel,
-                       int64_t size) {
-  const int64_t start = out * stride - pad, end = start + (kernel - 1) * dilation + 1;
-  const int64_t skipped = start < 0 ? qat_ceil_div(-start, dilation) : 0;
-  return (span){start + skipped * dilation, qat_min(end, size), dilation};
-}
-
-QAT_INLINE int64_t length(span s) {
-  return s.last <= s.first ? 0 : qat_ceil_div(s.last - s.first, s.step);
-}
-
-// Window positions along one axis that lie inside the padded image.
-QAT_INLINE int64_t padded_length(int64_t out, int64_t stride, int64_t pad, int64_t dilation,
-                                 int64_t kernel, int64_t size, int64_t pad_after) {
-  const int64_t start = out * stride - pad;
-  const int64_t end = qat_min(start + (kernel - 1) * dilation + 1, size + pad_after);
-  return end <= start ? 0 : qat_ceil_div(end - start, dilation);
-}
-
-QAT_INLINE span rows_of(const qat_pool_shape *s, int64_t oy) {
-  return inside(oy, s->stride_y, s->pad_top, s->dilation_y, s->kernel_height, s->in_height);
-}
-QAT_INLINE span columns_of(const qat_pool_shape *s, int64_t ox) {
-  return inside(ox, s->stride_x, s->pad_left, s->dilation_x, s->kernel_width, s->in_width);
-}
-
-QAT_INLINE int64_t divisor(const qat_pool_shape *s, int64_t oy, int64_t ox, bool count_padding) {
-  if (!count_padding) return length(rows_of(s, oy)) * length(columns_of(s, ox));
-  return padded_length(oy, s->stride_y, s->pad_top, s->dilation_y, s->kernel_height, s->in_height,
-                       s->pad_bottom)
-         * padded_length(ox, s->stride_x, s->pad_left, s->dilation_x, s->kernel_width, s->in_width,
-                         s->pad_right);
-}
-
-#define FOR_WINDOW(...)                                                         \
-  for (int64_t oy = 0; oy < s->out_height; oy++) {                              \
-    const span rows = rows_of(s, oy);                                           \
-    for (int64_t ox = 0; ox < s->out_width; ox++) {                             \
-      const span columns = columns_of(s, ox);                                   \
-      const int64_t out = oy * s->out_width + ox;                               \
-      __VA_ARGS__                                                               \
-    }                                                                           \
-  }
-#define FOR_INSIDE(...)                                                         \
-  for (int64_t r = rows.first; r < rows.last; r += rows.step)                   \
-    for (int64_t c = columns.first; c < columns.last; c += columns.step) {      \
-      const int64_t at = r * s->in_width + c;                                   \
-      __VA_ARGS__                                                               \
-    }
+#include "window.h"
 
 // With indices, whole output rows a tap at a time, so that rows vectorise: no branch depends on the
 // data. The first of equals wins; a NaN wins over all but an earlier NaN.
@@ -117,29 +64,6 @@ QAT_INLINE void qat_max_rows_body(const qat_pool_shape *s, const float *x, float
 void qat_max_rows(const qat_pool_shape *s, const float *x, float *y);
 QAT_VERSIONS(qat_max_rows, (const qat_pool_shape *s, const float *x, float *y), (s, x, y))
 
-#define MAX_ROWS(name, type, lowest)                                                          \
-  QAT_INLINE void name##_body(const qat_pool_shape *s, const type *x, type *y) {              \
-    for (int64_t oy = 0; oy < s->out_height; oy++) {                                          \
-      const span rows = rows_of(s, oy);                                                       \
-      type *to = y + oy * s->out_width;                                                       \
-      for (int64_t ox = 0; ox < s->out_width; ox++) to[ox] = lowest;                          \
-      for (int64_t r = rows.first; r < rows.last; r += rows.step)                             \
-        for (int64_t j = 0; j < s->kernel_width; j++) {                                       \
-          const int64_t offset = j * s->dilation_x - s->pad_left, step = s->stride_x;         \
-          const int64_t first = offset >= 0 ? 0 : qat_ceil_div(-offset, step);                \
-          const int64_t end = s->in_width - offset;                                           \
-          const int64_t last = end <= 0 ? 0 : qat_min(s->out_width, qat_ceil_div(end, step)); \
-          const type *from = x + r * s->in_width + offset;                                    \
-          for (int64_t ox = first; ox < last; ox++)                                           \
-            to[ox] = from[ox * step] > to[ox] ? from[ox * step] : to[ox];                     \
-        }                                                                                     \
-    }                                                                                         \
-  }                                                                                           \
-  void name(const qat_pool_shape *s, const type *x, type *y);                                 \
-  QAT_VERSIONS(name, (const qat_pool_shape *s, const type *x, type *y), (s, x, y))
-MAX_ROWS(qat_max_rows_u8, uint8_t, 0)
-MAX_ROWS(qat_max_rows_s8, int8_t, -128)
-
 static float average(float sum, int64_t n) { return sum / (float)n; }
 
 static void average_plane(const qat_pool_shape *s, const float *x, bool count_padding, float *y) {
@@ -164,25 +88,8 @@ typedef struct {
   void *y;
   int64_t *indices;
   const int64_t *from_indices;
-  bool is_signed, count_padding;
-  float x_scale, y_scale;
-  int32_t x_zero, y_zero, lo, hi;
+  bool count_padding;
 } job;
-
-static void code_plane(const job *j, const void *x, void *y) {
-  const qat_pool_shape *s = j->s;
-  const float zero = (float)j->y_zero;
-  FOR_WINDOW(
-    float sum = 0;
-    FOR_INSIDE(
-      const int32_t q = j->is_signed ? ((const int8_t *)x)[at] : ((const uint8_t *)x)[at];
-      sum += (float)(q - j->x_zero) * j->x_scale;
-    )
-    const float v = average(sum, divisor(s, oy, ox, j->count_padding));
-    const float t = qat_clamp(v / j->y_scale + zero, (float)j->lo, (float)j->hi);
-    ((uint8_t *)y)[out] = (uint8_t)(int32_t)qat_round(t);
-  )
-}
 
 enum { PLANES = 8 };
 #define FOR_PLANES(...)                                                             \
@@ -212,15 +119,6 @@ static void max_gradient_chunk(void *context, int64_t chunk, int worker) {
   )
 }
 
-static void max_code_chunk(void *context, int64_t chunk, int worker) {
-  FOR_PLANES(
-    if (j->is_signed)
-      qat_max_rows_s8(s, (const int8_t *)j->x + p * in, (int8_t *)j->y + p * out);
-    else
-      qat_max_rows_u8(s, (const uint8_t *)j->x + p * in, (uint8_t *)j->y + p * out);
-  )
-}
-
 static void average_chunk(void *context, int64_t chunk, int worker) {
   FOR_PLANES(
     average_plane(s, (const float *)j->x + p * in, j->count_padding, (float *)j->y + p * out);
@@ -233,10 +131,6 @@ static void average_gradient_chunk(void *context, int64_t chunk, int worker) {
     memset(dx, 0, (size_t)in * sizeof *dx);
     average_gradient_plane(s, (const float *)j->x + p * out, j->count_padding, dx);
   )
-}
-
-static void code_chunk(void *context, int64_t chunk, int worker) {
-  FOR_PLANES( code_plane(j, (const uint8_t *)j->x + p * in, (uint8_t *)j->y + p * out); )
 }
 
 static void run(qat_pool *pool, job job, qat_pool_function function) {
@@ -253,11 +147,6 @@ void qat_maxpool_f32_gradient(const qat_pool_shape *shape, const float *dy, cons
   run(pool, (job){.s = shape, .x = dy, .y = dx, .from_indices = indices}, max_gradient_chunk);
 }
 
-void qat_maxpool_s8(const qat_pool_shape *shape, const void *x, bool is_signed, void *y,
-                    qat_pool *pool) {
-  run(pool, (job){.s = shape, .x = x, .y = y, .is_signed = is_signed}, max_code_chunk);
-}
-
 void qat_averagepool_f32(const qat_pool_shape *shape, const float *x, bool count_padding, float *y,
                          qat_pool *pool) {
   run(pool, (job){.s = shape, .x = x, .y = y, .count_padding = count_padding}, average_chunk);
@@ -268,34 +157,3 @@ void qat_averagepool_f32_gradient(const qat_pool_shape *shape, const float *dy, 
   run(pool, (job){.s = shape, .x = dy, .y = dx, .count_padding = count_padding},
       average_gradient_chunk);
 }
-
-void qat_qlinear_averagepool(const qat_pool_shape *shape, const void *x, bool is_signed,
-                             float x_scale, int32_t x_zero, float y_scale, int32_t y_zero,
-                             bool count_padding, int32_t lo, int32_t hi, void *y, qat_pool *pool) {
-  run(pool,
-      (job){.s = shape, .x = x, .y = y, .is_signed = is_signed, .count_padding = count_padding,
-            .x_scale = x_scale, .y_scale = y_scale, .x_zero = x_zero, .y_zero = y_zero, .lo = lo,
-            .hi = hi},
-      code_chunk);
-}
-
-QAT_INLINE void qat_qlinear_global_averagepool_body(int64_t planes, int64_t pixels, const void *x,
-                                                    bool is_signed, int32_t x_zero, float ratio,
-                                                    int32_t y_zero, int32_t lo, int32_t hi,
-                                                    void *y) {
-  const float low = (float)(lo - y_zero), high = (float)(hi - y_zero);
-  for (int64_t p = 0; p < planes; p++) {
-    uint32_t sum = 0;
-    if (is_signed)
-      for (int64_t i = 0; i < pixels; i++) sum += (uint32_t)((const int8_t *)x)[p * pixels + i];
-    else
-      for (int64_t i = 0; i < pixels; i++) sum += ((const uint8_t *)x)[p * pixels + i];
-    const int32_t acc = (int32_t)(sum - (uint32_t)x_zero * (uint32_t)pixels);
-    const float t = qat_round(qat_clamp((float)acc * ratio, low, high));
-    ((uint8_t *)y)[p] = (uint8_t)((int32_t)t + y_zero);
-  }
-}
-QAT_VERSIONS(qat_qlinear_global_averagepool,
-             (int64_t planes, int64_t pixels, const void *x, bool is_signed, int32_t x_zero,
-              float ratio, int32_t y_zero, int32_t lo, int32_t hi, void *y),
-             (planes, pixels, x, is_signed, x_zero, ratio, y_zero, lo, hi, y))

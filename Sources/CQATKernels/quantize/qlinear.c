@@ -1,4 +1,4 @@
-#include "../internal.h"
+#include "qlinear.h"
 
 // A loop over codes of either type and the four combinations of strides, so that each vectorises.
 #define LOOP(type, a_at, b_at)                                       \
@@ -17,11 +17,10 @@ float qat_qlinear_add_fixed(float a_ratio, int32_t a_zero, float b_ratio, int32_
   return (float)c_zero - fmaf(a_ratio, (float)a_zero, b_ratio * (float)b_zero);
 }
 
-QAT_INLINE void qat_qlinear_add_body(int64_t count, const void *a, int a_stride, const void *b,
-                                     int b_stride, bool is_signed, float a_ratio, int32_t a_zero,
-                                     float b_ratio, int32_t b_zero, int32_t c_zero, int32_t lo,
-                                     int32_t hi, void *c) {
-  const float fixed = qat_qlinear_add_fixed(a_ratio, a_zero, b_ratio, b_zero, c_zero);
+QAT_INLINE void qat_qlinear_add_rest_body(int64_t count, const void *a, int a_stride,
+                                          const void *b, int b_stride, bool is_signed,
+                                          float a_ratio, float b_ratio, float fixed, int32_t lo,
+                                          int32_t hi, void *c) {
   const float low = (float)lo, high = (float)hi;
 #define VALUE(p, q)                                                                          \
   (int32_t)qat_round(qat_clamp(fmaf((float)(p), a_ratio, fmaf((float)(q), b_ratio, fixed)),  \
@@ -29,30 +28,68 @@ QAT_INLINE void qat_qlinear_add_body(int64_t count, const void *a, int a_stride,
   if (is_signed) { STRIDES(int8_t) } else { STRIDES(uint8_t) }
 #undef VALUE
 }
-QAT_VERSIONS(qat_qlinear_add,
+void qat_qlinear_add_rest(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+                          bool is_signed, float a_ratio, float b_ratio, float fixed, int32_t lo,
+                          int32_t hi, void *c);
+QAT_VERSIONS(qat_qlinear_add_rest,
              (int64_t count, const void *a, int a_stride, const void *b, int b_stride,
-              bool is_signed, float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
-              int32_t c_zero, int32_t lo, int32_t hi, void *c),
-             (count, a, a_stride, b, b_stride, is_signed, a_ratio, a_zero, b_ratio, b_zero, c_zero,
-              lo, hi, c))
+              bool is_signed, float a_ratio, float b_ratio, float fixed, int32_t lo, int32_t hi,
+              void *c),
+             (count, a, a_stride, b, b_stride, is_signed, a_ratio, b_ratio, fixed, lo, hi, c))
 
-QAT_INLINE void qat_qlinear_mul_body(int64_t count, const void *a, int a_stride, const void *b,
-                                     int b_stride, bool is_signed, int32_t a_zero, int32_t b_zero,
-                                     float ratio, int32_t c_zero, int32_t lo, int32_t hi, void *c) {
+void qat_qlinear_add(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+                     bool is_signed, float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
+                     int32_t c_zero, int32_t lo, int32_t hi, void *c) {
+  const float fixed = qat_qlinear_add_fixed(a_ratio, a_zero, b_ratio, b_zero, c_zero);
+  int64_t done = 0;
+#if defined(__x86_64__)
+  if (a_stride && b_stride && (qat_cpu_features() & QAT_CPU_AVX512))
+    done = qat_qlinear_add__avx512(count, a, b, is_signed, a_ratio, b_ratio, fixed, lo, hi, c);
+#endif
+  qat_qlinear_add_rest(count - done, (const uint8_t *)a + done * a_stride, a_stride,
+                       (const uint8_t *)b + done * b_stride, b_stride, is_signed, a_ratio, b_ratio,
+                       fixed, lo, hi, (uint8_t *)c + done);
+}
+
+QAT_INLINE void qat_qlinear_mul_rest_body(int64_t count, const void *a, int a_stride,
+                                          const void *b, int b_stride, bool is_signed,
+                                          int32_t a_zero, int32_t b_zero, float ratio,
+                                          int32_t c_zero, int32_t lo, int32_t hi, void *c) {
   const float zero = (float)c_zero, low = (float)lo, high = (float)hi;
 #define VALUE(p, q)                                                                          \
   (int32_t)qat_round(qat_clamp((float)(((p) - a_zero) * ((q) - b_zero)) * ratio + zero, low, high))
   if (is_signed) { STRIDES(int8_t) } else { STRIDES(uint8_t) }
 #undef VALUE
 }
-QAT_VERSIONS(qat_qlinear_mul,
+void qat_qlinear_mul_rest(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+                          bool is_signed, int32_t a_zero, int32_t b_zero, float ratio,
+                          int32_t c_zero, int32_t lo, int32_t hi, void *c);
+QAT_VERSIONS(qat_qlinear_mul_rest,
              (int64_t count, const void *a, int a_stride, const void *b, int b_stride,
               bool is_signed, int32_t a_zero, int32_t b_zero, float ratio, int32_t c_zero,
               int32_t lo, int32_t hi, void *c),
              (count, a, a_stride, b, b_stride, is_signed, a_zero, b_zero, ratio, c_zero, lo, hi, c))
 
+void qat_qlinear_mul(int64_t count, const void *a, int a_stride, const void *b, int b_stride,
+                     bool is_signed, int32_t a_zero, int32_t b_zero, float ratio, int32_t c_zero,
+                     int32_t lo, int32_t hi, void *c) {
+  int64_t done = 0;
+#if defined(__x86_64__)
+  if (a_stride && b_stride && (qat_cpu_features() & QAT_CPU_AVX512))
+    done = qat_qlinear_mul__avx512(count, a, b, is_signed, a_zero, b_zero, ratio, c_zero, lo, hi,
+                                   c);
+#endif
+  qat_qlinear_mul_rest(count - done, (const uint8_t *)a + done * a_stride, a_stride,
+                       (const uint8_t *)b + done * b_stride, b_stride, is_signed, a_zero, b_zero,
+                       ratio, c_zero, lo, hi, (uint8_t *)c + done);
+}
+
 void qat_lookup(int64_t count, const uint8_t *x, const uint8_t *table, uint8_t *y) {
-  for (int64_t i = 0; i < count; i++) y[i] = table[x[i]];
+  int64_t i = 0;
+#if defined(__x86_64__)
+  if (qat_cpu_features() & QAT_CPU_AVX512VBMI) i = qat_lookup__avx512vbmi(count, x, table, y);
+#endif
+  for (; i < count; i++) y[i] = table[x[i]];
 }
 
 QAT_INLINE void qat_clip_codes_body(int64_t count, const void *x, bool is_signed, int32_t lo,

@@ -21,7 +21,9 @@ public enum LearnedMethod: String, Sendable, Hashable, CaseIterable {
 /// A symmetric `lsq` or `pact` has the zero point 0, also on an unsigned grid, which then holds nothing
 /// below 0. With an integer for a zero point, what LSQ+ trains with is what is deployed.
 public struct LearnedQuantizer: Sendable, Hashable {
+  /// What is learned.
   public var method: LearnedMethod
+  /// The codes.
   public var grid: IntegerGrid
   /// Asymmetric for `lsq+`.
   public var scheme: QuantizationScheme
@@ -31,6 +33,7 @@ public struct LearnedQuantizer: Sendable, Hashable {
   /// The shares of the widest range that `lsq+` tries at its beginning: 1, 0.95, …, 0.2.
   public static let trialShares = (0...16).map { 1 - Float($0) * 0.05 }
 
+  /// The quantizer of a method on a grid.
   public init(_ method: LearnedMethod, grid: IntegerGrid, scheme: QuantizationScheme) {
     self.method = method
     self.grid = grid

@@ -9,6 +9,7 @@ public struct QuantizedProduct: Sendable {
   private let multiplier: Float
   private let c: AffineGrid
 
+  /// The product of codes on two grids, on a third.
   public init(
     _ a: AffineGrid, _ b: AffineGrid, to c: AffineGrid
   ) {
@@ -18,6 +19,7 @@ public struct QuantizedProduct: Sendable {
     self.c = c
   }
 
+  /// The code of the product of two codes.
   public func callAsFunction(_ a: Int, _ b: Int) -> Int {
     let scaled = Float((a - aZero) * (b - bZero)) * multiplier
     let shifted = scaled + Float(c.zeroPoint)

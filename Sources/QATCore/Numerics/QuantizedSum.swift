@@ -10,6 +10,7 @@ public struct QuantizedSum: Sendable {
   private let fixed: Float
   private let grid: IntegerGrid
 
+  /// The sum of codes on two grids, on a third.
   public init(
     _ a: AffineGrid, _ b: AffineGrid, to c: AffineGrid
   ) {
@@ -20,6 +21,7 @@ public struct QuantizedSum: Sendable {
     grid = c.grid
   }
 
+  /// The code of the sum of two codes.
   public func callAsFunction(_ a: Int, _ b: Int) -> Int {
     let inner = fixed.addingProduct(Float(b), bRatio)
     let sum = inner.addingProduct(Float(a), aRatio)

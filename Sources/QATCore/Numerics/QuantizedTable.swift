@@ -6,6 +6,7 @@ public struct QuantizedTable: Sendable {
   /// The output codes of all input codes, from the lowest one up.
   public let entries: [Int]
 
+  /// The table of a function between two grids.
   public init(
     from x: AffineGrid, to y: AffineGrid, _ f: (Float) -> Float = { $0 }
   ) {

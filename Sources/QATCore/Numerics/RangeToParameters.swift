@@ -8,7 +8,9 @@ public enum QuantizationScheme: String, Sendable, Hashable, CaseIterable {
 
 /// From an observed range to a scale and a zero point.
 public struct RangeToParameters: Sendable, Hashable {
+  /// The codes.
   public var grid: IntegerGrid
+  /// Where the code of 0 lies.
   public var scheme: QuantizationScheme
   /// Rounds scales up to a power of two, for hardware that shifts.
   public var powerOfTwo: Bool

@@ -24,8 +24,10 @@ extension AffineGrid {
 
 /// `Σ (x - zx)·(w - zw)` plus a bias, modulo 2³²: the accumulator of every integer product.
 public struct Accumulator: Sendable {
+  /// The sum so far, modulo 2³².
   public private(set) var value: Int32
 
+  /// A sum that begins with the bias.
   public init(_ bias: Int32 = 0) { value = bias }
 
   /// Adds the product of two centred codes.

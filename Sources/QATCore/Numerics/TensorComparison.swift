@@ -16,7 +16,9 @@ public struct TensorComparison: Sendable, Equatable {
   public private(set) var noise = 0.0
   /// The largest |x - y|.
   public private(set) var maxDifference = 0.0
+  /// Elements that are the same number in both.
   public private(set) var equalCount = 0
+  /// Elements compared.
   public private(set) var count = 0
 
   public init() {}

@@ -8,7 +8,9 @@ extension Graph {
   public enum Part: Hashable, Sendable, Comparable {
     /// The file as a whole.
     case model
+    /// What belongs to the graph.
     case graph
+    /// What belongs to the node of that name.
     case node(String)
     /// A value as the graph declares it.
     case value(String)

@@ -3,12 +3,19 @@ import QATCore
 /// The value of an attribute, as ONNX has them. Floats are equal where their bits are: NaN equals the
 /// same NaN, 0 differs from -0.
 public enum AttributeValue: Sendable, Hashable {
+  /// A whole number.
   case int(Int)
+  /// A float.
   case float(Float)
+  /// A text.
   case string(String)
+  /// Whole numbers.
   case ints([Int])
+  /// Floats.
   case floats([Float])
+  /// Texts.
   case strings([String])
+  /// A tensor.
   case tensor(AnyTensor)
   /// Anything else (a subgraph, a sparse tensor, bytes that are no UTF-8): the bytes of the file's
   /// attribute message, kept as they came.
@@ -44,6 +51,7 @@ public enum AttributeValue: Sendable, Hashable {
 
 /// A Swift type that an attribute may have.
 public protocol AttributeConvertible: Sendable, Equatable {
+  /// Reads what `attributeValue` gives; `nil` for a value of another type.
   init?(_ value: AttributeValue)
   /// `nil` stands for an attribute that is left out.
   var attributeValue: AttributeValue? { get }
@@ -92,7 +100,9 @@ extension Array: AttributeConvertible where Element: AttributeListElement {
 
 /// A type of which ONNX has lists.
 public protocol AttributeListElement: Sendable, Equatable {
+  /// Reads a list; `nil` for a value of another type.
   static func list(_ value: AttributeValue) -> [Self]?
+  /// The list as a value.
   static func value(_ list: [Self]) -> AttributeValue
 }
 
@@ -156,11 +166,13 @@ extension IntegerGrid: AttributeConvertible {
 
 /// One attribute of an operation: its ONNX name and the stored property that holds it.
 public struct Attribute<Op: Sendable>: Sendable {
+  /// ONNX's name for it.
   public let name: String
   let get: @Sendable (Op) -> AttributeValue?
   /// False where the value is not of the attribute's type.
   let set: @Sendable (inout Op, AttributeValue) -> Bool
 
+  /// An attribute by its name and the property that holds it.
   public init<Value: AttributeConvertible>(
     _ name: String, _ path: WritableKeyPath<Op, Value> & Sendable
   ) {

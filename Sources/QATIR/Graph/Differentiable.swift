@@ -12,7 +12,9 @@ public protocol Differentiable: Operation {
 
 /// One node to be differentiated.
 public struct GradientCall: Sendable {
+  /// What the node reads.
   public let operands: [ValueID?]
+  /// What it computes.
   public let results: [ValueID?]
   /// The gradient of the loss with respect to each result, of its shape; `nil` where it is zero.
   public let seeds: [ValueID?]
@@ -46,5 +48,6 @@ public struct GradientCall: Sendable {
     return seed
   }
 
+  /// Whether the gradient of an operand is asked for.
   public func needs(_ index: Int) -> Bool { index < needs.count && needs[index] }
 }

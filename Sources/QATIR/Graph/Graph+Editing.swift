@@ -2,6 +2,7 @@ import QATCore
 
 // Every edit keeps the users of values, the names and the order of nodes right.
 extension Graph {
+  /// Adds an input behind the others.
   @discardableResult
   public mutating func addInput(_ name: String, _ type: TensorType) -> ValueID {
     let value = addValue(name, type, .input)
@@ -9,11 +10,13 @@ extension Graph {
     return value
   }
 
+  /// Adds a constant.
   @discardableResult
   public mutating func addConstant(_ name: String, _ tensor: AnyTensor) -> ValueID {
     addValue(name, tensor.type, .constant(tensor))
   }
 
+  /// Adds a variable with the contents it starts from.
   @discardableResult
   public mutating func addVariable(_ name: String, _ tensor: AnyTensor) -> ValueID {
     addValue(name, tensor.type, .variable(tensor))
@@ -107,6 +110,7 @@ extension Graph {
     rename(replacement, to: name)
   }
 
+  /// Changes what a node reads.
   public mutating func setOperand(_ index: Int, of node: NodeID, to new: ValueID?) {
     let old = self[node].operands[index]
     if let old { removeUser(node, of: old) }
@@ -126,16 +130,20 @@ extension Graph {
     nodeTable[node.index]!.op = op
   }
 
+  /// Says which values are the outputs, in order.
   public mutating func setOutputs(_ outputs: [ValueID]) { self.outputs = outputs }
 
+  /// Says what type a value has; `inferTypes` finds those of results.
   public mutating func setType(of value: ValueID, to type: TensorType) {
     values[value.index]!.type = type
   }
 
+  /// Sets a note on a node, or removes it.
   public mutating func setMetadata(_ key: String, of node: NodeID, to value: String?) {
     nodeTable[node.index]!.metadata[key] = value
   }
 
+  /// Says which source nodes a node comes from.
   public mutating func setOrigins(of node: NodeID, to origins: [String]) {
     nodeTable[node.index]!.origins = origins
   }

@@ -5,8 +5,11 @@ import QATCore
 /// A value: a copy is independent and O(1) until one of the two is edited. Nodes that only exist
 /// for their effect (`qat.Assign`) have no results and are kept.
 public struct Graph: Sendable {
+  /// The name in text and files.
   public var name: String
+  /// What a run is given, in order.
   public internal(set) var inputs: [ValueID] = []
+  /// What a run gives back, in order.
   public internal(set) var outputs: [ValueID] = []
   /// Notes of the model file (ONNX's `metadata_props`) and of passes.
   public var metadata: [String: String] = [:]
@@ -22,19 +25,25 @@ public struct Graph: Sendable {
 
   public init(name: String) { self.name = name }
 
+  /// A value.
+  /// - Precondition: it is one of the graph's.
   public subscript(id: ValueID) -> Value {
     guard let value = values[id.index] else { preconditionFailure("a value that was removed") }
     return value
   }
 
+  /// A node.
+  /// - Precondition: it is one of the graph's.
   public subscript(id: NodeID) -> Node {
     guard let node = nodeTable[id.index] else { preconditionFailure("a node that was removed") }
     return node
   }
 
+  /// Whether a node is part of the graph, and was not removed.
   public func contains(_ id: NodeID) -> Bool {
     nodeTable.indices.contains(id.index) && nodeTable[id.index] != nil
   }
+  /// Whether a value is part of the graph, and was not removed.
   public func contains(_ id: ValueID) -> Bool {
     values.indices.contains(id.index) && values[id.index] != nil
   }
@@ -50,13 +59,16 @@ public struct Graph: Sendable {
     return result
   }
 
+  /// How many nodes there are.
   public var nodeCount: Int { nodeNames.count }
 
   /// All values that exist, in the order of their making.
   public var allValues: [ValueID] {
     values.indices.compactMap { values[$0] == nil ? nil : ValueID(index: $0) }
   }
+  /// Values that never change, in the order of their making.
   public var constants: [ValueID] { allValues.filter { self[$0].constant != nil } }
+  /// Values that running may change, in the order of their making.
   public var variables: [ValueID] { allValues.filter { self[$0].variable != nil } }
 
   /// Constants and variables in the order of their first use, then those that no node reads, by name:
@@ -74,12 +86,16 @@ public struct Graph: Sendable {
     return result + rest.sorted { self[$0].name < self[$1].name }
   }
 
+  /// The value of a name.
   public func value(named name: String) -> ValueID? { valueNames[name] }
+  /// The node of a name.
   public func node(named name: String) -> NodeID? { nodeNames[name] }
 
   /// The node that computes a value, or `nil` for inputs, constants and variables.
   public func producer(of value: ValueID) -> NodeID? { self[value].producer }
+  /// The nodes that read a value, one entry for each operand.
   public func users(of value: ValueID) -> [NodeID] { self[value].users }
+  /// Whether a value is one of the outputs.
   public func isOutput(_ value: ValueID) -> Bool { outputs.contains(value) }
 
   /// Whether exactly one operand reads the value and it is no output.

@@ -5,6 +5,7 @@ import QATCore
 /// Emitting does not throw, so that arithmetic reads as arithmetic: the first mistake is kept in
 /// `failure`, everything emitted after it has unknown type, and whoever owns the builder throws it.
 public struct GraphBuilder: Sendable {
+  /// What is emitted into.
   public var graph: Graph
   /// New nodes go in front of this one; at the end where `nil`.
   public var insertionPoint: NodeID?
@@ -12,10 +13,12 @@ public struct GraphBuilder: Sendable {
   public var origins: [String] = []
   /// What the names of new nodes begin with.
   public var namePrefix = ""
+  /// The first mistake; `nil` while there is none.
   public private(set) var failure: Diagnostic?
   /// The nodes emitted so far, in order.
   public private(set) var emitted: [NodeID] = []
 
+  /// A builder that emits in front of a node, or at the end.
   public init(_ graph: Graph, before insertionPoint: NodeID? = nil) {
     self.graph = graph
     self.insertionPoint = insertionPoint
@@ -55,6 +58,7 @@ public struct GraphBuilder: Sendable {
         op, operands, name: name, results: [], types: [], origins: origins, before: insertionPoint))
   }
 
+  /// Adds a constant; its name gets the prefix, and a number where it is taken.
   public mutating func constant(_ tensor: AnyTensor, name: String = "constant") -> ValueID {
     graph.addConstant(graph.freeValueName(namePrefix + name), tensor)
   }
@@ -65,9 +69,11 @@ public struct GraphBuilder: Sendable {
     return constant(element == .f64 ? AnyTensor(number) : AnyTensor(Float(number)), name: "scalar")
   }
 
+  /// Adds a constant i64[N].
   public mutating func integers(_ integers: [Int]) -> ValueID {
     constant(AnyTensor(shape: [integers.count], integers.map(Int64.init)), name: "integers")
   }
 
+  /// The type of a value.
   public func type(of value: ValueID) -> TensorType { graph[value].type }
 }

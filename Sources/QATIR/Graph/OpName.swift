@@ -2,7 +2,9 @@
 ///
 /// As text the domain stands before the last dot: `Conv`, `qat.FakeQuantize`, `com.microsoft.QGemm`.
 public struct OpName: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+  /// Empty for ONNX's own.
   public let domain: String
+  /// The name inside the domain.
   public let type: String
 
   public init(domain: String, type: String) {
@@ -10,6 +12,7 @@ public struct OpName: Sendable, Hashable, CustomStringConvertible, ExpressibleBy
     self.type = type
   }
 
+  /// Reads `DOMAIN.TYPE`, or `TYPE` alone.
   public init(_ text: String) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     self.init(

@@ -4,6 +4,7 @@ import QATCore
 public struct OpRegistry: Sendable {
   private var types: [OpName: any Operation.Type] = [:]
 
+  /// A registry of these operations; of equal names the last one counts.
   public init(_ types: [any Operation.Type] = []) {
     for type in types { register(type) }
   }
@@ -11,8 +12,10 @@ public struct OpRegistry: Sendable {
   /// Adds an operation, or replaces the one of that name.
   public mutating func register(_ type: any Operation.Type) { types[type.name] = type }
 
+  /// The operation of a name.
   public subscript(name: OpName) -> (any Operation.Type)? { types[name] }
 
+  /// All names, sorted.
   public var names: [OpName] { types.keys.sorted { $0.description < $1.description } }
 
   /// The operation of that name with those attributes; an opaque one where nothing defines it.
@@ -35,6 +38,7 @@ public struct Opaque: Operation {
   public var attributeValues: [(name: String, value: AttributeValue)]
 
   public init() { self.init(Self.name, []) }
+  /// An operation that nothing defines, with what a file says of it.
   public init(_ name: OpName, _ attributes: [(name: String, value: AttributeValue)]) {
     self.name = name
     attributeValues = attributes

@@ -5,11 +5,15 @@ import QATCore
 /// One file an operation says all it means: operands, attributes, the types of its results. How it is
 /// evaluated, differentiated and quantized are protocols of their own that the type may conform to.
 public protocol Operation: Sendable {
+  /// The name in the text form and in files, with its domain: `Conv`, `qat.FakeQuantize`.
   static var name: OpName { get }
+  /// The operands in order, with the element types they take.
   static var operands: [OperandSpec] { get }
+  /// The results in order; one named `y` where nothing else is said.
   static var results: [ResultSpec] { get }
   /// Stored properties; one at its value in `init()` is left out of the text form and the file.
   static var attributes: [Attribute<Self>] { get }
+  /// The operation with every attribute at its default.
   init()
 
   /// The types of all results, also of those that a node leaves out.
@@ -74,15 +78,19 @@ public func isSameOperation(_ a: any Operation, _ b: any Operation) -> Bool {
 
 /// One operand of an operation: its name and the element types it takes.
 public struct OperandSpec: Sendable {
+  /// Whether an operand has to be there, may be, or stands for any number of them.
   public enum Presence: Sendable { case required, optional, variadic }
 
+  /// The name in ONNX's specification.
   public let name: String
   /// The element types it takes.
   public let elements: Set<ElementType>
   /// Operands with the same type variable must have the same element type.
   public let typeVariable: String?
+  /// Whether it has to be there.
   public let presence: Presence
 
+  /// An operand of these element types.
   public init(
     _ name: String, _ elements: Set<ElementType>, as typeVariable: String? = nil,
     _ presence: Presence = .required
@@ -93,8 +101,11 @@ public struct OperandSpec: Sendable {
     self.presence = presence
   }
 
+  /// An operand of 32-bit floats.
   public static func f32(_ name: String) -> Self { .init(name, [.f32]) }
+  /// An operand of 32-bit integers.
   public static func i32(_ name: String) -> Self { .init(name, [.i32]) }
+  /// An operand of 64-bit integers.
   public static func i64(_ name: String, _ presence: Presence = .required) -> Self {
     .init(name, [.i64], as: nil, presence)
   }
@@ -110,9 +121,12 @@ public struct OperandSpec: Sendable {
 
 /// One result of an operation.
 public struct ResultSpec: Sendable, ExpressibleByStringLiteral {
+  /// The name in ONNX's specification.
   public let name: String
+  /// Whether a node must have it.
   public let presence: OperandSpec.Presence
 
+  /// A result of that name.
   public init(_ name: String, _ presence: OperandSpec.Presence = .required) {
     self.name = name
     self.presence = presence
@@ -121,24 +135,32 @@ public struct ResultSpec: Sendable, ExpressibleByStringLiteral {
 }
 
 extension Set<ElementType> {
+  /// All types.
   public static let all = Set(ElementType.allCases)
+  /// Floats of 16 bits and more.
   public static let floats: Set = [.f32, .f64, .f16, .bf16]
+  /// All that arithmetic is done on.
   public static let numeric: Set = floats.union([.i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64])
+  /// Integers of 8 bits and more.
   public static let integers: Set = [.i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64]
   /// Types of the codes of a quantized tensor.
   public static let codes: Set = [.i8, .u8, .i16, .u16, .i4, .u4, .i2, .u2]
+  /// The codes of 8-bit grids.
   public static let codes8: Set = [.i8, .u8]
 }
 
 /// What inference knows of the operands of one node.
 public struct Operands: Sendable {
+  /// One operand.
   public struct Operand: Sendable {
+    /// Element type and shape.
     public let type: TensorType
     /// The elements, where the operand is a constant.
     public let constant: AnyTensor?
     /// The elements of a one-dimensional or scalar integer tensor, where they are known as dimensions.
     public let dimensions: [Dimension]?
 
+    /// An operand, and what is known of its elements.
     public init(_ type: TensorType, constant: AnyTensor? = nil, dimensions: [Dimension]? = nil) {
       self.type = type
       self.constant = constant
@@ -146,15 +168,18 @@ public struct Operands: Sendable {
     }
   }
 
+  /// `nil` for one that is absent.
   public let all: [Operand?]
   /// How many results the node has, absent ones before the last included.
   public let resultCount: Int
 
+  /// The operands of a node with that many results.
   public init(_ all: [Operand?], resultCount: Int = 1) {
     self.all = all
     self.resultCount = resultCount
   }
 
+  /// How many there are, absent ones before the last included.
   public var count: Int { all.count }
 
   /// The type of a required operand.
@@ -167,7 +192,9 @@ public struct Operands: Sendable {
 
   /// The type of an operand that may be absent.
   public func optional(_ index: Int) -> TensorType? { index < all.count ? all[index]?.type : nil }
+  /// Whether an operand is there.
   public func isPresent(_ index: Int) -> Bool { index < all.count && all[index] != nil }
+  /// The contents of an operand, where it is a constant.
   public func constant(_ index: Int) -> AnyTensor? {
     index < all.count ? all[index]?.constant : nil
   }
@@ -175,6 +202,7 @@ public struct Operands: Sendable {
   public func integers(_ index: Int) -> [Int]? {
     constant(index)?.integers ?? dimensions(index).flatMap { Shape($0).sizes }
   }
+  /// The elements of a shape, where they are known as dimensions.
   public func dimensions(_ index: Int) -> [Dimension]? {
     index < all.count ? all[index]?.dimensions : nil
   }

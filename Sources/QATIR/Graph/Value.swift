@@ -13,9 +13,11 @@ public struct NodeID: Hashable, Sendable {
 
 /// A tensor that flows through a graph.
 public struct Value: Sendable {
+  /// Where its contents come from.
   public enum Definition: Sendable {
     /// Given to the graph when it runs.
     case input
+    /// Contents that never change.
     case constant(AnyTensor)
     /// A named tensor that running may change; here with the contents it starts from.
     case variable(AnyTensor)
@@ -23,28 +25,36 @@ public struct Value: Sendable {
     case result(of: NodeID, Int)
   }
 
+  /// Unique among the values of the graph.
   public internal(set) var name: String
+  /// Element type and shape.
   public internal(set) var type: TensorType
+  /// Where its contents come from.
   public internal(set) var definition: Definition
   /// The nodes that read it, one entry for each operand.
   public internal(set) var users: [NodeID] = []
 
+  /// The contents of a constant.
   public var constant: AnyTensor? {
     if case .constant(let tensor) = definition { tensor } else { nil }
   }
+  /// The contents a variable starts from.
   public var variable: AnyTensor? {
     if case .variable(let tensor) = definition { tensor } else { nil }
   }
   /// The contents of a constant, or those a variable starts from.
   public var parameter: AnyTensor? { constant ?? variable }
+  /// The node that computes it.
   public var producer: NodeID? {
     if case .result(let node, _) = definition { node } else { nil }
   }
+  /// Whether a run is given it.
   public var isInput: Bool { if case .input = definition { true } else { false } }
 }
 
 /// An operation applied to values.
 public struct Node: Sendable {
+  /// What it computes.
   public internal(set) var op: any Operation
   /// `nil` for an optional operand that is absent.
   public internal(set) var operands: [ValueID?]

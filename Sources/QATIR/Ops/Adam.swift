@@ -24,9 +24,13 @@ public struct Adam: Operation {
     .init("weight_decay", \.weightDecay), .init("decoupled", \.decoupled),
   ]
 
+  /// The weight of what the first moment was.
   public var beta1: Float = 0.9
+  /// The weight of what the second moment was.
   public var beta2: Float = 0.999
+  /// Added to the root of the second moment.
   public var epsilon: Float = 1e-8
+  /// Times the variable: added to the gradient, or decoupled from it.
   public var weightDecay: Float = 0
   /// Weight decay apart from the gradient (AdamW).
   public var decoupled = false

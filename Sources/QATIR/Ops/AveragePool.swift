@@ -17,11 +17,15 @@ public struct AveragePool: Operation {
     .init("strides", \.window.strides),
   ]
 
+  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
+  /// Whether the last window may reach beyond the padding.
   public var ceilMode = false
+  /// Whether padding counts in the averages.
   public var countIncludePad = false
 
   public init() {}
+  /// The operation over these windows.
   public init(_ window: WindowAttributes, ceilMode: Bool = false, countIncludePad: Bool = false) {
     self.window = window
     self.ceilMode = ceilMode

@@ -23,6 +23,7 @@ public struct AveragePoolGradient: Operation {
   public var forward = AveragePool()
 
   public init() {}
+  /// The gradient of that operation.
   public init(_ forward: AveragePool) { self.forward = forward }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {

@@ -17,6 +17,7 @@ extension AxisNormalizing {
 
 /// The gradient of an operation along one axis, by the operation's result.
 public protocol AxisNormalizingGradient: Operation {
+  /// The axis; negative ones count from the back.
   var axis: Int { get }
 }
 

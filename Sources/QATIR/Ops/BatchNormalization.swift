@@ -24,9 +24,11 @@ public struct BatchNormalization: Operation {
     .init("epsilon", \.epsilon), .init("momentum", \.momentum),
     .init("training_mode", \.trainingMode),
   ]
+  /// Added to the variance, so that its root is never 0.
   public var epsilon: Float = 1e-5
   /// The share of the old running statistics that stays.
   public var momentum: Float = 0.9
+  /// Whether the batch's statistics are used, and moved.
   public var trainingMode = false
 
   public init() {}

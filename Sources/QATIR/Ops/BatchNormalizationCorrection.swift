@@ -35,6 +35,7 @@ public struct BatchNormalizationCorrection: Operation {
   public static let attributes: [Attribute<Self>] = [
     .init("epsilon", \.epsilon), .init("momentum", \.momentum),
   ]
+  /// Added to the variance, so that its root is never 0.
   public var epsilon: Float = 1e-5
   /// The share of the old running statistics that stays.
   public var momentum: Float = 0.9

@@ -14,6 +14,7 @@ public struct BatchNormalizationGradient: Operation {
   public static let operands: [OperandSpec] = [.float("dy"), .float("x"), .float("scale")]
   public static let results: [ResultSpec] = ["dx", "dscale", "dbias"]
   public static let attributes: [Attribute<Self>] = [.init("epsilon", \.epsilon)]
+  /// Added to the variance, as forward.
   public var epsilon: Float = 1e-5
   public init() {}
   public init(epsilon: Float) { self.epsilon = epsilon }

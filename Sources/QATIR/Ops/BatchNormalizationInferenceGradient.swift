@@ -14,6 +14,7 @@ public struct BatchNormalizationInferenceGradient: Operation {
   ]
   public static let results: [ResultSpec] = ["dx", "dscale", "dbias"]
   public static let attributes: [Attribute<Self>] = [.init("epsilon", \.epsilon)]
+  /// Added to the variance, so that its root is never 0.
   public var epsilon: Float = 1e-5
   public init() {}
   public init(epsilon: Float) { self.epsilon = epsilon }

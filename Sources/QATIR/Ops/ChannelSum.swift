@@ -12,6 +12,7 @@ public struct ChannelSum: Operation {
   public static let operands: [OperandSpec] = [.float("x")]
   public static let attributes: [Attribute<Self>] = [.init("axis", \.axis)]
 
+  /// The axis that stays.
   public var axis = 1
 
   public init() {}

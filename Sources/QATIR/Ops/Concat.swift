@@ -10,6 +10,7 @@ public struct Concat: Operation, ShapeArithmetic {
   // ONNX has no default, so the value must always be written.
   public static let attributes: [Attribute<Self>] = [.init("axis", \.storedAxis)]
 
+  /// The axis; negative ones count from the back.
   public var axis: Int {
     get { storedAxis ?? 0 }
     set { storedAxis = newValue }

@@ -13,6 +13,7 @@ public struct ConcatGradient: Operation {
   public static let results: [ResultSpec] = [ResultSpec("dx", .variadic)]
   public static let attributes: [Attribute<Self>] = [.init("axis", \.axis)]
 
+  /// The axis; negative ones count from the back.
   public var axis = 0
 
   public init() {}

@@ -14,15 +14,23 @@ public struct Constant: Operation, ShapeArithmetic {
     .init("value_strings", \.strings),
   ]
 
+  /// The contents as a tensor.
   public var value: AnyTensor? = nil
+  /// ONNX's `value_float`.
   public var float: Float? = nil
+  /// ONNX's `value_floats`.
   public var floats: [Float]? = nil
+  /// ONNX's `value_int`.
   public var int: Int? = nil
+  /// ONNX's `value_ints`.
   public var ints: [Int]? = nil
+  /// ONNX's `value_string`.
   public var string: String? = nil
+  /// ONNX's `value_strings`.
   public var strings: [String]? = nil
 
   public init() {}
+  /// A constant with these contents.
   public init(_ value: AnyTensor) { self.value = value }
 
   /// The tensor, whichever attribute holds it; `nil` for strings, which no tensor here holds.

@@ -10,6 +10,7 @@ public struct ConstantOfShape: Operation, ShapeArithmetic {
   public static let operands: [OperandSpec] = [.i64("shape")]
   public static let attributes: [Attribute<Self>] = [.init("value", \.value)]
 
+  /// One element: what all are, and of which type; float 0 where absent.
   public var value: AnyTensor? = nil
 
   public init() {}

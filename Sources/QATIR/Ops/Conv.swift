@@ -20,11 +20,13 @@ public struct Conv: Operation {
     .init("pads", \.window.pads), .init("strides", \.window.strides),
   ]
 
+  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
   /// Into how many parts the channels are divided that see nothing of each other.
   public var group = 1
 
   public init() {}
+  /// The operation over these windows.
   public init(_ window: WindowAttributes, group: Int = 1) {
     self.window = window
     self.group = group

@@ -19,10 +19,13 @@ public struct ConvInteger: Operation {
     .init("pads", \.window.pads), .init("strides", \.window.strides),
   ]
 
+  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
+  /// Parts that channels are split into, each convolved by itself.
   public var group = 1
 
   public init() {}
+  /// The operation over these windows.
   public init(_ window: WindowAttributes, group: Int = 1) {
     self.window = window
     self.group = group

@@ -20,7 +20,9 @@ public struct ConvTranspose: Operation {
     .init("pads", \.window.pads), .init("strides", \.window.strides),
   ]
 
+  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
+  /// Parts that channels are split into, each convolved by itself.
   public var group = 1
   /// Added to one side of each spatial axis of the result.
   public var outputPadding: [Int] = []
@@ -28,6 +30,7 @@ public struct ConvTranspose: Operation {
   public var outputShape: [Int] = []
 
   public init() {}
+  /// The operation over these windows.
   public init(
     _ window: WindowAttributes, group: Int = 1, outputPadding: [Int] = [], outputShape: [Int] = []
   ) {

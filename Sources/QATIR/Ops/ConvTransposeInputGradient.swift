@@ -23,6 +23,7 @@ public struct ConvTransposeInputGradient: Operation {
   public var forward = ConvTranspose()
 
   public init() {}
+  /// The gradient of that operation.
   public init(_ forward: ConvTranspose) { self.forward = forward }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {

@@ -23,6 +23,7 @@ public struct ConvTransposeWeightGradient: Operation {
   public var forward = ConvTranspose()
 
   public init() {}
+  /// The gradient of that operation.
   public init(_ forward: ConvTranspose) { self.forward = forward }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {

@@ -18,8 +18,11 @@ public struct DequantizeLinear: Operation {
     .init("axis", \.axis), .init("block_size", \.blockSize), .init("output_dtype", \.outputDtype),
   ]
 
+  /// The axis; negative ones count from the back.
   public var axis = 1
+  /// Neighbours along the axis that share a scale; 0 for none.
   public var blockSize = 0
+  /// The element type of the result, as ONNX's number; 0 for what the operands say.
   public var outputDtype = 0
 
   public init() {}

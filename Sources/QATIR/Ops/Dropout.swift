@@ -18,6 +18,7 @@ public struct Dropout: Operation {
   ]
   public static let results: [ResultSpec] = ["y", ResultSpec("mask", .optional)]
   public static let attributes: [Attribute<Self>] = [.init("seed", \.seed)]
+  /// Decides which elements are dropped.
   public var seed: Int? = nil
   public init() {}
   public init(seed: Int?) { self.seed = seed }

@@ -14,7 +14,9 @@ public struct ExpandLike: Operation {
   public static let attributes: [Attribute<Self>] = [
     .init("axes", \.axes), .init("average", \.average),
   ]
+  /// The axes along which elements are repeated.
   public var axes: [Int] = []
+  /// Whether each copy is divided by their number.
   public var average = false
   public init() {}
   public init(axes: [Int], average: Bool = false) {

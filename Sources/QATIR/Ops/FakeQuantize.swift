@@ -31,6 +31,7 @@ public struct FakeQuantize: Operation {
     .init("batched", \.batched), .init("deferred", \.deferred),
   ]
 
+  /// The codes.
   public var grid = IntegerGrid.int8
   /// The channel axis of `x`, or `nil` for one scale per tensor.
   public var axis: Int? = nil

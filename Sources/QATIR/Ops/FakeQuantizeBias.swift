@@ -13,6 +13,7 @@ public struct FakeQuantizeBias: Operation {
   public static let operands: [OperandSpec] = [.float("b"), .float("x_scale"), .float("w_scale")]
   public static let attributes: [Attribute<Self>] = [.init("bypass", \.bypass)]
 
+  /// Whether the operation is the identity.
   public var bypass = false
 
   public init() {}

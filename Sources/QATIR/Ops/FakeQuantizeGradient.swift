@@ -19,6 +19,7 @@ public struct FakeQuantizeGradient: Operation {
     .init("grid", \.grid), .init("axis", \.axis), .init("block_size", \.blockSize),
   ]
 
+  /// The codes.
   public var grid = IntegerGrid.int8
   /// The channel axis of `x`, or `nil` for one scale per tensor.
   public var axis: Int? = nil

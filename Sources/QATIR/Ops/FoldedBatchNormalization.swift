@@ -24,6 +24,7 @@ public struct FoldedBatchNormalization: Operation {
   public static let attributes: [Attribute<Self>] = [
     .init("epsilon", \.epsilon), .init("momentum", \.momentum),
   ]
+  /// Added to the variance, so that its root is never 0.
   public var epsilon: Float = 1e-5
   /// The share of the old running statistics that stays.
   public var momentum: Float = 0.9

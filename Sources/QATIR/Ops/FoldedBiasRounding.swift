@@ -22,6 +22,7 @@ public struct FoldedBiasRounding: Operation, StopsGradient {
     .init("epsilon", \.epsilon), .init("bypass", \.bypass),
   ]
 
+  /// Added to the variance, so that its root is never 0.
   public var epsilon: Float = 1e-5
   /// True: `delta` is 0 (quantizers do not round yet).
   public var bypass = false

@@ -12,6 +12,7 @@ public struct Gather: Operation, ShapeArithmetic {
   public static let operands: [OperandSpec] = [.any("data"), OperandSpec("indices", [.i32, .i64])]
   public static let attributes: [Attribute<Self>] = [.init("axis", \.axis)]
 
+  /// The axis; negative ones count from the back.
   public var axis = 0
 
   public init() {}

@@ -14,6 +14,7 @@ public struct GatherGradient: Operation {
   public static let results: [ResultSpec] = ["dx"]
   public static let attributes: [Attribute<Self>] = [.init("axis", \.axis)]
 
+  /// The axis; negative ones count from the back.
   public var axis = 0
 
   public init() {}

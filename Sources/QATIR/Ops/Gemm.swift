@@ -19,9 +19,13 @@ public struct Gemm: Operation {
     .init("transB", \.transB),
   ]
 
+  /// The factor of the product.
   public var alpha: Float = 1
+  /// The factor of the third operand.
   public var beta: Float = 1
+  /// Whether the first operand is transposed.
   public var transA = false
+  /// Whether the second operand is transposed.
   public var transB = false
 
   public init() {}

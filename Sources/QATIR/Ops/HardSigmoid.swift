@@ -6,7 +6,9 @@ public struct HardSigmoid: UnaryElementwise {
   public static let attributes: [Attribute<Self>] = [
     .init("alpha", \.alpha), .init("beta", \.beta),
   ]
+  /// The slope between the two ends.
   public var alpha: Float = 0.2
+  /// The value at 0.
   public var beta: Float = 0.5
   public init() {}
   public init(alpha: Float, beta: Float) {

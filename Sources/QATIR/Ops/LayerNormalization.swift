@@ -19,7 +19,9 @@ public struct LayerNormalization: Operation {
   public static let attributes: [Attribute<Self>] = [
     .init("axis", \.axis), .init("epsilon", \.epsilon), .init("stash_type", \.stashType),
   ]
+  /// The first of the axes that are normalized together.
   public var axis = -1
+  /// Added to the variance, so that its root is never 0.
   public var epsilon: Float = 1e-5
   /// The type of the statistics that are results: f32 or bf16.
   public var stashType = ElementType.f32

@@ -15,7 +15,9 @@ public struct LayerNormalizationGradient: Operation {
   public static let attributes: [Attribute<Self>] = [
     .init("axis", \.axis), .init("epsilon", \.epsilon),
   ]
+  /// The first of the axes that are normalized together.
   public var axis = -1
+  /// Added to the variance, so that its root is never 0.
   public var epsilon: Float = 1e-5
   public init() {}
   public init(axis: Int, epsilon: Float) {

@@ -4,6 +4,7 @@ import QATCore
 public struct LeakyRelu: UnaryElementwise {
   public static let name: OpName = "LeakyRelu"
   public static let attributes: [Attribute<Self>] = [.init("alpha", \.alpha)]
+  /// The slope below 0.
   public var alpha: Float = 0.01
   public init() {}
   public init(alpha: Float) { self.alpha = alpha }

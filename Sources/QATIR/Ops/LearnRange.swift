@@ -33,18 +33,25 @@ public struct LearnRange: Operation {
     .init("clip", \.clip),
   ]
 
+  /// The codes.
   public var grid = IntegerGrid.int8
+  /// Where zero lies on the grid.
   public var scheme = QuantizationScheme.symmetric
+  /// What is learned, and how.
   public var method = LearnedMethod.lsq
+  /// The channel axis; one range where absent.
   public var axis: Int? = nil
   /// Neighbours along `axis` that share parameters; 0 for each channel whole.
   public var blockSize = 0
+  /// Of the moving average.
   public var momentum: Float = 0.1
   public var limit = 1
   public var training = true
   /// The learning rate of the parameters, as a multiple of that of the weights.
   public var rate: Float = 1
+  /// Of the parameters; see the optimizer.
   public var weightDecay: Float = 0
+  /// The largest norm of the gradient of this quantizer's parameters; 0 for none.
   public var clip: Float = 0
 
   public init() {}

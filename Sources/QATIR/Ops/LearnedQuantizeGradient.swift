@@ -35,11 +35,13 @@ public struct LearnedQuantizeGradient: Operation {
     .init("method", \.method), .init("batched", \.batched),
   ]
 
+  /// The codes.
   public var grid = IntegerGrid.int8
   /// The channel axis of `x`, or `nil` for one scale per tensor.
   public var axis: Int? = nil
   /// Neighbours along `axis` that share a scale; 0 for one scale a channel.
   public var blockSize = 0
+  /// What is learned, and how.
   public var method = LearnedMethod.lsq
   /// Whether axis 0 of `x` counts samples.
   public var batched = false

@@ -36,9 +36,13 @@ public struct MatMulNBits: Operation {
   public var inner = 0
   /// N: the columns of the result.
   public var columns = 0
+  /// What ONNX Runtime may compute with: 0 and 1 for float32, 4 for 8 bits.
   public var accuracyLevel = 0
+  /// Of a code: 4 or 8.
   public var bits = 0
+  /// Codes along the inner axis that share a scale.
   public var blockSize = 0
+  /// Whether the weight is in a runtime's own order.
   public var weightPrepacked = 0
 
   public init() {}

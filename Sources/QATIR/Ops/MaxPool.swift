@@ -21,11 +21,15 @@ public struct MaxPool: Operation {
     .init("strides", \.window.strides),
   ]
 
+  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
+  /// Whether the last window may reach beyond the padding.
   public var ceilMode = false
+  /// 0 for row-major indices, 1 for column-major.
   public var storageOrder = 0
 
   public init() {}
+  /// The operation over these windows.
   public init(_ window: WindowAttributes, ceilMode: Bool = false, storageOrder: Int = 0) {
     self.window = window
     self.ceilMode = ceilMode

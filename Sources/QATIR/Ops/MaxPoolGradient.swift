@@ -22,6 +22,7 @@ public struct MaxPoolGradient: Operation {
   public var forward = MaxPool()
 
   public init() {}
+  /// The gradient of that operation.
   public init(_ forward: MaxPool) { self.forward = forward }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {

@@ -17,6 +17,7 @@ public struct MinMax: Operation {
     .init("axis", \.axis), .init("block_size", \.blockSize),
   ]
 
+  /// The channel axis; one range where absent.
   public var axis: Int? = nil
   /// Neighbours along `axis` that count together; 0 for each channel whole.
   public var blockSize = 0

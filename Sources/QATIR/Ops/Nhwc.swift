@@ -2,8 +2,9 @@ import QATCore
 
 /// An operation on images [N, C, spatial...].
 public protocol OnImages: Operation {
-  /// Which operands and results are images; `[0]` where nothing else is said.
+  /// Which operands are images; `[0]` where nothing else is said.
   static var imageOperands: [Int] { get }
+  /// Which results are images; `[0]` where nothing else is said.
   static var imageResults: [Int] { get }
 }
 
@@ -26,6 +27,7 @@ public struct Nhwc<Base: OnImages>: Operation {
   public var base: Base
 
   public init() { base = Base() }
+  /// An operation on images with channels last.
   public init(_ base: Base) { self.base = base }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {

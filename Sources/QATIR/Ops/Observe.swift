@@ -57,17 +57,23 @@ public struct Observe: Operation {
     .init("training", \.training), .init("deferred", \.deferred),
   ]
 
+  /// How the range follows the batches.
   public var kind = ObserverKind.movingAverage
   /// The weight of a new batch, 0…1.
   public var momentum: Float = 0.01
   /// The share of values inside the range, in percent: above 50, up to 100.
   public var percentile: Float = 99.99
+  /// The codes.
   public var grid = IntegerGrid.int8
+  /// Where zero lies on the grid.
   public var scheme = QuantizationScheme.symmetric
+  /// Whether scales are rounded up to powers of two.
   public var powerOfTwo = false
+  /// Looks at every n-th batch.
   public var every = 1
   /// Batches after which the range stays; 0 for never.
   public var limit = 0
+  /// The channel axis; one range where absent.
   public var axis: Int? = nil
   public var training = true
   /// Fills the histogram and leaves `min` and `max`: for callers who want the range of the last batch
@@ -75,6 +81,7 @@ public struct Observe: Operation {
   public var deferred = false
 
   public init() {}
+  /// An observer of a kind.
   public init(
     _ kind: ObserverKind, momentum: Float = 0.01, every: Int = 1, limit: Int = 0, axis: Int? = nil
   ) {

@@ -48,6 +48,7 @@ public struct Pad: Operation {
   ]
   public static let attributes: [Attribute<Self>] = [.init("mode", \.mode)]
 
+  /// What the padding holds.
   public var mode = PadMode.constant
 
   public init() {}

@@ -14,6 +14,7 @@ public struct PadGradient: Operation {
   public static let results: [ResultSpec] = ["dx"]
   public static let attributes: [Attribute<Self>] = [.init("mode", \.mode)]
 
+  /// What the padding held.
   public var mode = PadMode.constant
 
   public init() {}

@@ -23,17 +23,23 @@ public struct ProjectLearned: Operation {
     .init("limit", \.limit),
   ]
 
+  /// The codes.
   public var grid = IntegerGrid.int8
+  /// Where zero lies on the grid.
   public var scheme = QuantizationScheme.symmetric
+  /// What is learned, and how.
   public var method = LearnedMethod.lsq
+  /// Batches after which the state stays; 0 for never.
   public var limit = 0
 
   public init() {}
+  /// With the settings of the quantizer whose state it puts back.
   public init(_ range: LearnRange) {
     (grid, scheme, method) = (range.grid, range.scheme, range.method)
     limit = range.training ? range.limit : 0
   }
 
+  /// How parameters become a scale and a zero point.
   public var quantizer: LearnedQuantizer {
     LearnedQuantizer(method, grid: grid, scheme: scheme)
   }

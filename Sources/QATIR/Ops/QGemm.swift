@@ -25,8 +25,11 @@ public struct QGemm: Operation {
     .init("alpha", \.alpha), .init("transA", \.transA), .init("transB", \.transB),
   ]
 
+  /// The factor of the product.
   public var alpha: Float = 1
+  /// Whether the first operand is transposed.
   public var transA = false
+  /// Whether the second operand is transposed.
   public var transB = false
 
   public init() {}

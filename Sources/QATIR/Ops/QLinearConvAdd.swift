@@ -20,9 +20,11 @@ public struct QLinearConvAdd: Operation {
 
   /// The convolution alone.
   public var convolution = QLinearConv()
+  /// Whether `A` is the first operand of the sum.
   public var sumFirst = false
 
   public init() {}
+  /// A convolution and the sum behind it.
   public init(_ convolution: QLinearConv, sumFirst: Bool) {
     self.convolution = convolution
     self.sumFirst = sumFirst

@@ -15,6 +15,7 @@ public struct QLinearGlobalAveragePool: Operation {
   ]
   public static let attributes: [Attribute<Self>] = [.init("channels_last", \.channelsLast)]
 
+  /// Whether channels lie on the last axis.
   public var channelsLast = false
   public init() {}
 

@@ -9,6 +9,7 @@ public struct QLinearLeakyRelu: QLinearUnary {
   public static let name: OpName = "com.microsoft.QLinearLeakyRelu"
   public static let attributes: [Attribute<Self>] = [.init("alpha", \.alpha)]
 
+  /// The slope below 0.
   public var alpha: Float = 0.01
   public init() {}
   public init(alpha: Float) { self.alpha = alpha }

@@ -18,6 +18,7 @@ public struct QLinearSoftmax: Operation {
     .init("axis", \.axis), .init("opset", \.opset),
   ]
 
+  /// The axis; negative ones count from the back.
   public var axis = -1
   /// The version of ONNX's Softmax that is meant; required, so it has no default.
   public var opset: Int? = nil

@@ -21,13 +21,19 @@ public struct QuantizeLinear: Operation {
     .init("precision", \.precision), .init("saturate", \.saturate),
   ]
 
+  /// The axis; negative ones count from the back.
   public var axis = 1
+  /// Neighbours along the axis that share a scale; 0 for none.
   public var blockSize = 0
+  /// The element type of the result, as ONNX's number; 0 for what the operands say.
   public var outputDtype = 0
+  /// The element type that is computed in, as ONNX's number; 0 for that of the scale.
   public var precision = 0
+  /// Whether numbers beyond a float8 take its largest; of float8 alone.
   public var saturate = true
 
   public init() {}
+  /// Quantizes along an axis, in blocks where there are some, to a type where one is given.
   public init(axis: Int = 1, blockSize: Int = 0, output: ElementType? = nil) {
     self.axis = axis
     self.blockSize = blockSize

@@ -6,8 +6,11 @@ import QATCore
 ///   or none with `noop_with_empty_axes`.
 /// - Attributes: `keepdims`: whether a reduced axis stays, with size 1.
 public protocol Reduction: Operation {
+  /// The element types it takes; all numbers unless the operation says otherwise.
   static var elements: Set<ElementType> { get }
+  /// Whether reduced axes stay, with size 1.
   var keepDimensions: Bool { get set }
+  /// Whether no axes means none, and not all of them.
   var noopWithEmptyAxes: Bool { get set }
 }
 

@@ -21,8 +21,11 @@ public struct SGD: Operation {
     .init("weight_decay", \.weightDecay),
   ]
 
+  /// The weight of the velocity.
   public var momentum: Float = 0
+  /// Whether the gradient is looked at behind the moment's step.
   public var nesterov = false
+  /// Times the variable, added to the gradient.
   public var weightDecay: Float = 0
 
   public init() {}

@@ -15,15 +15,20 @@ public struct ScaleFromLearned: Operation {
     .init("grid", \.grid), .init("scheme", \.scheme), .init("method", \.method),
   ]
 
+  /// The codes.
   public var grid = IntegerGrid.int8
+  /// Where zero lies on the grid.
   public var scheme = QuantizationScheme.symmetric
+  /// What is learned, and how.
   public var method = LearnedMethod.lsq
 
   public init() {}
+  /// With the settings of a quantizer.
   public init(_ quantizer: LearnedQuantizer) {
     (grid, scheme, method) = (quantizer.grid, quantizer.scheme, quantizer.method)
   }
 
+  /// How parameters become a scale and a zero point.
   public var quantizer: LearnedQuantizer {
     LearnedQuantizer(method, grid: grid, scheme: scheme)
   }

@@ -16,8 +16,11 @@ public struct ScaleFromRange: Operation {
     .init("grid", \.grid), .init("scheme", \.scheme), .init("power_of_two", \.powerOfTwo),
   ]
 
+  /// The codes.
   public var grid = IntegerGrid.int8
+  /// Where zero lies on the grid.
   public var scheme = QuantizationScheme.symmetric
+  /// Whether scales are rounded up to powers of two.
   public var powerOfTwo = false
 
   public init() {}

@@ -11,7 +11,9 @@ public struct ShapeOp: Operation, ShapeArithmetic {
   public static let operands: [OperandSpec] = [.any("data")]
   public static let attributes: [Attribute<Self>] = [.init("start", \.start), .init("end", \.end)]
 
+  /// The first axis that is told.
   public var start = 0
+  /// Behind the last axis that is told; all where absent.
   public var end: Int? = nil
 
   public init() {}

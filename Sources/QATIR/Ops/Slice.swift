@@ -73,8 +73,11 @@ public struct Slice: Operation, ShapeArithmetic {
 
 /// Which positions of an axis a slice takes: `start`, `start + step`, …, `count` of them.
 public struct SliceRange: Sendable, Equatable {
+  /// The first of the elements taken.
   public let start: Int
+  /// From one element taken to the next.
   public let step: Int
+  /// How many elements are taken.
   public let count: Int
 
   /// Clamps as ONNX does.

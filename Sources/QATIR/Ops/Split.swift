@@ -14,7 +14,9 @@ public struct Split: Operation, ShapeArithmetic {
     .init("axis", \.axis), .init("num_outputs", \.outputCount),
   ]
 
+  /// The axis; negative ones count from the back.
   public var axis = 0
+  /// How many parts there are.
   public var outputCount: Int? = nil
 
   public init() {}

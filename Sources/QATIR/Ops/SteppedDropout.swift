@@ -17,6 +17,7 @@ public struct SteppedDropout: Operation {
     .float("x"), OperandSpec("ratio", .floats, as: nil), .i64("step"),
   ]
   public static let attributes: [Attribute<Self>] = [.init("seed", \.seed)]
+  /// Decides, with the step, which elements are dropped.
   public var seed = 0
   public init() {}
   public init(seed: Int) { self.seed = seed }

@@ -9,6 +9,7 @@ public struct Transpose: Operation {
   public static let operands: [OperandSpec] = [.any("data")]
   public static let attributes: [Attribute<Self>] = [.init("perm", \.perm)]
 
+  /// The axis of the operand that each axis of the result is; reversed where absent.
   public var perm: [Int]? = nil
 
   public init() {}

@@ -23,13 +23,19 @@ public enum AutoPad: String, AttributeConvertible {
 ///
 ///     input position = output position * stride - padBegin + kernel position * dilation
 public struct WindowAxis: Sendable, Equatable {
+  /// The size of the input.
   public var input: Int
+  /// The size of the kernel.
   public var kernel: Int
+  /// From one window to the next.
   public var stride: Int
+  /// From one tap of the kernel to the next.
   public var dilation: Int
   /// Positions before the first and behind the last one of the input; negative ones crop.
   public var padBegin: Int
+  /// Padding behind the input.
   public var padEnd: Int
+  /// The size of the result.
   public var output: Int
 
   /// How many input positions the dilated kernel spans.
@@ -44,11 +50,15 @@ public struct WindowAxis: Sendable, Equatable {
 /// The attributes that convolutions and poolings share. Lists have one entry for each spatial axis,
 /// `pads` all beginnings and then all ends; an empty list stands for the default.
 public struct WindowAttributes: Sendable, Equatable {
+  /// How padding is found where `pads` does not give it.
   public var autoPad = AutoPad.explicit
   /// Required for poolings; convolutions take it from their weights.
   public var kernelShape: [Int] = []
+  /// In front of each axis, then behind each; empty for none.
   public var pads: [Int] = []
+  /// Along each axis; empty for 1.
   public var strides: [Int] = []
+  /// Along each axis; empty for 1.
   public var dilations: [Int] = []
 
   public init(
@@ -62,7 +72,9 @@ public struct WindowAttributes: Sendable, Equatable {
     self.autoPad = autoPad
   }
 
+  /// The stride along an axis.
   public func stride(_ axis: Int) -> Int { strides.isEmpty ? 1 : strides[axis] }
+  /// The dilation along an axis.
   public func dilation(_ axis: Int) -> Int { dilations.isEmpty ? 1 : dilations[axis] }
 
   /// The axes of a convolution or a pooling over an input of known sizes (spatial ones only).

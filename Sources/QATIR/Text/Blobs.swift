@@ -63,6 +63,7 @@ public protocol BlobSource: Sendable {
 public struct InMemoryBlobs: BlobSource {
   private let files: [String: [UInt8]]
 
+  /// Files by their names.
   public init(_ files: [String: [UInt8]] = [:]) { self.files = files }
 
   /// What a writer has collected.

@@ -24,8 +24,10 @@ public struct Printer {
 
   private let blobs: BlobMode
 
+  /// A printer that puts large contents where the mode says.
   public init(blobs: BlobMode = .inline) { self.blobs = blobs }
 
+  /// A whole graph, with a line a node.
   public func text(of graph: Graph) -> String {
     var text = "graph @\(Self.name(graph.name))(\(declarations(graph.inputs, of: graph)))"
     text += " -> (\(declarations(graph.outputs, of: graph))) {\n"

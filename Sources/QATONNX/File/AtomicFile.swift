@@ -16,6 +16,8 @@ public enum AtomicFile {
     try write(to: path) { file in unsafe bytes.withUnsafeBytes { unsafe file.append($0) } }
   }
 
+  /// Writes a text as UTF-8: there whole or not at all.
+  /// - Throws: `io`.
   public static func write(text: String, to path: String) throws(Diagnostic) {
     try write(Array(text.utf8), to: path)
   }

@@ -8,6 +8,7 @@ public struct CheckpointFile: Sendable, Equatable {
   /// The version of the message that this reader knows.
   public static let format = 1
 
+  /// What wrote it.
   public var toolVersion = ""
   /// The graph in training, in its text form.
   public var graph = ""
@@ -23,10 +24,13 @@ public struct CheckpointFile: Sendable, Equatable {
   public var batch = 0
   /// The states of random generators, by name.
   public var random: [String: [UInt64]] = [:]
+  /// The passes that made the graph.
   public var pipeline = ""
+  /// The options of the run.
   public var options = ""
   /// How the run was started: options and their values.
   public var settings: [String: String] = [:]
+  /// Everything else, as text.
   public var metadata: [String: String] = [:]
 
   public init() {}

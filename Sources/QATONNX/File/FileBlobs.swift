@@ -5,6 +5,7 @@ import QATIR
 public struct FileBlobs: BlobSource {
   private let folder: String
 
+  /// Files of a folder; no path leaves it.
   public init(folder: String) { self.folder = folder }
 
   public func storage(

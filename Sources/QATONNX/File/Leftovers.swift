@@ -6,10 +6,12 @@ import QATCore
 /// of later versions. In the file format, as a message of the same kind, so that writing starts from
 /// it and loses nothing.
 public struct Leftovers: Sendable, Hashable {
+  /// Fields as the file has them.
   public var bytes: [UInt8]
 
   public init(bytes: [UInt8] = []) { self.bytes = bytes }
 
+  /// Whether there is nothing left.
   public var isEmpty: Bool { bytes.isEmpty }
 
   /// Something of the message; `nil` where the bytes are no such message.

@@ -1,6 +1,7 @@
 import CQATSchema
 
 extension ModelFile {
+  /// Of the model: ONNX's `domain`.
   public var domain: String {
     get { unsafe rest.read(Qat__Onnx__Model.self) { unsafe text($0.domain) } ?? "" }
     set {
@@ -10,6 +11,7 @@ extension ModelFile {
     }
   }
 
+  /// ONNX's `model_version`.
   public var modelVersion: Int {
     get { unsafe rest.read(Qat__Onnx__Model.self) { unsafe Int($0.model_version) } ?? 0 }
     set {
@@ -20,6 +22,7 @@ extension ModelFile {
     }
   }
 
+  /// What the model is for, in its author's words.
   public var docString: String {
     get { unsafe rest.read(Qat__Onnx__Model.self) { unsafe text($0.doc_string) } ?? "" }
     set {
@@ -31,6 +34,7 @@ extension ModelFile {
 }
 
 extension GraphFile {
+  /// What the graph is for, in its author's words.
   public var docString: String {
     get { unsafe rest.read(Qat__Onnx__Graph.self) { unsafe text($0.doc_string) } ?? "" }
     set {
@@ -40,6 +44,7 @@ extension GraphFile {
     }
   }
 
+  /// Notes on the graph.
   public var metadata: [String: String] {
     get {
       unsafe rest.read(Qat__Onnx__Graph.self) {
@@ -77,6 +82,7 @@ extension GraphFile {
 }
 
 extension NodeFile {
+  /// What the node is for, in its author's words.
   public var docString: String {
     get { unsafe rest.read(Qat__Onnx__Node.self) { unsafe text($0.doc_string) } ?? "" }
     set {

@@ -3,12 +3,17 @@ import QATIR
 
 /// What an ONNX file says, as plain Swift values: no graph yet, nothing resolved.
 public struct ModelFile: Sendable {
+  /// ONNX's `ir_version`.
   public var irVersion = 8
+  /// What made the file.
   public var producerName = ""
+  /// Its version.
   public var producerVersion = ""
   /// The opset of each domain; ONNX's own is the empty one.
   public var opsets: [String: Int] = [:]
+  /// Notes on the model.
   public var metadata: [String: String] = [:]
+  /// The computation.
   public var graph = GraphFile()
   /// Model-local functions, each as the bytes of its message.
   public var functions: [[UInt8]] = []
@@ -20,10 +25,15 @@ public struct ModelFile: Sendable {
 
 /// A graph of a file.
 public struct GraphFile: Sendable {
+  /// The name of the graph.
   public var name = ""
+  /// In topological order.
   public var nodes: [NodeFile] = []
+  /// Constants by name.
   public var initializers: [(name: String, tensor: AnyTensor)] = []
+  /// What a run is given.
   public var inputs: [ValueFile] = []
+  /// What a run gives back.
   public var outputs: [ValueFile] = []
   /// Types of values in between.
   public var values: [ValueFile] = []
@@ -37,12 +47,19 @@ public struct GraphFile: Sendable {
 
 /// A node of a file; an empty name stands for an absent operand or result.
 public struct NodeFile: Sendable {
+  /// Empty where the file has none.
   public var name = ""
+  /// The operation inside its domain.
   public var opType = ""
+  /// Empty for ONNX's own.
   public var domain = ""
+  /// Names of values; empty for one that is absent.
   public var inputs: [String] = []
+  /// Names of values; empty for one that is not wanted.
   public var outputs: [String] = []
+  /// By name, in the order of the file.
   public var attributes: [(name: String, value: AttributeValue)] = []
+  /// Notes on the node.
   public var metadata: [String: String] = [:]
   /// Names that the node's subgraphs take from outside.
   public var captures: [String] = []
@@ -54,12 +71,14 @@ public struct NodeFile: Sendable {
 
 /// A value's name and type.
 public struct ValueFile: Sendable {
+  /// Of the value.
   public var name: String
   /// `nil` where it is no tensor, or not known.
   public var type: TensorType?
   /// Everything else: documentation, metadata, denotations, and the whole type of what is no tensor.
   public var rest = Leftovers()
 
+  /// A value; without a type where the file gives none.
   public init(_ name: String, _ type: TensorType?) {
     self.name = name
     self.type = type

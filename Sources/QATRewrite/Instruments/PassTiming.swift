@@ -6,7 +6,9 @@ import Synchronization
 public final class PassTiming: PassInstrument {
   /// One pass that ran.
   public struct Row: Sendable {
+    /// Its name.
     public let pass: PassName
+    /// What it took.
     public let milliseconds: Double
     /// How many nodes the graph had before and after.
     public let nodesBefore: Int, nodesAfter: Int
@@ -17,6 +19,7 @@ public final class PassTiming: PassInstrument {
 
   public init() {}
 
+  /// One a pass that was run, in order.
   public var rows: [Row] { state.withLock { $0.rows } }
 
   public func willRun(_ step: PassStep, on graph: Graph) throws(Diagnostic) {

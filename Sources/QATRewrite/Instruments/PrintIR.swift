@@ -3,16 +3,22 @@ import QATIR
 
 /// Prints the graph before or after passes (`--print-ir-before`, `--print-ir-after`, `-all`, `-change`).
 public struct PrintIR: PassInstrument {
+  /// Which graphs to print.
   public enum When: Sendable, Equatable {
+    /// That of before each of these passes.
     case before(Set<PassName>)
+    /// That of behind each of these passes.
     case after(Set<PassName>)
+    /// That of behind every pass.
     case afterAll
+    /// That of behind every pass that changed it.
     case afterChange
   }
 
   private let when: When
   private let write: @Sendable (String) -> Void
 
+  /// Prints by a function, a text at a time.
   public init(_ when: When, write: @escaping @Sendable (String) -> Void) {
     self.when = when
     self.write = write

@@ -10,6 +10,7 @@ import QATIR
 /// All chosen values of a batch are in memory at once. The pass `calibrate`, which sets the observers
 /// inside a graph, keeps no more than running it takes.
 public struct Calibrator {
+  /// By the name of the value they look at, with what they have seen.
   public private(set) var observers: [String: any Observer]
   private let session: Session
 

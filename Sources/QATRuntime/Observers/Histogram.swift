@@ -17,6 +17,7 @@ public struct Histogram: Sendable, Equatable {
   /// 2⁻¹⁰⁰: what is smaller than that is in the two bins beside zero.
   static let smallestWidth = Float(sign: .plus, exponent: -100, significand: 1)
 
+  /// One a bin.
   public private(set) var counts: [Int64]
   /// The smallest value seen; 0 where none was.
   public private(set) var low: Float

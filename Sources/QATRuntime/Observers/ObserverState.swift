@@ -8,6 +8,7 @@ import QATKernels
 public struct ObserverState: Sendable, Equatable {
   /// The range, for each channel; zeros before the first batch.
   public internal(set) var low: [Float], high: [Float]
+  /// Batches offered, also those that were skipped.
   public internal(set) var batches = 0
   /// One for each channel, or none.
   public internal(set) var histograms: [Histogram]

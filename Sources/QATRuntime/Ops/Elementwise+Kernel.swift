@@ -38,6 +38,14 @@ extension ChannelSum: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, request.shape(0).count > 1 else { return nil }
     let layout = CodeLayout(shape: request.shape(0), axis: axis)
+    if layout.inner == 1 {
+      let norm = ChannelsLastBatchNorm(pixels: layout.outer, channels: layout.channels)
+      let pool = request.pool
+      return Kernel(scratchByteCount: norm.scratchByteCount) { call in
+        guard let scratch = call.scratch else { return }
+        norm.sums(call[0], to: call.result(), pool, scratch: scratch)
+      }
+    }
     return Kernel(scratchByteCount: layout.outer * layout.channels * 4) { call in
       guard let scratch = call.scratch else { return }
       FloatLoops.channelSums(

@@ -21,14 +21,16 @@ extension Transpose: Executable {
 }
 
 extension Transpose {
-  /// [batch][rows][columns] where two runs of neighbouring axes of 4-byte elements change places behind
+  /// [batch][rows][columns] where two runs of neighbouring axes change places behind
   /// leading axes that stay: NCHW to NHWC and back.
   fileprivate func planes(
     _ sizes: [Int], _ element: ElementType?
   ) -> (batch: Int, rows: Int, columns: Int)? {
     let order = permutation(rank: sizes.count)
     let kept = order.indices.prefix { order[$0] == $0 }.count
-    guard element?.bitWidth == 32, kept < order.count, !sizes.contains(0) else { return nil }
+    guard [8, 32].contains(element?.bitWidth), kept < order.count, !sizes.contains(0) else {
+      return nil
+    }
     let split = order[kept]
     guard order[kept...].elementsEqual(Array(split..<order.count) + Array(kept..<split)) else {
       return nil

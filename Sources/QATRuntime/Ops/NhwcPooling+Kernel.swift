@@ -3,8 +3,19 @@ import QATIR
 import QATKernels
 
 extension MaxPool: ExecutableChannelsLast {
-  /// Of floats, without indices.
+  /// Of floats or 8-bit codes, without indices.
   func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    if request.results.count == 1, [.u8, .i8].contains(request.element(0)),
+      let shape = poolingShape(
+        window, ceilMode: ceilMode, x: channelsFirst(request.shape(0)),
+        y: channelsFirst(request.resultShape()))
+    {
+      let pool = request.pool
+      return Kernel { call in
+        PoolingKernels.maximumCodes(
+          shape, channelsLast: true, x: call[0], y: call.result(), pool)
+      }
+    }
     guard request.element(0) == .f32, request.results.count == 1,
       let pooling = channelsLastPooling(
         window, ceilMode: ceilMode, x: request.shape(0), y: request.resultShape())

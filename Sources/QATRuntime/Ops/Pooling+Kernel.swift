@@ -10,6 +10,11 @@ extension MaxPool: Executable {
         window, ceilMode: ceilMode, x: request.shape(0), y: request.resultShape())
     else { return nil }
     let pool = request.pool
+    if request.element(0) != .f32 {
+      return Kernel { call in
+        PoolingKernels.maximumCodes(shape, x: call[0], y: call.result(), pool)
+      }
+    }
     return Kernel { call in
       PoolingKernels.maximum(shape, x: call[0], y: call.result(), indices: nil, pool)
     }

@@ -72,15 +72,43 @@ extension QGemm: Executable {
 }
 
 extension QLinearMatMul: Executable {
-  /// Products with a constant matrix.
+  /// Products with a constant matrix, and stacks of products of activations.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let a = request.shape(0), y = request.resultShape()
-    guard let b = request.constant(3), b.shape.count == 2, a.count >= 2, let k = a.last,
-      let n = y.last,
+    guard a.count >= 2, request.shape(3).count >= 2, let k = a.last, let n = y.last,
       let rule = ProductRule(request, scales: (1, 4, 6), zeros: (2, 5, 7), channels: n)
     else { return nil }
+    guard let b = request.constant(3), b.shape.count == 2 else {
+      return try changingProduct(request, rule)
+    }
     return integerProduct(
       request, m: a.dropLast().reduce(1, *), n: n, k: k, b: b, transposed: false, bias: nil, rule)
+  }
+
+  /// Each matrix B is packed as it comes.
+  private func changingProduct(
+    _ request: KernelRequest, _ rule: ProductRule
+  ) throws(Diagnostic) -> Kernel? {
+    let stack = try BatchedProduct(request.shape(0), request.shape(3))
+    let (m, n, k) = (stack.steps.height, stack.n, stack.k), steps = stack.steps.list
+    guard m > 0, n > 0, k > 0, let element = request.element(3), element.bitWidth == 8 else {
+      return nil
+    }
+    let product = IntegerProduct(
+      k: k, n: n, of: element, zeros: rule.weightZeros, multipliers: rule.multipliers)
+    let pool = request.pool
+    return Kernel(scratchByteCount: product.scratchByteCount(m: m, pool)) { call in
+      guard let scratch = call.scratch else { return }
+      for (index, step) in steps.enumerated() {
+        if index == 0 || step.b != steps[index - 1].b {
+          product.replace(b: call[3].part(at: step.b * k * n, shape: [k, n]), transposed: false)
+        }
+        product.codes(
+          m: m, a: call[0].part(at: step.a * m * k, shape: [m, k]), aZero: rule.inputZero,
+          zero: rule.resultZero, range: rule.range,
+          to: call.result().part(at: index * m * n, shape: [m, n]), pool, scratch: scratch)
+      }
+    }
   }
 }
 

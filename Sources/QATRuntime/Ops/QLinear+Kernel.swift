@@ -58,33 +58,54 @@ private func lookUp(_ request: KernelRequest, _ f: (Float) -> Float) -> Kernel? 
   return Kernel { call in CodeLoops.lookUp(call[0], table: table, call.result()) }
 }
 
-extension QLinearAveragePool: Executable {
+extension QLinearAveragePool: Executable, ExecutableChannelsLast {
   /// Two-dimensional, without counting padding.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    guard !channelsLast, !countIncludePad,
-      let shape = poolingShape(
-        window, ceilMode: ceilMode, x: request.shape(0), y: request.resultShape()),
+    try kernel(for: request, channelsLast: channelsLast)
+  }
+
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    try kernel(for: request, channelsLast: true)
+  }
+
+  private func kernel(
+    for request: KernelRequest, channelsLast: Bool
+  ) throws(Diagnostic) -> Kernel? {
+    let sizes = [request.shape(0), request.resultShape()].map {
+      channelsLast ? channelsFirst($0) : $0
+    }
+    guard !countIncludePad,
+      let shape = poolingShape(window, ceilMode: ceilMode, x: sizes[0], y: sizes[1]),
       let x = request.parameters(scale: 1, zero: 2, codes: 0),
       let y = request.parameters(scale: 3, zero: 4, codes: 0)
     else { return nil }
     let pool = request.pool
     return Kernel { call in
-      PoolingKernels.averageCodes(shape, x: call[0], from: x, y: call.result(), to: y, pool)
+      PoolingKernels.averageCodes(
+        shape, channelsLast: channelsLast, x: call[0], from: x, y: call.result(), to: y, pool)
     }
   }
 }
 
-extension QLinearGlobalAveragePool: Executable {
+extension QLinearGlobalAveragePool: Executable, ExecutableChannelsLast {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    let shape = request.shape(0)
-    guard !channelsLast, shape.count > 2, !shape.contains(0),
+    kernel(for: request, channelsLast: channelsLast)
+  }
+
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    kernel(for: request, channelsLast: true)
+  }
+
+  private func kernel(for request: KernelRequest, channelsLast: Bool) -> Kernel? {
+    let given = request.shape(0), shape = channelsLast ? channelsFirst(given) : given
+    guard shape.count > 2, !shape.contains(0),
       let x = request.parameters(scale: 1, zero: 2, codes: 0),
       let y = request.parameters(scale: 3, zero: 4, codes: 0)
     else { return nil }
-    let pixels = shape[2...].reduce(1, *)
+    let pixels = shape[2...].reduce(1, *), channels = channelsLast ? shape[1] : 1
     return Kernel { call in
       PoolingKernels.globalAverageCodes(
-        pixels: pixels, x: call[0], from: x, y: call.result(), to: y)
+        pixels: pixels, channels: channels, x: call[0], from: x, y: call.result(), to: y)
     }
   }
 }

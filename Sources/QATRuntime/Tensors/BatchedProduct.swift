@@ -25,6 +25,14 @@ struct BatchedProduct {
   /// How many rows of n elements the result has.
   var rows: Int { matrices.count * m }
 
+  /// Products to do, one after the other in the result: how many rows each has, and which matrices
+  /// it is made of. One of all rows where all share one matrix B and every A comes once.
+  var steps: (height: Int, list: [(a: Int, b: Int)]) {
+    let isShared = matrices.allSatisfy { $0.b == 0 }
+    let isWhole = matrices.enumerated().allSatisfy { $1.a == $0 }
+    return isShared && isWhole ? (rows, rows == 0 ? [] : [(a: 0, b: 0)]) : (m, matrices)
+  }
+
   /// `bias[j] + Σ (a[i][l] - aZero)·(b[l][j] - bZeros[j])` modulo 2³², as i32 of `shape`.
   /// - Parameter bZeros: one a column, or `nil` for 0.
   func sums(
@@ -35,32 +43,18 @@ struct BatchedProduct {
       let row = bias ?? Array(repeating: 0, count: n)
       return AnyTensor(shape: shape, (0..<rows).flatMap { _ in row })
     }
+    let (height, list) = steps
+    let product = IntegerProduct(k: k, n: n, of: b.element, zeros: bZeros, bias: bias)
+    let scratch = VariableBuffer(.u8, shape: [product.scratchByteCount(m: height, pool)])
     return AnyTensor(.i32, shape: shape) { target in
-      // One matrix B for all, and every A once: a single product of all rows.
-      let isShared = matrices.allSatisfy { $0.b == 0 }
-      let isWhole = matrices.enumerated().allSatisfy { $1.a == $0 }
-      let steps = isShared && isWhole ? [(a: 0, b: 0)] : matrices
-      let height = isShared && isWhole ? rows : m
-      var packed: (matrix: Int, product: IntegerProduct)?
-      var scratch: VariableBuffer?
-      for (index, step) in steps.enumerated() where height * n > 0 {
-        let matrix = TensorView(b).part(at: step.b * k * n, shape: [k, n])
-        let product: IntegerProduct
-        if let packed {
-          product = packed.product
-          if packed.matrix != step.b { product.replace(b: matrix, transposed: false) }
-        } else {
-          product = IntegerProduct(
-            k: k, n: n, b: matrix, transposed: false, zeros: bZeros, bias: bias)
+      for (index, step) in list.enumerated() where height * n > 0 {
+        if index == 0 || step.b != list[index - 1].b {
+          product.replace(
+            b: TensorView(b).part(at: step.b * k * n, shape: [k, n]), transposed: false)
         }
-        packed = (step.b, product)
-        let memory =
-          scratch
-          ?? VariableBuffer(.u8, shape: [product.scratchByteCount(m: height, pool)])
-        scratch = memory
         product.sums(
           m: height, a: TensorView(a).part(at: step.a * m * k, shape: [height, k]), aZero: aZero,
-          to: target.part(at: index * m * n, shape: [height, n]), pool, scratch: memory.view)
+          to: target.part(at: index * m * n, shape: [height, n]), pool, scratch: scratch.view)
       }
     }
   }
