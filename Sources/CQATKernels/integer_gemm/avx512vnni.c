@@ -30,8 +30,8 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
                                                                  const int rows, const int vectors,
                                                                  const int ways) {
   __m512i c[4][QAT_IGEMM_ROWS][2];
-  for (int v = 0; v < vectors; v++)
-    for (int i = 0; i < rows; i++) {
+  _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; v++)
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
       c[0][i][v] = _mm512_loadu_si512(t->start + 16 * v);
       for (int w = 1; w < ways; w++) c[w][i][v] = _mm512_setzero_si512();
     }
@@ -72,10 +72,10 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
     for (; l < end; l += 4, b += step) { STEP(0) }
   }
   for (int w = 1; w < ways; w++)
-    for (int i = 0; i < rows; i++)
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
       for (int v = 0; v < vectors; v++) c[0][i][v] = _mm512_add_epi32(c[0][i][v], c[w][i][v]);
   if (t->codes) return store_codes(t->codes, rows, vectors, c[0]);
-  for (int i = 0; i < rows; i++)
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
     for (int v = 0; v < vectors; v++)
       _mm512_store_si512(t->sums + (i * vectors + v) * 16, c[0][i][v]);
 }
