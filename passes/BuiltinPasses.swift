@@ -16,6 +16,6 @@ extension PassRegistry {
     ApplyOptimizer.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
     LowerDynamic.self, LowerWeightOnly.self, ProveIntegerSafety.self, IsolateIslands.self,
-    FuseTables.self, AssignLayout.self, FuseEpilogues.self,
+    FuseTables.self, AssignLayout.self, FuseEpilogues.self, ExecuteOnIntegers.self,
   ])
 }

@@ -37,6 +37,8 @@ public import QATCore
   private let shape: ConvolutionShape
   private let weights: PackedCodes
   private let channelsLast: Bool
+  /// For packing.
+  private let scratch: Arena
 
   /// Packs the weights.
   /// - Parameters:
@@ -44,24 +46,46 @@ public import QATCore
   ///   - bias: one an output channel; `nil` for 0.
   ///   - multipliers: of `codes` and `reals`: one, or one an output channel.
   ///   - channelsLast: images and results are NHWC, which is what the kernels want.
-  public init(
+  public convenience init(
     _ shape: ConvolutionShape, w: AnyTensor, weightZeros: [Int32]?, bias: [Int32]? = nil,
     multipliers: [Float] = [], channelsLast: Bool = false
   ) {
-    precondition(
-      w.elementCount == shape.weightCount && Set<ElementType>([.i8, .u8]).contains(w.element))
-    (self.shape, self.channelsLast) = (shape, channelsLast)
+    self.init(
+      shape, of: w.element, weightZeros, bias, multipliers, channelsLast: channelsLast,
+      scratch: Arena(byteCount: shape.weightCount))
+    pack(TensorView(w), nil, scratch)
+  }
+
+  /// For weights and multipliers, one a channel, that change from run to run: `replace` gives them.
+  public convenience init(_ shape: ConvolutionShape, of element: ElementType, channelsLast: Bool) {
+    self.init(
+      shape, of: element, nil, nil, Array(repeating: 0, count: shape.outChannels),
+      channelsLast: channelsLast, scratch: Arena(byteCount: shape.weightCount))
+  }
+
+  private init(
+    _ shape: ConvolutionShape, of element: ElementType, _ zeros: [Int32]?, _ bias: [Int32]?,
+    _ multipliers: [Float], channelsLast: Bool, scratch: Arena
+  ) {
+    precondition(Set<ElementType>([.i8, .u8]).contains(element))
+    (self.shape, self.channelsLast, self.scratch) = (shape, channelsLast, scratch)
     var c = shape.c
-    let scratch = Arena(byteCount: shape.weightCount), view = TensorView(w)
-    let byteCount = unsafe qat_conv_s8_packed_size(&c)
     weights = unsafe PackedCodes(
-      byteCount: byteCount, isSigned: w.element == .i8, channels: shape.outChannels,
-      zeros: weightZeros, bias: bias, multipliers: multipliers
-    ) { packed in
+      byteCount: qat_conv_s8_packed_size(&c), isSigned: element == .i8,
+      channels: shape.outChannels, zeros: zeros, bias: bias, multipliers: multipliers
+    ) { _ in }
+  }
+
+  /// Takes other weights of the same type in the place of the former, and other multipliers.
+  /// - Precondition: no convolution is running.
+  public func replace(w: TensorView, multipliers: [Float]) { pack(w, multipliers, scratch) }
+
+  private func pack(_ w: TensorView, _ multipliers: [Float]?, _ scratch: Arena) {
+    precondition(w.count == shape.weightCount && (w.element == .i8) == weights.isSigned)
+    var c = shape.c
+    unsafe weights.repack(multipliers: multipliers) { packed in
       // SAFETY: both buffers have the sizes that the kernel asks for.
-      unsafe qat_conv_s8_pack(
-        &c, view.base, view.element == .i8, packed,
-        scratch.base)
+      unsafe qat_conv_s8_pack(&c, w.base, w.element == .i8, packed, scratch.base)
     }
   }
 
@@ -91,12 +115,12 @@ public import QATCore
     run(x, xZero, .sums, y, pool, scratch)
   }
 
-  /// f32(acc)·m.
+  /// fma(f32(acc), m, bias), or f32(acc)·m.
   public func reals(
-    x: TensorView, xZero: Int32, y: MutableTensorView, _ pool: ThreadPool,
+    x: TensorView, xZero: Int32, bias: TensorView? = nil, y: MutableTensorView, _ pool: ThreadPool,
     scratch: MutableTensorView
   ) {
-    run(x, xZero, .reals, y, pool, scratch)
+    run(x, xZero, .reals(bias: bias), y, pool, scratch)
   }
 
   private func run(
@@ -163,9 +187,12 @@ public import QATCore
 
   /// Takes another matrix of the same size and type in the place of the former.
   /// - Precondition: no product is running.
-  public func replace(b: TensorView, transposed: Bool) {
+  /// - Parameter multipliers: other ones, as many as before; `nil` where they stay.
+  public func replace(b: TensorView, transposed: Bool, multipliers: [Float]? = nil) {
     precondition((b.element == .i8) == matrix.isSigned)
-    unsafe matrix.repack { packed in unsafe pack(b, k: k, n: n, transposed: transposed, packed) }
+    unsafe matrix.repack(multipliers: multipliers) { packed in
+      unsafe pack(b, k: k, n: n, transposed: transposed, packed)
+    }
   }
 
   /// Scratch memory for a product of m rows, in any form.
@@ -190,12 +217,12 @@ public import QATCore
     run(m, a, aZero, .codes(zero: zero, range: range, adding: adding), y, pool, scratch)
   }
 
-  /// f32(acc)·m.
+  /// fma(f32(acc), m, bias), or f32(acc)·m.
   public func reals(
-    m: Int, a: TensorView, aZero: Int32, to y: MutableTensorView, _ pool: ThreadPool,
-    scratch: MutableTensorView
+    m: Int, a: TensorView, aZero: Int32, bias: TensorView? = nil, to y: MutableTensorView,
+    _ pool: ThreadPool, scratch: MutableTensorView
   ) {
-    run(m, a, aZero, .reals, y, pool, scratch)
+    run(m, a, aZero, .reals(bias: bias), y, pool, scratch)
   }
 
   private func run(

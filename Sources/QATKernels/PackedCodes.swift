@@ -29,7 +29,9 @@ import QATCore
   }
 
   /// Packs again, for a matrix that changes from run to run.
-  func repack(_ pack: (UnsafeMutableRawPointer) -> Void) {
+  /// - Parameter multipliers: the new ones, as many as before; `nil` where they stay.
+  func repack(multipliers new: [Float]? = nil, _ pack: (UnsafeMutableRawPointer) -> Void) {
+    if let new { multipliers.replace(new) }
     unsafe pack(packed.base)
   }
 
@@ -81,6 +83,10 @@ import QATCore
     unsafe arguments.m = multipliers.start
     unsafe arguments.m_scalar = multipliers.count == 1
     unsafe arguments.result = form.c
+    if case .reals(let bias) = form {
+      precondition(multipliers.count > 0 && (bias?.count ?? channels) == channels)
+      unsafe arguments.offset = bias?.pointer(Float.self)
+    }
     guard case .codes(let zero, let range, _) = form else { return unsafe arguments }
     precondition(multipliers.count > 0)
     unsafe arguments.zero = zero
@@ -92,7 +98,8 @@ import QATCore
 
 /// What becomes of the sums of an integer kernel.
 enum CodeForm {
-  case sums, reals
+  case sums
+  case reals(bias: TensorView?)
   case codes(zero: Int32, range: ClosedRange<Int32>, adding: AddedCodes?)
 
   var c: qat_conv_result {
@@ -112,6 +119,11 @@ enum CodeForm {
   init(_ list: [Element]) {
     count = list.count
     arena = Arena(byteCount: Element.elementType.byteCount(list.count))
+    replace(list)
+  }
+
+  func replace(_ list: [Element]) {
+    precondition(list.count == count)
     arena.view(at: 0, Element.elementType, shape: [count]).write(AnyTensor(shape: [count], list))
   }
 

@@ -101,6 +101,54 @@ public enum QuantizationKernels {
       dy.pointer(Float.self), dx.pointer(Float.self))
   }
 
+  /// q = clamp(rint(x / scale) + zero, lo, hi), the zero points in memory.
+  public static func quantize(
+    _ layout: CodeLayout, x: TensorView, scale: TensorView, zero: TensorView,
+    range: ClosedRange<Int32>, q: MutableTensorView
+  ) {
+    check(layout, x.count, q.count, scale, zero)
+    // SAFETY: sizes were checked.
+    unsafe qat_quantize(
+      Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
+      scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
+      code(q.element), q.base)
+  }
+
+  /// The same with one scale, and a bit an element: whether no code saturates and, where `positive`,
+  /// x > 0.
+  public static func quantize(
+    x: TensorView, scale: TensorView, zero: TensorView, range: ClosedRange<Int32>, positive: Bool,
+    q: MutableTensorView, mask: MutableTensorView
+  ) {
+    precondition(q.count == x.count && q.element.bitWidth == 8 && scale.count == 1)
+    precondition(mask.byteCount == (x.count + 7) / 8 && zero.count == 1)
+    // SAFETY: sizes were checked.
+    unsafe qat_quantize_bits(
+      Int64(x.count), x.pointer(Float.self), scale.pointer(Float.self)[0],
+      zero.pointer(Int32.self)[0], range.lowerBound, range.upperBound, positive,
+      q.base.assumingMemoryBound(to: UInt8.self), mask.base.assumingMemoryBound(to: UInt8.self))
+  }
+
+  /// dx = dy where the bit is set, else 0.
+  public static func applyMask(dy: TensorView, mask: TensorView, dx: MutableTensorView) {
+    precondition(dy.count == dx.count && mask.byteCount == (dy.count + 7) / 8)
+    // SAFETY: sizes were checked.
+    unsafe qat_apply_bits(
+      Int64(dy.count), dy.pointer(Float.self), mask.base.assumingMemoryBound(to: UInt8.self),
+      dx.pointer(Float.self))
+  }
+
+  /// x = (q - zero) * scale, the zero points in memory.
+  public static func dequantize(
+    _ layout: CodeLayout, q: TensorView, scale: TensorView, zero: TensorView, x: MutableTensorView
+  ) {
+    check(layout, x.count, q.count, scale, zero)
+    // SAFETY: sizes were checked.
+    unsafe qat_dequantize(
+      Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), q.base, code(q.element),
+      scale.pointer(Float.self), zero.pointer(Int32.self), x.pointer(Float.self))
+  }
+
   /// y = clamp(x, lo, hi) on 8-bit codes.
   public static func clip(_ x: TensorView, range: ClosedRange<Int32>, y: MutableTensorView) {
     precondition(x.count == y.count && x.element.bitWidth == 8)

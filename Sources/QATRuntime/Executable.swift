@@ -91,3 +91,10 @@ public protocol SharesBytes: Operation {
 extension SharesBytes {
   public func sharesBytes(from operand: [Int], to result: [Int]) -> Bool { true }
 }
+
+/// An operation that may write its first result over an operand of the same size: it is done with an
+/// element of the operand when it writes that of the result.
+public protocol OverwritesOperand: Operation {
+  /// The operands that may be written over.
+  var overwritableOperands: [Int] { get }
+}

@@ -22,6 +22,18 @@ extension ConvInteger: CountsMultiplyAdds {
   }
 }
 
+extension ConvIntegerToFloat: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    perOutput(weight: request.shape(3), output: request.resultShape())
+  }
+}
+
+extension GemmIntegerToFloat: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    request.resultShape().reduce(1, *) * request.shape(0)[1]
+  }
+}
+
 extension QLinearConv: CountsMultiplyAdds {
   public func multiplyAdds(_ request: KernelRequest) -> Int {
     perOutput(weight: request.shape(3), output: request.resultShape())

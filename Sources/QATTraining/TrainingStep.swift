@@ -286,7 +286,7 @@ public final class TrainingStep {
     step.setOutputs(Array(step.outputs.prefix(1)))
     let values = hooks.values(in: step, of: graph)
     let kept = values.flatMap { $0.map { [$0.name] + $0.operands.compactMap { $0 } } ?? [] }
-    let laidOut = try step.channelsLast(keeping: kept)
+    let laidOut = try step.preparedToTrain(keeping: kept)
     return Prepared(
       session: try Session(laidOut, watching: kept, threads: options.threads), targets: targets,
       graph: step,

@@ -209,19 +209,47 @@ extension KernelTests {
       var x = (0..<count).map { _ in Float(random.integer(in: -600...600)) / 8 }
       if count > 20 { (x[3], x[4], x[17]) = (.nan, .infinity, -.infinity) }
       let dy = random.floats(count)
-      var y = [Float](repeating: 0, count: count)
-      var dx = y
-      qat_fake_quantize(1, 1, Int64(count), x, [scale], [9], -128, 127, &y)
+      var codes = [Int8](repeating: 0, count: count)
+      var dx = [Float](repeating: 0, count: count)
       qat_fake_quantize_gradient(1, 1, Int64(count), x, [scale], [9], -128, 127, dy, &dx)
-      let results = withEachCPU { _ -> [[UInt32]] in
-        var bits = [UInt8](repeating: 0xff, count: (count + 7) / 8)
-        var (z, dz) = (y, dx)
-        for i in z.indices { (z[i], dz[i]) = (.nan, .nan) }
-        qat_fake_quantize_bits(Int64(count), x, scale, 9, -128, 127, &z, &bits)
-        qat_apply_bits(Int64(count), dy, bits, &dz)
-        return [z.bits, dz.bits]
+      for i in x.indices {
+        let steps = x[i].isNaN ? 0 : max(-137, min(118, (x[i] / scale).rounded(.toNearestOrEven)))
+        codes[i] = Int8(Int(steps) + 9)
       }
-      for result in results { #expect(result == [y.bits, dx.bits]) }
+      for positive in [false, true] {
+        let expected = dx.indices.map { positive && !(x[$0] > 0) ? 0 : dx[$0] }.bits
+        let results = withEachCPU { _ -> ([Int8], [UInt32]) in
+          var bits = [UInt8](repeating: 0xff, count: (count + 7) / 8)
+          var bytes = [UInt8](repeating: 0, count: count), dz = dx
+          for i in dz.indices { dz[i] = .nan }
+          qat_quantize_bits(Int64(count), x, scale, 9, -128, 127, positive, &bytes, &bits)
+          qat_apply_bits(Int64(count), dy, bits, &dz)
+          return (bytes.map { Int8(bitPattern: $0) }, dz.bits)
+        }
+        for result in results { #expect(result.0 == codes && result.1 == expected) }
+      }
+    }
+
+    @Test("divide as a division does, next to where a code ends above all")
+    func divideExactly() {
+      var random = Random(11)
+      for _ in 0..<200 {
+        let scale = Float(bitPattern: UInt32(random.integer(in: 0x3000_0000...0x4f00_0000)))
+        var x: [Float] = [0, -0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1e30, -1e30]
+        for code in -300...300 {
+          let edge = (Float(code) + 0.5) * scale
+          x += [edge.nextDown.nextDown, edge.nextDown, edge, edge.nextUp, edge.nextUp.nextUp]
+        }
+        let expected = x.map {
+          UInt8(max(-100, min(155, ($0 / scale).rounded(.toNearestOrEven))) + 100)
+        }
+        let results = withEachCPU { _ in
+          var codes = [UInt8](repeating: 0, count: x.count)
+          qat_quantize_bits(Int64(x.count), x, scale, 100, 0, 255, false, &codes, nil)
+          return codes
+        }
+        for result in results { #expect(result == expected) }
+      }
     }
   }
 }

@@ -126,6 +126,10 @@ extension KernelTests {
           return UInt8(min(max(v + 128, 0), 255))
         }
         let reals = sums.indices.map { Float(sums[$0]) * m[$0 / s.outPlane % channels] }
+        let moved = sums.indices.map {
+          let m = m[$0 / s.outPlane % channels]
+          return m.addingProduct(Float(sums[$0]), m)
+        }
         for row in 0..<qat_igemm_count() {
           guard let kernel = qat_igemm_at(row) else { continue }
           for (layout, threads) in [(false, 1), (true, 2)] {
@@ -135,6 +139,7 @@ extension KernelTests {
             #expect(run.result(QAT_CONV_SUMS, Int32.self) == sums)
             #expect(run.result(QAT_CONV_CODES, UInt8.self) == codes)
             #expect(run.result(QAT_CONV_REALS, Float.self).bits == reals.bits)
+            #expect(run.result(QAT_CONV_REALS, Float.self, moved: true).bits == moved.bits)
           }
         }
       }
@@ -145,7 +150,10 @@ extension KernelTests {
       var x: [UInt8], xSigned: Bool, xZero: Int32, w: [UInt8], wSigned: Bool
       var zeros: [Int32], bias: [Int32], m: [Float], channelsLast: Bool, threads: Int
 
-      func result<Element: Numeric>(_ kind: qat_conv_result, _: Element.Type) -> [Element] {
+      /// - Parameter moved: the multipliers are the offsets, too.
+      func result<Element: Numeric>(
+        _ kind: qat_conv_result, _: Element.Type, moved: Bool = false
+      ) -> [Element] {
         var s = s
         let pool = Pool(threads)
         let packed = Aligned(qat_conv_s8_packed_size(&s))
@@ -165,6 +173,7 @@ extension KernelTests {
                     x: x.baseAddress, x_signed: xSigned, x_channels_last: channelsLast,
                     x_zero: xZero, w: packed.start, w_signed: wSigned, w_zero: zeros.baseAddress,
                     bias: bias.baseAddress, result: kind, m: m.baseAddress, m_scalar: false,
+                    offset: moved ? m.baseAddress : nil,
                     zero: 128, lo: 0, hi: 255, add: nil, y: y.baseAddress,
                     y_channels_last: channelsLast)
                   let scratch = Aligned(qat_conv_s8_scratch(&s, &arguments, Int32(threads)))

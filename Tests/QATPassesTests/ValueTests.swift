@@ -45,6 +45,9 @@ struct ValueTests {
       "canonicalize,fold-constants,fold-batchnorm,apply-layer-config{preset=int4-aggressive},"
         + "insert-fake-quant,share-scales,calibrate,freeze,canonicalize,fold-constants,lower-qoperator",
       "make-trainable,attach-loss{kind=mse},enter-training,differentiate,clip-gradients,apply-optimizer",
+      "canonicalize,fold-constants,canonicalize,apply-layer-config{preset=default},make-trainable,"
+        + "prepare-batchnorm,insert-fake-quant,share-scales,calibrate,attach-loss{kind=mse},"
+        + "enter-training,differentiate,apply-optimizer,assign-layout,execute-on-integers",
     ])
   func keepValues(_ sample: String, through pipeline: String) throws {
     var graph = try Sample.graph(sample)

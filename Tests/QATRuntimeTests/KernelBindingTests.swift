@@ -201,6 +201,47 @@ private let channelsLast: [Case] = {
   ]
 }()
 
+/// What a training step computes on codes.
+private let integers: [Case] = {
+  let window = window([3, 3], [2, 1], [1, 1, 0, 1]), zero = AnyTensor(Int32(7))
+  let scale = AnyTensor(Float(0.07)), scales = floats([6], 0.01, 0.02)
+  var perChannel = QuantizeWithMask(grid: .int8, axis: 1), positive = QuantizeWithMask(grid: .uint8)
+  perChannel.axis = 1
+  positive.positive = true
+  let zeros = AnyTensor(shape: [3], [0, 5, -3] as [Int32])
+  let real = floats([2, 3, 37], -12, 12), x = codes([2, 9, 8, 4], .u8),
+    w = codes([6, 2, 3, 3], .i8)
+  let masked = [
+    Case(op: QuantizeWithMask(grid: .int8), operands: [real, scale, zero], results: 2),
+    Case(op: positive, operands: [real, scale, zero], results: 2),
+    Case(op: perChannel, operands: [real, floats([3], 0.01, 0.2), zeros]),
+    Case(op: ApplyMask(), operands: [floats([211]), codes([27], .u8)], inputs: [0, 1]),
+    Case(op: DequantizeCodes(axis: nil), operands: [codes([3, 50], .u8), scale, zero]),
+    Case(
+      op: DequantizeCodes(axis: 1), operands: [codes([2, 3, 5], .i8), floats([3], 1, 2), zeros]),
+  ]
+  let products = [nil, floats([6])].flatMap { bias in
+    [
+      Case(
+        op: Nhwc(ConvIntegerToFloat(window, group: 2)),
+        operands: [x, scale, zero, w, scales, bias],
+        inputs: [0, 3, 4]),
+      Case(
+        op: ConvIntegerToFloat(window, group: 2),
+        operands: [codes([2, 4, 9, 8], .i8), scale, zero, w, scale, bias], inputs: [0, 3]),
+      Case(
+        op: GemmIntegerToFloat(transB: true),
+        operands: [codes([5, 37], .u8), scale, zero, codes([6, 37], .i8), scales, bias],
+        inputs: [0, 3]),
+      Case(
+        op: GemmIntegerToFloat(),
+        operands: [codes([5, 37], .i8), scale, zero, codes([37, 6], .i8), scale, bias],
+        inputs: [0, 2, 3]),
+    ]
+  }
+  return masked + products
+}()
+
 /// What a training step has beside its layers.
 private let training: [Case] = {
   let labels = AnyTensor(shape: [5], [3, 0, 10, 7, 7] as [Int64])
@@ -242,7 +283,7 @@ struct KernelBindingTests {
   @Test(
     "give what the reference evaluation gives",
     arguments: unary + broadcasts + movements + rowFunctions + pools + quantized + channelsLast
-      + training + products)
+      + integers + training + products)
   fileprivate func agree(_ test: Case) throws {
     var graph = Graph(name: "one")
     var feeds: [String: AnyTensor] = [:]

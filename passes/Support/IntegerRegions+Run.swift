@@ -27,6 +27,13 @@ extension Graph {
     try running([AssignLayout()], keeping: kept)
   }
 
+  /// The graph of a training step as a session runs it fast: images with channels last, products of
+  /// codes where factors are fake-quantized.
+  /// - Parameter kept: names of values that stay as they are.
+  public func preparedToTrain(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
+    try running([AssignLayout(), ExecuteOnIntegers()], keeping: kept)
+  }
+
   private func running(
     _ passes: [any Pass], keeping kept: [String]
   ) throws(Diagnostic) -> Graph {

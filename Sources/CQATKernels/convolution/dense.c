@@ -216,7 +216,7 @@ static void panel_of(const job *j, const uint8_t *x, int64_t group, int64_t pane
   qat_igemm_result result = {
     .result = a->result, .columns = (int)qat_min(g->n - column, width), .width = width,
     .sums = sums, .m = j->m + at, .zero = a->zero, .lo = a->lo, .hi = a->hi, .stride = all,
-    .add = a->add,
+    .add = a->add, .offset = a->offset ? a->offset + channel : NULL,
   };
   if (j->plain) tile.codes = &result;
   // Tiles of equal size but for one row, the larger ones first: the processor learns where to jump.

@@ -155,7 +155,7 @@ static void line_of(const job *j, int64_t index, uint8_t *turned) {
     .taken = j->taken, .is_plain = j->plain, .m = j->m + channel, .turned = turned, .store = j->kernel->store,
     .result = {
       .result = a->result, .m = j->plain_m + channel, .zero = a->zero, .lo = a->lo, .hi = a->hi,
-      .stride = n, .add = a->add,
+      .stride = n, .add = a->add, .offset = a->offset ? a->offset + channel : NULL,
     },
   };
   for (int64_t p = 0; p < s->out_width; p += g->pixels) {

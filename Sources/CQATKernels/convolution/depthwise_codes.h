@@ -55,6 +55,7 @@ QAT_INLINE void qat_depthwise_store(const qat_depthwise_line *line, int64_t o, i
     result.columns = line->channels - first < 32 ? line->channels - first : 32;
     result.sums = sums + first;
     result.m = line->result.m + first;
+    if (result.offset) result.offset = line->result.offset + first;
     result.y = (uint8_t *)line->result.y + (at + first) * size;
     if (result.add) result.added = line->result.added + at + first;
     line->store(&result);

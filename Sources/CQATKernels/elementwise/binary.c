@@ -1,14 +1,19 @@
 #include "../internal.h"
 
-#define LOOP(expression)                                                              \
-  if (a_stride && b_stride)                                                           \
-    for (int64_t i = 0; i < count; i++) { const float p = a[i], q = b[i]; y[i] = expression; }  \
-  else if (a_stride)                                                                  \
-    for (int64_t i = 0; i < count; i++) { const float p = a[i], q = b[0]; y[i] = expression; }  \
-  else if (b_stride)                                                                  \
-    for (int64_t i = 0; i < count; i++) { const float p = a[0], q = b[i]; y[i] = expression; }  \
-  else                                                                                \
-    for (int64_t i = 0; i < count; i++) { const float p = a[0], q = b[0]; y[i] = expression; }  \
+// A result may lie where an operand does. Functions of libm stay loops.
+#pragma clang diagnostic ignored "-Wpass-failed"
+#define LANES _Pragma("clang loop vectorize(assume_safety)")
+
+#define ELEMENTS(first, second, expression)             \
+  LANES for (int64_t i = 0; i < count; i++) {  \
+    const float p = first, q = second;              \
+    y[i] = expression;                         \
+  }
+#define LOOP(expression)                                    \
+  if (a_stride && b_stride) ELEMENTS(a[i], b[i], expression) \
+  else if (a_stride) ELEMENTS(a[i], b[0], expression)        \
+  else if (b_stride) ELEMENTS(a[0], b[i], expression)        \
+  else ELEMENTS(a[0], b[0], expression)                      \
   break;
 
 QAT_INLINE void qat_binary_f32_body(qat_binary op, int64_t count, const float *a, int a_stride,

@@ -61,10 +61,11 @@ typedef struct {
   // What becomes of acc = bias + sum of (x - x_zero) * (w - w_zero), modulo 2^32:
   //   SUMS   int32 acc
   //   CODES  clamp(rint(f32(acc) * m) + zero, lo, hi), u8 or s8 (s8 where lo < 0); |zero| < 2^14
-  //   REALS  float f32(acc) * m
+  //   REALS  float f32(acc) * m, or fma(f32(acc), m, offset)
   qat_conv_result result;
   const float *m;                    // one, or one an output channel
   bool m_scalar;
+  const float *offset;               // one an output channel, or NULL
   int32_t zero, lo, hi;
   const qat_conv_s8_sum *add;        // to codes, channels last; or NULL
   void *y;

@@ -50,10 +50,11 @@ void qat_inside_mask(int64_t outer, int64_t channels, int64_t inner, const float
 void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                 const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                                 const float *dy, float *dx);
-// Fake-quantizes with one scale, and tells of each element whether it was inside: bit i % 8 of
-// bits[i / 8]. qat_apply_bits is then the gradient: it needs an eighth of a byte instead of x.
-void qat_fake_quantize_bits(int64_t count, const float *x, float scale, int32_t zero, int32_t lo,
-                            int32_t hi, float *y, uint8_t *bits);
+// Codes of one scale, u8 or s8, and of each element whether it was inside (and, where `positive`,
+// above 0): bit i % 8 of bits[i / 8]; NULL: not wanted. qat_apply_bits is then the gradient: it needs
+// an eighth of a byte instead of x.
+void qat_quantize_bits(int64_t count, const float *x, float scale, int32_t zero, int32_t lo,
+                       int32_t hi, bool positive, uint8_t *codes, uint8_t *bits);
 void qat_apply_bits(int64_t count, const float *dy, const uint8_t *bits, float *dx);
 // The same two with parameters in blocks: [outer][ceil(channels/block)][inner], one for `block`
 // neighbours along the channels; the last block may be shorter. `zero` is not NULL.

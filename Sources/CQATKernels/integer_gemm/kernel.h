@@ -36,6 +36,7 @@ typedef struct qat_igemm_result {
   int rows, columns, width;
   const int32_t *sums;
   const float *m;               // `width` of them
+  const float *offset;          // `columns` of them, or NULL
   int32_t zero, lo, hi;
   void *y;
   int64_t stride;

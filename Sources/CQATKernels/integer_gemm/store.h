@@ -51,6 +51,8 @@ QAT_INLINE void store(const qat_igemm_result *r) {
       continue;
     }
     float *y = (float *)r->y + i * r->stride;
-    for (int j = 0; j < r->columns; j++) y[j] = (float)sums[j] * r->m[j];
+    if (r->offset)
+      for (int j = 0; j < r->columns; j++) y[j] = fmaf((float)sums[j], r->m[j], r->offset[j]);
+    else for (int j = 0; j < r->columns; j++) y[j] = (float)sums[j] * r->m[j];
   }
 }

@@ -99,11 +99,14 @@ INLINE void words_of(const qat_igemm_result *r) {
       const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xFFFF);
       const __m512i sum = _mm512_load_si512(r->sums + i * r->width + j);
       int32_t *y = (int32_t *)r->y + i * r->stride + j;
-      if (r->result == QAT_CONV_SUMS)
+      if (r->result == QAT_CONV_SUMS) {
         _mm512_mask_storeu_epi32(y, mask, sum);
-      else
-        _mm512_mask_storeu_ps(
-            y, mask, _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(r->m + j)));
+        continue;
+      }
+      const __m512 real = _mm512_cvtepi32_ps(sum), m = _mm512_loadu_ps(r->m + j);
+      _mm512_mask_storeu_ps(
+          y, mask, r->offset ? _mm512_fmadd_ps(real, m, _mm512_maskz_loadu_ps(mask, r->offset + j))
+                             : _mm512_mul_ps(real, m));
     }
 }
 

@@ -1,4 +1,4 @@
-#include "steps.h"
+#include "one_scale.h"
 
 // Through an integer, so that -0 becomes +0 as it does for codes.
 QAT_INLINE float fake(float x, float scale, float low, float high) {
@@ -17,15 +17,6 @@ static void read_grid(grid_of_channels *g, int64_t count, const float *scale, co
     g->high[c] = (float)(hi - (zero ? zero[c] : 0));
   }
 }
-
-QAT_INLINE void qat_fake_run_body(int64_t count, const float *x, float scale, float low, float high,
-                                  float *y) {
-  for (int64_t i = 0; i < count; i++) y[i] = fake(x[i], scale, low, high);
-}
-void qat_fake_run(int64_t count, const float *x, float scale, float low, float high, float *y);
-QAT_VERSIONS(qat_fake_run,
-             (int64_t count, const float *x, float scale, float low, float high, float *y),
-             (count, x, scale, low, high, y))
 
 QAT_INLINE void qat_fake_rows_body(int64_t rows, int64_t stride, int64_t count, const float *x,
                                    const grid_of_channels *g, float *y) {

@@ -14,9 +14,10 @@
   for (int64_t i = 0; i < inner; i++)                                                       \
     ((type *)q)[at + i] = (type)((int32_t)steps_of(x[at + i], scale_c, low, high) + zero_c);
 
-QAT_INLINE void qat_quantize_body(int64_t outer, int64_t channels, int64_t inner, const float *x,
-                                  const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
-                                  qat_code type, void *q) {
+QAT_INLINE void qat_quantize_short_runs_body(int64_t outer, int64_t channels, int64_t inner,
+                                             const float *x, const float *scale,
+                                             const int32_t *zero, int32_t lo, int32_t hi,
+                                             qat_code type, void *q) {
   FOR_CHANNELS({
     const float low = (float)(lo - zero_c), high = (float)(hi - zero_c);
     switch (type) {
@@ -27,10 +28,24 @@ QAT_INLINE void qat_quantize_body(int64_t outer, int64_t channels, int64_t inner
     }
   })
 }
-QAT_VERSIONS(qat_quantize,
+void qat_quantize_short_runs(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                             const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
+                             qat_code type, void *q);
+QAT_VERSIONS(qat_quantize_short_runs,
              (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
               const int32_t *zero, int32_t lo, int32_t hi, qat_code type, void *q),
              (outer, channels, inner, x, scale, zero, lo, hi, type, q))
+
+void qat_quantize(int64_t outer, int64_t channels, int64_t inner, const float *x,
+                  const float *scale, const int32_t *zero, int32_t lo, int32_t hi, qat_code type,
+                  void *q) {
+  if (inner < 32 || type == QAT_U16 || type == QAT_S16)
+    qat_quantize_short_runs(outer, channels, inner, x, scale, zero, lo, hi, type, q);
+  else
+    FOR_CHANNELS({
+      qat_quantize_bits(inner, x + at, scale_c, zero_c, lo, hi, false, (uint8_t *)q + at, NULL);
+    })
+}
 
 #define LOAD(type)                                                       \
   for (int64_t i = 0; i < inner; i++)                                    \

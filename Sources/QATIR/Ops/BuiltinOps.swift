@@ -27,8 +27,7 @@ extension OpRegistry {
   ]
   static let quantizationOps: [any Operation.Type] = [
     CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,
-    MatMulNBits.self,
-    QLinearConvAdd.self, QGemm.self,
+    MatMulNBits.self, QLinearConvAdd.self, QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,
@@ -36,12 +35,15 @@ extension OpRegistry {
   static let channelsLastOps: [any Operation.Type] = [
     Nhwc<AveragePool>.self, Nhwc<AveragePoolGradient>.self, Nhwc<BatchNormalization>.self,
     Nhwc<BatchNormalizationGradient>.self, Nhwc<Conv>.self, Nhwc<ConvInputGradient>.self,
+    Nhwc<ConvIntegerToFloat>.self,
     Nhwc<ConvWeightGradient>.self, Nhwc<GlobalAveragePool>.self,
     Nhwc<GlobalAveragePoolGradient>.self, Nhwc<MaxPoolGradient>.self,
     Nhwc<MaxPool>.self, Nhwc<QLinearAveragePool>.self, Nhwc<QLinearConv>.self,
     Nhwc<QLinearConvAdd>.self, Nhwc<QLinearGlobalAveragePool>.self,
   ]
   static let trainingOps: [any Operation.Type] = [
+    ApplyMask.self, ConvIntegerToFloat.self, DequantizeCodes.self, GemmIntegerToFloat.self,
+    QuantizeWithMask.self,
     Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationCorrection.self,
     BatchNormalizationCorrectionGradient.self, BatchNormalizationGradient.self,
     BatchNormalizationInferenceGradient.self, BinaryCrossEntropy.self, ChannelSum.self,

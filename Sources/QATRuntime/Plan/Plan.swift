@@ -75,14 +75,7 @@ final class Plan {
       case .some(.some(let result)) = graph[id].results.first,
       case .block(let source) = places[operand], case .block(let target) = places[result]
     else { return false }
-    return source == target && Self.sharesBytes(graph[id], in: graph)
-  }
-
-  private static func sharesBytes(_ node: Node, in graph: Graph) -> Bool {
-    guard let op = node.op as? any SharesBytes, let operand = node.operands[0],
-      let from = graph[operand].type.shape?.sizes, let to = graph[node.result].type.shape?.sizes
-    else { return false }
-    return op.sharesBytes(from: from, to: to)
+    return source == target && graph[id].sharesBytes(in: graph)
   }
 
   // MARK: - Running
@@ -149,13 +142,14 @@ final class Plan {
   ) throws(Diagnostic) -> (nodes: [NodeID], blocks: [MemoryPlan.Block]) {
     var nodes: [NodeID] = []
     var blocks: [MemoryPlan.Block] = []
+    var lifetimes = Lifetimes(graph)
     for id in graph.nodes {
       let node = graph[id]
       if try evaluateNow(id, in: graph, &places) { continue }
       let step = nodes.count
       nodes.append(id)
-      for case .some(let operand) in node.operands {
-        if case .block(let block) = places[operand] {
+      for (index, operand) in node.operands.enumerated() {
+        if let operand, node.reads(index), case .block(let block) = places[operand] {
           blocks[block].last = max(blocks[block].last, step)
         }
       }
@@ -166,18 +160,27 @@ final class Plan {
             .unsupported, "the shape \(graph[result].type) depends on data",
             at: "node '\(node.name)' (\(node.op.name))")
         }
-        if index == 0, sharesBytes(node, in: graph), let operand = node.operands[0],
-          case .block(let block) = places[operand]
-        {
+        let byteCount = graph[result].type.element.byteCount(sizes.reduce(1, *))
+        let takenOver =
+          index > 0
+          ? nil
+          : lifetimes.block(takenOverBy: id, in: graph) { operand in
+            guard case .block(let block) = places[operand] else { return nil }
+            return (
+              block, isFree: blocks[block].last != .max && blocks[block].byteCount == byteCount
+            )
+          }
+        if let block = takenOver {
           places[result] = .block(block)
           if keep.contains(result) { blocks[block].last = .max }
+          lifetimes.add(result, to: block)
           continue
         }
+        lifetimes.add(result, to: blocks.count)
         places[result] = .block(blocks.count)
         blocks.append(
           MemoryPlan.Block(
-            byteCount: graph[result].type.element.byteCount(sizes.reduce(1, *)), first: step,
-            last: keep.contains(result) ? .max : step))
+            byteCount: byteCount, first: step, last: keep.contains(result) ? .max : step))
       }
     }
     return (nodes, blocks)
@@ -260,7 +263,7 @@ final class Plan {
     }
     let results = node.results.map { $0.map { view(of: $0, memory) } }
     for (id, view) in zip(node.results, results) { if let id { blockViews[id] = view } }
-    if Self.sharesBytes(node, in: graph), let source = operands[0], let target = results[0] {
+    if node.sharesBytes(in: graph), let source = operands[0], let target = results[0] {
       if isInPlace(id) { return made(isKernel: true) {} }
       // What blocks do not hold is copied: inputs, variables.
       return made(isKernel: true) { () throws(Diagnostic) in target.copy(from: source) }
