@@ -21,7 +21,8 @@ import QATRewrite
 /// Sums of products of codes are exact; floats round them on the way. Products of grids of more than 8
 /// bits, of weights whose zero point is not 0, and of what is not quantized stay as they are. Where
 /// `x` is the result of a Relu, its bit serves the gradient of the Relu, too, and no float of the
-/// layer's input is kept.
+/// layer's input is kept. Weights on a symmetric grid over their own range never saturate: they have
+/// no mask, and their gradient is what it is given.
 public struct ExecuteOnIntegers: Pass {
   public static let name: PassName = "execute-on-integers"
   public static let summary = "train on the integer kernels where factors are fake-quantized"
@@ -32,6 +33,7 @@ public struct ExecuteOnIntegers: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     var split = SplitQuantizers(graph)
+    for id in graph.nodes { split.passOn(id) }
     for quantizer in split.quantizers { split.keepMask(of: quantizer) }
     for id in graph.nodes { split.multiply(id) }
     for quantizer in split.quantizers { split.dequantize(quantizer) }
@@ -60,7 +62,11 @@ private struct SplitQuantizers {
       let gradients = graph.users(of: x).filter { keepsMask && graph.isGradient($0, of: id) }
       let relus = gradients.compactMap { graph.reluGradient(behind: $0, of: x) }
       self.gradients = gradients
-      isFactor = graph.users(of: result).contains { graph.integerProduct($0) != nil }
+      let readers = graph.users(of: result)
+      let transposed = readers.filter { graph[$0].op is Transpose }.flatMap {
+        graph.users(of: graph[$0].result)
+      }
+      isFactor = (readers + transposed).contains { graph.integerProduct($0) != nil }
       self.relus = relus.count == gradients.count ? relus : nil
     }
   }
@@ -80,6 +86,17 @@ private struct SplitQuantizers {
     loss = last.flatMap { order[$0] } ?? order.count
     self.order = order
     quantizers = graph.nodes.compactMap { Quantizer($0, in: graph) }
+  }
+
+  /// Removes the gradients of a fake-quantizer that never saturates: they are what they are given.
+  mutating func passOn(_ id: NodeID) {
+    guard editor.graph.contains(id), editor.graph.neverSaturates(id),
+      let x = editor.graph[id].operands[0]
+    else { return }
+    for gradient in editor.graph.users(of: x) where editor.graph.isGradient(gradient, of: id) {
+      guard let dy = editor.graph[gradient].operands[0] else { continue }
+      editor.replace(gradient, with: Term(dy))
+    }
   }
 
   /// Makes codes, with the mask that gradients read instead of what was rounded.
@@ -104,14 +121,29 @@ private struct SplitQuantizers {
     guard editor.graph.contains(id), let product = editor.graph.integerProduct(id) else { return }
     let node = editor.graph[id]
     guard let x = quantized(node.operands[0]), let w = quantized(node.operands[1]) else { return }
-    let operands = [x.result, x.operands[1], x.operands[2], w.result, w.operands[1]]
     let bias = node.operands.count > 2 ? node.operands[2] : nil
-    editor.replace(id, with: product, (operands + [bias]).map { $0.map { Term($0) } })
+    let parameters = [x.node.operands[1], x.node.operands[2], w.node.operands[1], bias].map {
+      $0.map { Term($0) }
+    }
+    editor.replace(
+      id, with: product,
+      [x.codes, parameters[0], parameters[1], w.codes, parameters[2], parameters[3]])
+    // Not under that of a Transpose that went along.
+    if let new = editor.builder.emitted.last, editor.graph.node(named: node.name) == nil {
+      editor.builder.graph.rename(new, to: node.name)
+    }
   }
 
-  /// The node with the codes of a fake-quantizer's result.
-  private func quantized(_ value: ValueID?) -> Node? {
-    value.flatMap { editor.graph.producer(of: $0) }.flatMap { codes[$0] }.map { editor.graph[$0] }
+  /// The codes of a fake-quantizer's result, transposed as it is, and the node they come from.
+  private func quantized(_ value: ValueID?) -> (codes: Term, node: Node)? {
+    guard let value, let id = editor.graph.quantizer(of: value), let codes = codes[id] else {
+      return nil
+    }
+    let node = editor.graph[codes]
+    guard let (_, op) = editor.graph.operation(Transpose.self, of: value) else {
+      return (Term(node.result), node)
+    }
+    return (.op(op, [Term(node.result)]), node)
   }
 
   /// Replaces what is left of a fake-quantizer that has codes: forward once, and in front of each
@@ -163,8 +195,8 @@ extension Graph {
       (axis, product) = (op.transB ? 0 : 1, GemmIntegerToFloat(transB: op.transB))
     default: return nil
     }
-    guard let (x, input) = operation(FakeQuantize.self, of: self[id].operands[0]), hasCodes(x),
-      input.axis == nil,
+    guard let x = self[id].operands[0].flatMap({ quantizer(of: $0) }), hasCodes(x),
+      (self[x].op as? FakeQuantize)?.axis == nil,
       let (w, weight) = operation(FakeQuantize.self, of: self[id].operands[1]), hasCodes(w),
       weight.axis == nil || weight.axis == axis, weight.grid.min < 0, isZero(self[w].operands[2])
     else { return nil }
@@ -174,6 +206,27 @@ extension Graph {
       else { return nil }
     }
     return product
+  }
+
+  /// The fake-quantizer that a value comes from, maybe with its axes in another order.
+  fileprivate func quantizer(of value: ValueID) -> NodeID? {
+    guard let node = producer(of: value) else { return nil }
+    if self[node].op is FakeQuantize { return node }
+    guard self[node].op is Transpose, let x = self[node].operands[0] else { return nil }
+    return operation(FakeQuantize.self, of: x)?.node
+  }
+
+  /// Whether no element saturates: a weight on a symmetric grid over its own range.
+  fileprivate func neverSaturates(_ id: NodeID) -> Bool {
+    guard let op = self[id].op as? FakeQuantize, op.straightThrough == "clipped", !op.bypass,
+      let (scale, range) = operation(ScaleFromRange.self, of: self[id].operands[1]),
+      range.scheme == .symmetric, range.grid == op.grid, op.grid.min < 0,
+      self[scale].operands[0].flatMap({ producer(of: $0) })
+        == self[scale].operands[1].flatMap({ producer(of: $0) }),
+      let (node, observed) = operation(MinMax.self, of: self[scale].operands[0])
+    else { return false }
+    return self[node].operands[0] == self[id].operands[0] && observed.axis == op.axis
+      && observed.blockSize == op.blockSize
   }
 
   /// Whether a zero point is 0 whatever is observed or learned.

@@ -92,9 +92,9 @@ extension SharesBytes {
   public func sharesBytes(from operand: [Int], to result: [Int]) -> Bool { true }
 }
 
-/// An operation that may write its first result over an operand of the same size: it is done with an
-/// element of the operand when it writes that of the result.
+/// An operation that may write results over operands of the same size: it is done with an element of
+/// the operand when it writes that of the result.
 public protocol OverwritesOperand: Operation {
-  /// The operands that may be written over.
-  var overwritableOperands: [Int] { get }
+  /// The operands that a result may be written over.
+  func overwritableOperands(by result: Int) -> [Int]
 }

@@ -2,18 +2,34 @@ import QATIR
 
 // Loops over elements that read those of one place and write there.
 
-extension Relu: OverwritesOperand { public var overwritableOperands: [Int] { [0] } }
-extension ReluGradient: OverwritesOperand { public var overwritableOperands: [Int] { [0, 1] } }
-extension Add: OverwritesOperand { public var overwritableOperands: [Int] { [0, 1] } }
-extension ApplyMask: OverwritesOperand { public var overwritableOperands: [Int] { [0] } }
-extension FakeQuantizeGradient: OverwritesOperand {
-  public var overwritableOperands: [Int] { [0, 1] }
+/// Whose first result may lie where its first operand does.
+private protocol OverwritesFirst: OverwritesOperand {}
+extension OverwritesFirst {
+  public func overwritableOperands(by result: Int) -> [Int] { result == 0 ? [0] : [] }
 }
-extension BatchNormalizationGradient: OverwritesOperand {
-  public var overwritableOperands: [Int] { [0, 1] }
+
+/// Whose first result may lie where one of its first two operands does.
+private protocol OverwritesEither: OverwritesOperand {}
+extension OverwritesEither {
+  public func overwritableOperands(by result: Int) -> [Int] { result == 0 ? [0, 1] : [] }
 }
+
+extension Relu: OverwritesFirst {}
+extension ApplyMask: OverwritesFirst {}
+extension ReluGradient: OverwritesEither {}
+extension Add: OverwritesEither {}
+extension FakeQuantizeGradient: OverwritesEither {}
+extension BatchNormalizationGradient: OverwritesEither {}
+
+extension SGD: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { [[0], [2]][result] }
+}
+extension Adam: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { [[0], [2], [3]][result] }
+}
+
 extension Nhwc: OverwritesOperand {
-  public var overwritableOperands: [Int] {
-    (base as? any OverwritesOperand)?.overwritableOperands ?? []
+  public func overwritableOperands(by result: Int) -> [Int] {
+    (base as? any OverwritesOperand)?.overwritableOperands(by: result) ?? []
   }
 }

@@ -56,7 +56,9 @@ struct MemoryTests {
         }
         """)
     let session = try Session(graph)
-    let y = try session.run(["x": x, "v": AnyTensor(shape: [8, 8], Array(repeating: Float(1), count: 64))])
+    let y = try session.run([
+      "x": x, "v": AnyTensor(shape: [8, 8], Array(repeating: Float(1), count: 64)),
+    ])
     #expect(y[0].shape == [8, 8])
     #expect(session.arenaByteCount == 2 * 256)
   }

@@ -48,59 +48,10 @@ void qat_fake_quantize(int64_t outer, int64_t channels, int64_t inner, const flo
   }
 }
 
-// x -> rint(x / scale) never falls, so the elements inside are those of one interval. Its ends are
-// looked for from where they would be without rounding; false where they are not near.
-static bool find_interval(float scale, float low, float high, float *first, float *last) {
-  enum { STEPS = 8 };
-  if (!(scale > 0) || scale > 1e30f) return false;
-  float lowest = (low - 0.5f) * scale, highest = (high + 0.5f) * scale;
-  int left = STEPS;
-  while (left && !is_inside(lowest, scale, low, high)) lowest = nextafterf(lowest, INFINITY), left--;
-  for (float next; left; lowest = next, left--)
-    if (!is_inside(next = nextafterf(lowest, -INFINITY), scale, low, high)) break;
-  if (!left) return false;
-  left = STEPS;
-  while (left && !is_inside(highest, scale, low, high))
-    highest = nextafterf(highest, -INFINITY), left--;
-  for (float next; left; highest = next, left--)
-    if (!is_inside(next = nextafterf(highest, INFINITY), scale, low, high)) break;
-  if (!left) return false;
-  *first = lowest;
-  *last = highest;
-  return true;
-}
-
-QAT_INLINE void qat_pass_inside_body(int64_t count, const float *x, float first, float last,
-                                     const float *dy, float *dx) {
-  for (int64_t i = 0; i < count; i++) {
-    const float g = dy[i];
-    dx[i] = ((x[i] >= first) & (x[i] <= last)) ? g : 0;
-  }
-}
-void qat_pass_inside(int64_t count, const float *x, float first, float last, const float *dy,
-                     float *dx);
-QAT_VERSIONS(qat_pass_inside,
-             (int64_t count, const float *x, float first, float last, const float *dy, float *dx),
-             (count, x, first, last, dy, dx))
-
-QAT_INLINE void qat_pass_run_body(int64_t count, const float *x, float scale, float low, float high,
-                                  const float *dy, float *dx) {
-  for (int64_t i = 0; i < count; i++) {
-    const float g = dy[i];
-    dx[i] = is_inside(x[i], scale, low, high) ? g : 0;
-  }
-}
-void qat_pass_run(int64_t count, const float *x, float scale, float low, float high,
-                  const float *dy, float *dx);
-QAT_VERSIONS(qat_pass_run,
-             (int64_t count, const float *x, float scale, float low, float high, const float *dy,
-              float *dx),
-             (count, x, scale, low, high, dy, dx))
-
 QAT_INLINE void qat_pass_rows_body(int64_t rows, int64_t stride, int64_t count, const float *x,
                                    const grid_of_channels *g, const float *dy, float *dx) {
   for (int64_t r = 0; r < rows; r++, x += stride, dy += stride, dx += stride)
-    for (int64_t c = 0; c < count; c++) {
+    _Pragma("clang loop vectorize(assume_safety)") for (int64_t c = 0; c < count; c++) {
       const float passed = dy[c];
       dx[c] = is_inside(x[c], g->scale[c], g->low[c], g->high[c]) ? passed : 0;
     }
@@ -115,7 +66,6 @@ QAT_VERSIONS(qat_pass_rows,
 void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                 const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                                 const float *dy, float *dx) {
-  enum { WORTH_SEARCHING = 2048 };
   grid_of_channels g;
   for (int64_t start = 0; start < channels; start += CHANNELS) {
     const int64_t count = qat_min(CHANNELS, channels - start);
@@ -124,15 +74,10 @@ void qat_fake_quantize_gradient(int64_t outer, int64_t channels, int64_t inner, 
       qat_pass_rows(outer, channels, count, x + start, &g, dy + start, dx + start);
       continue;
     }
-    for (int64_t c = 0; c < count; c++) {
-      float first = 0, last = 0;
-      const bool found = outer * inner >= WORTH_SEARCHING
-                         && find_interval(g.scale[c], g.low[c], g.high[c], &first, &last);
-      for (int64_t o = 0; o < outer; o++) {
+    for (int64_t o = 0; o < outer; o++)
+      for (int64_t c = 0; c < count; c++) {
         const int64_t at = (o * channels + start + c) * inner;
-        if (found) qat_pass_inside(inner, x + at, first, last, dy + at, dx + at);
-        else qat_pass_run(inner, x + at, g.scale[c], g.low[c], g.high[c], dy + at, dx + at);
+        qat_pass_run(inner, x + at, g.scale[c], g.low[c], g.high[c], dy + at, dx + at);
       }
-    }
   }
 }

@@ -85,6 +85,16 @@ AVX512 static int64_t run__avx512(const run *r, int64_t count, bool codes) {
   return r->bits ? loop_512(r, count, false, true) : loop_512(r, count, false, false);
 }
 
+AVX512 static int64_t pass__avx512(const run *r, int64_t count, const float *dy, float *dx) {
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    __mmask16 inside;
+    steps_512(r, _mm512_loadu_ps(r->x + i), &inside);
+    _mm512_storeu_ps(dx + i, _mm512_maskz_loadu_ps(inside, dy + i));
+  }
+  return i;
+}
+
 AVX512 static int64_t apply__avx512(int64_t count, const float *dy, const uint8_t *bits,
                                     float *dx) {
   int64_t i = 0;
@@ -135,15 +145,26 @@ QAT_TARGET_AVX2 static int64_t run__avx2(const run *r, int64_t count, bool codes
   return i;
 }
 
-QAT_TARGET_AVX2 static int64_t apply__avx2(int64_t count, const float *dy, const uint8_t *bits,
-                                           float *dx) {
+QAT_TARGET_AVX2 static inline __m256 passed_256(const float *dy, uint8_t bits) {
   const __m256i places = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i set = _mm256_and_si256(_mm256_set1_epi32(bits), places);
+  return _mm256_and_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(set, places)), _mm256_loadu_ps(dy));
+}
+
+QAT_TARGET_AVX2 static int64_t pass__avx2(const run *r, int64_t count, const float *dy, float *dx) {
   int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    const __m256i set = _mm256_and_si256(_mm256_set1_epi32(bits[i / 8]), places);
-    const __m256 inside = _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, places));
-    _mm256_storeu_ps(dx + i, _mm256_and_ps(inside, _mm256_loadu_ps(dy + i)));
+    uint8_t inside;
+    steps_256(r, _mm256_loadu_ps(r->x + i), &inside);
+    _mm256_storeu_ps(dx + i, passed_256(dy + i, inside));
   }
+  return i;
+}
+
+QAT_TARGET_AVX2 static int64_t apply__avx2(int64_t count, const float *dy, const uint8_t *bits,
+                                           float *dx) {
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) _mm256_storeu_ps(dx + i, passed_256(dy + i, bits[i / 8]));
   return i;
 }
 #endif
@@ -171,6 +192,18 @@ void qat_quantize_bits(int64_t count, const float *x, float scale, int32_t zero,
 void qat_fake_run(int64_t count, const float *x, float scale, float low, float high, float *y) {
   const run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high, .y = y};
   run_all(&r, count, false);
+}
+
+void qat_pass_run(int64_t count, const float *x, float scale, float low, float high,
+                  const float *dy, float *dx) {
+  int64_t done = 0;
+#if defined(__x86_64__)
+  const run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high};
+  const uint32_t cpu = has_inverse(scale) ? qat_cpu_features() : 0;
+  if (cpu & QAT_CPU_AVX512) done = pass__avx512(&r, count, dy, dx);
+  else if (cpu & QAT_CPU_AVX2) done = pass__avx2(&r, count, dy, dx);
+#endif
+  for (int64_t i = done; i < count; i++) dx[i] = is_inside(x[i], scale, low, high) ? dy[i] : 0;
 }
 
 void qat_apply_bits(int64_t count, const float *dy, const uint8_t *bits, float *dx) {

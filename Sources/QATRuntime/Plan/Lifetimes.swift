@@ -28,28 +28,45 @@ struct Lifetimes {
   ) -> Int? {
     let node = graph[id]
     if node.sharesBytes(in: graph) { return node.operands[0].flatMap { block($0)?.0 } }
-    guard let op = node.op as? any OverwritesOperand else { return nil }
-    for index in op.overwritableOperands {
-      guard index < node.operands.count, let operand = node.operands[index],
-        let (block, isFree) = block(operand), isFree, isLast(id, toRead: block)
-      else { continue }
-      return block
+    for operand in node.overwritable(by: 0) {
+      if let (block, isFree) = block(operand), isFree,
+        (values[block] ?? []).allSatisfy({ isLast(id, toRead: $0) })
+      {
+        return block
+      }
     }
     return nil
   }
 
-  private func isLast(_ node: NodeID, toRead block: Int) -> Bool {
-    guard let position = order[node] else { return false }
-    return (values[block] ?? []).allSatisfy { value in
-      lastReaders[value].flatMap { order[$0] }.map { $0 <= position } ?? true
+  /// The variable that a result of a node is assigned to, where it can be written there at once:
+  /// nobody reads the former contents later.
+  func variable(updatedBy id: NodeID, _ index: Int, in graph: Graph) -> ValueID? {
+    guard let result = graph[id].results[index] else { return nil }
+    return graph[id].overwritable(by: index).first { variable in
+      graph[variable].variable != nil && isLast(id, toRead: variable)
+        && graph.users(of: result).contains {
+          graph[$0].op is Assign && graph[$0].operands == [variable, result]
+        }
     }
+  }
+
+  private func isLast(_ node: NodeID, toRead value: ValueID) -> Bool {
+    guard let position = order[node] else { return false }
+    return lastReaders[value].flatMap { order[$0] }.map { $0 <= position } ?? true
   }
 }
 
 extension Node {
   /// Whether more of an operand is read than its shape.
   func reads(_ operand: Int) -> Bool {
-    !((op as? any ReadsShapes)?.readsShapeAlone(of: operand) ?? false)
+    if op is Assign { return operand > 0 }
+    return !((op as? any ReadsShapes)?.readsShapeAlone(of: operand) ?? false)
+  }
+
+  /// The operands that a result may be written over.
+  func overwritable(by result: Int) -> [ValueID] {
+    let indices = (op as? any OverwritesOperand)?.overwritableOperands(by: result) ?? []
+    return indices.compactMap { $0 < operands.count ? operands[$0] : nil }
   }
 
   /// Whether the first result has the bytes of the first operand.

@@ -160,6 +160,11 @@ final class Plan {
             .unsupported, "the shape \(graph[result].type) depends on data",
             at: "node '\(node.name)' (\(node.op.name))")
         }
+        if !keep.contains(result), let target = lifetimes.variable(updatedBy: id, index, in: graph)
+        {
+          places[result] = places[target]
+          continue
+        }
         let byteCount = graph[result].type.element.byteCount(sizes.reduce(1, *))
         let takenOver =
           index > 0
@@ -257,6 +262,10 @@ final class Plan {
       guard let variable = node.operands[0], case .variable(let buffer) = places[variable],
         let value = operands[1]
       else { throw Diagnostic(.invalidGraph, "'\(node.name)' assigns to no variable") }
+      if let value = node.operands[1], case .variable(let source) = places[value], source === buffer
+      {
+        return made(isKernel: true) {}
+      }
       return made(isKernel: true) { () throws(Diagnostic) in
         buffer.view.copy(from: value)
       }
