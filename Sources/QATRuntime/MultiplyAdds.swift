@@ -16,6 +16,12 @@ extension Conv: CountsMultiplyAdds {
   }
 }
 
+extension FusedConv: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    convolution.multiplyAdds(request)
+  }
+}
+
 extension ConvInteger: CountsMultiplyAdds {
   public func multiplyAdds(_ request: KernelRequest) -> Int {
     perOutput(weight: request.shape(1), output: request.resultShape())

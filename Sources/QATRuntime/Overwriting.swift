@@ -15,9 +15,22 @@ extension OverwritesEither {
 }
 
 extension Relu: OverwritesFirst {}
+extension Clip: OverwritesFirst {}
+extension LeakyRelu: OverwritesFirst {}
+extension Sigmoid: OverwritesFirst {}
+extension HardSigmoid: OverwritesFirst {}
+extension HardSwish: OverwritesFirst {}
+extension Tanh: OverwritesFirst {}
+extension Erf: OverwritesFirst {}
+extension Gelu: OverwritesFirst {}
+extension Exp: OverwritesFirst {}
+extension Sqrt: OverwritesFirst {}
 extension ApplyMask: OverwritesFirst {}
 extension ReluGradient: OverwritesEither {}
 extension Add: OverwritesEither {}
+extension Sub: OverwritesEither {}
+extension Mul: OverwritesEither {}
+extension Div: OverwritesEither {}
 extension FakeQuantizeGradient: OverwritesEither {}
 extension BatchNormalizationGradient: OverwritesEither {}
 

@@ -19,7 +19,8 @@ extension OpRegistry {
     Transpose.self, Unsqueeze.self,
   ]
   static let convolutionOps: [any Operation.Type] = [
-    AveragePool.self, Conv.self, ConvTranspose.self, Gemm.self, GlobalAveragePool.self,
+    AveragePool.self, Conv.self, ConvTranspose.self, FusedConv.self, Gemm.self,
+    GlobalAveragePool.self,
     GlobalMaxPool.self, MatMul.self, MaxPool.self,
   ]
   static let reductionOps: [any Operation.Type] = [
@@ -36,7 +37,8 @@ extension OpRegistry {
     Nhwc<AveragePool>.self, Nhwc<AveragePoolGradient>.self, Nhwc<BatchNormalization>.self,
     Nhwc<BatchNormalizationGradient>.self, Nhwc<Conv>.self, Nhwc<ConvInputGradient>.self,
     Nhwc<ConvIntegerToFloat>.self,
-    Nhwc<ConvWeightGradient>.self, Nhwc<GlobalAveragePool>.self,
+    Nhwc<ConvWeightGradient>.self,
+    Nhwc<FusedConv>.self, Nhwc<GlobalAveragePool>.self,
     Nhwc<GlobalAveragePoolGradient>.self, Nhwc<MaxPoolGradient>.self,
     Nhwc<MaxPool>.self, Nhwc<QLinearAveragePool>.self, Nhwc<QLinearConv>.self,
     Nhwc<QLinearConvAdd>.self, Nhwc<QLinearGlobalAveragePool>.self,

@@ -3,21 +3,28 @@ import QATIR
 import QATKernels
 
 extension Conv: ExecutableChannelsLast {
+  func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    try FusedConv(self).channelsLastKernel(for: request)
+  }
+}
+
+extension FusedConv: ExecutableChannelsLast {
   /// Two-dimensional float convolutions; constant weights are packed now.
   func channelsLastKernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32,
+      !request.isPresent(3) || request.shape(3) == request.resultShape(),
       let shape = convolutionShape(
-        window, group: group, x: channelsFirst(request.shape(0)), w: request.shape(1),
-        y: channelsFirst(request.resultShape()))
+        convolution.window, group: convolution.group, x: channelsFirst(request.shape(0)),
+        w: request.shape(1), y: channelsFirst(request.resultShape()))
     else { return nil }
-    let convolution = ChannelsLastConvolution(shape), pool = request.pool
+    let convolution = ChannelsLastConvolution(shape), pool = request.pool, range = range
     let bytes = convolution.packedByteCount
     guard let w = request.constant(1) else {
       return packing(bytes, convolution, pool) { call, packed, scratch in
         convolution.pack(w: call[1], to: packed, pool)
         convolution.forward(
-          x: call[0], packed: packed.readOnly, bias: call.optional(2), y: call.result(), pool,
-          scratch: scratch)
+          x: call[0], packed: packed.readOnly, bias: call.optional(2), residual: call.optional(3),
+          range: range, y: call.result(), pool, scratch: scratch)
       }
     }
     let memory = Arena(byteCount: bytes)
@@ -27,7 +34,8 @@ extension Conv: ExecutableChannelsLast {
       guard let scratch = call.scratch else { return }
       convolution.forward(
         x: call[0], packed: memory.view(at: 0, .u8, shape: [bytes]).readOnly,
-        bias: call.optional(2), y: call.result(), pool, scratch: scratch)
+        bias: call.optional(2), residual: call.optional(3), range: range, y: call.result(), pool,
+        scratch: scratch)
     }
   }
 }

@@ -21,10 +21,10 @@ extension Graph {
       [FuseTables(), AssignLayout(), FuseEpilogues()], keeping: kept)
   }
 
-  /// The graph with its images' channels last.
+  /// The graph with its images' channels last, as a session in float mode runs it.
   /// - Parameter kept: names of values that stay as they are.
   public func channelsLast(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
-    try running([AssignLayout()], keeping: kept)
+    try running([AssignLayout(), FuseEpilogues()], keeping: kept)
   }
 
   /// The graph of a training step as a session runs it fast: images with channels last, products of
