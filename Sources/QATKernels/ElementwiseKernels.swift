@@ -113,10 +113,6 @@ public enum FloatLoops {
 
   /// A float of a view.
   public static func scalar(_ x: TensorView) -> Float { unsafe x.pointer(Float.self)[0] }
-  /// The floats of a view.
-  public static func list(_ x: TensorView) -> [Float] {
-    unsafe Array(UnsafeBufferPointer(start: x.pointer(Float.self), count: x.count))
-  }
   /// A 32-bit integer of a view.
   public static func code(_ x: TensorView) -> Int32 { unsafe x.pointer(Int32.self)[0] }
   /// A 64-bit integer of a view.

@@ -45,6 +45,12 @@ import QATCore
   /// A copy of the elements, of a view of floats: for vectors.
   public var floats: [Float] { copied() }
   public var int64s: [Int64] { copied() }
+  /// Whether the first element of a view of truth values is true.
+  public var isTrue: Bool {
+    precondition(element == .bool && count > 0)
+    // SAFETY: the view holds a byte.
+    return unsafe base.load(as: UInt8.self) != 0
+  }
 
   private func copied<Scalar: TensorScalar>() -> [Scalar] {
     // SAFETY: the view holds `count` elements of the type, which `pointer` checks.

@@ -26,6 +26,7 @@ extension Gelu: OverwritesFirst {}
 extension Exp: OverwritesFirst {}
 extension Sqrt: OverwritesFirst {}
 extension ApplyMask: OverwritesFirst {}
+extension LearnedQuantizeGradient: OverwritesFirst {}
 extension ReluGradient: OverwritesEither {}
 extension Add: OverwritesEither {}
 extension Sub: OverwritesEither {}

@@ -251,7 +251,17 @@ private let training: [Case] = {
   let perChannel = [floats([3], -3, -1), floats([3], 1, 3), AnyTensor(Int64(1))]
   let followed = Case(op: observe, operands: [floats([2, 3, 7])] + state, results: 3)
   observe.axis = 1
-  return [
+  let conditions = [Int64(4), 5, 6].map {
+    Case(op: GreaterOrEqual(), operands: [AnyTensor($0), AnyTensor(Int64(5))], inputs: [0, 1])
+  }
+  let choices = [false, true].flatMap { truth -> [Case] in
+    let condition = AnyTensor(truth)
+    return [
+      Case(op: Where(), operands: [condition, floats([7]), AnyTensor(Float(2))], inputs: [0, 1]),
+      Case(op: Where(), operands: [condition, AnyTensor(Float(2)), floats([7])], inputs: [0, 2]),
+    ]
+  }
+  return conditions + choices + [
     followed,
     Case(op: observe, operands: [floats([2, 3, 7])] + perChannel, results: 3),
     Case(

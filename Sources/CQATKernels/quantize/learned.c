@@ -1,4 +1,4 @@
-#include "../internal.h"
+#include "steps.h"
 
 enum { LANES = 16, RUN = 4096 };
 
@@ -16,35 +16,44 @@ typedef struct {
   bool rounds;                         // whether elements inside contribute rint(t) - t
 } learned;
 
-// One element: its dx, and its contributions.
-#define ELEMENT(i, ds, doff)                                                    \
-  const float g = dy[i], t = x[i] / q.scale;                                    \
-  const bool inside = (t > q.low) & (t < q.high);                               \
-  const float r = qat_round(qat_clamp(t, q.low, q.high)) - t;                   \
-  const float rounding = q.rounds ? r : 0;                                      \
-  const float outside = t <= q.low ? q.below : q.above;                         \
-  const float ds = g * (inside ? rounding : outside), doff = inside ? 0 : g;    \
-  dx[i] = inside ? g : 0;
+// Elements as they are read, and what becomes of them; `dx` may be `dy` or `x`.
+typedef struct { float x[LANES], dy[LANES], dx[LANES], scales[LANES], offsets[LANES]; } lanes;
 
-QAT_INLINE void run_of(int64_t count, const learned q, const float *x, const float *dy, float *dx,
-                       double *sums) {
+QAT_INLINE void lanes_of(lanes *e, const learned *q, float inverse, bool divides) {
+  for (int l = 0; l < LANES; l++) {
+    const float g = e->dy[l];
+    const float t = divides ? e->x[l] / q->scale : quotient_of(e->x[l], q->scale, inverse);
+    const bool inside = (t > q->low) & (t < q->high);
+    const float r = qat_round(qat_clamp(t, q->low, q->high)) - t;
+    const float rounding = q->rounds ? r : 0, outside = t <= q->low ? q->below : q->above;
+    e->scales[l] += g * (inside ? rounding : outside);
+    e->offsets[l] += inside ? 0 : g;
+    e->dx[l] = inside ? g : 0;
+  }
+}
+
+QAT_INLINE void run_of(int64_t count, const learned q, bool divides, const float *x,
+                       const float *dy, float *dx, double *sums) {
+  const float inverse = 1 / q.scale;
   for (int64_t start = 0; start < count; start += RUN) {
     const int64_t end = qat_min(count, start + RUN);
     int64_t i = start;
-    float scales[LANES] = {0}, offsets[LANES] = {0};
-    for (; i + LANES <= end; i += LANES)
-      for (int l = 0; l < LANES; l++) {
-        ELEMENT(i + l, ds, doff)
-        scales[l] += ds;
-        offsets[l] += doff;
-      }
-    for (; i < end; i++) {
-      ELEMENT(i, ds, doff)
-      scales[0] += ds;
-      offsets[0] += doff;
+    lanes e = {0};
+    for (; i + LANES <= end; i += LANES) {
+      for (int l = 0; l < LANES; l++) e.x[l] = x[i + l], e.dy[l] = dy[i + l];
+      lanes_of(&e, &q, inverse, divides);
+      for (int l = 0; l < LANES; l++) dx[i + l] = e.dx[l];
     }
-    sums[0] += lane_sum(scales);
-    sums[1] += lane_sum(offsets);
+    if (i < end) {  // a gradient of 0 adds nothing
+      for (int l = 0; l < LANES; l++) {
+        e.x[l] = i + l < end ? x[i + l] : 0;
+        e.dy[l] = i + l < end ? dy[i + l] : 0;
+      }
+      lanes_of(&e, &q, inverse, divides);
+      for (int l = 0; i + l < end; l++) dx[i + l] = e.dx[l];
+    }
+    sums[0] += lane_sum(e.scales);
+    sums[1] += lane_sum(e.offsets);
   }
 }
 
@@ -59,7 +68,8 @@ QAT_INLINE void qat_learned_gradient_body(int64_t outer, int64_t channels, int64
       const learned q = {scale[c],           (float)(lo - zero[c]), (float)(hi - zero[c]),
                          (float)(lo - origin), (float)(hi - origin), method != QAT_PACT};
       const int64_t at = (o * channels + c) * inner;
-      run_of(inner, q, x + at, dy + at, dx + at, sums + 2 * c);
+      if (qat_has_inverse(q.scale)) run_of(inner, q, false, x + at, dy + at, dx + at, sums + 2 * c);
+      else run_of(inner, q, true, x + at, dy + at, dx + at, sums + 2 * c);
     }
 }
 QAT_VERSIONS(qat_learned_gradient,

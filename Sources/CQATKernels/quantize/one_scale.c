@@ -6,10 +6,6 @@
 // The loops of all that has one scale: to codes or to the numbers these stand for, with or without
 // a bit an element, the first in the lowest bit of the first byte, that tells whether the gradient
 // passes.
-//
-// A quotient is found without a division. With r = 1 / scale, t = x * r is off by less than two
-// units in the last place, and t + (x - t * scale) * r is x / scale as a division rounds it
-// (Markstein, IBM J. Res. Dev. 34, 1990). Large quotients are cut before, so that none overflows.
 
 typedef struct {
   const float *x;
@@ -19,9 +15,6 @@ typedef struct {
   void *y;            // codes u8 or s8, or floats
   uint8_t *bits;      // or NULL
 } run;
-
-// What the quotient is exact for; else a division takes its place.
-static bool has_inverse(float scale) { return scale > 0x1p-100f && scale < 0x1p100f; }
 
 QAT_INLINE void plain(const run *r, int64_t first, int64_t count, bool codes) {
   for (int64_t i = first; i < count; i++) {
@@ -43,7 +36,8 @@ static void apply(int64_t first, int64_t count, const float *dy, const uint8_t *
 #if defined(__x86_64__)
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 
-// Rounding before clamping gives what clamping before rounding does, as both ends are integers.
+// As steps_of, with `quotient_of`. Rounding before clamping gives what clamping before rounding
+// does, as both ends are integers.
 AVX512 __attribute__((always_inline)) static inline __m512i steps_512(const run *r, __m512 x,
                                                                       __mmask16 *inside) {
   const __m512 limit = _mm512_set1_ps(0x1p23f), lowest = _mm512_set1_ps(-0x1p23f);
@@ -172,7 +166,7 @@ QAT_TARGET_AVX2 static int64_t apply__avx2(int64_t count, const float *dy, const
 static void run_all(const run *r, int64_t count, bool codes) {
   int64_t done = 0;
 #if defined(__x86_64__)
-  const uint32_t cpu = has_inverse(r->scale) ? qat_cpu_features() : 0;
+  const uint32_t cpu = qat_has_inverse(r->scale) ? qat_cpu_features() : 0;
   if (cpu & QAT_CPU_AVX512) done = run__avx512(r, count, codes);
   else if (cpu & QAT_CPU_AVX2) done = run__avx2(r, count, codes);
 #endif
@@ -199,7 +193,7 @@ void qat_pass_run(int64_t count, const float *x, float scale, float low, float h
   int64_t done = 0;
 #if defined(__x86_64__)
   const run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high};
-  const uint32_t cpu = has_inverse(scale) ? qat_cpu_features() : 0;
+  const uint32_t cpu = qat_has_inverse(scale) ? qat_cpu_features() : 0;
   if (cpu & QAT_CPU_AVX512) done = pass__avx512(&r, count, dy, dx);
   else if (cpu & QAT_CPU_AVX2) done = pass__avx2(&r, count, dy, dx);
 #endif

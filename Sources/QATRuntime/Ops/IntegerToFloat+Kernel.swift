@@ -54,6 +54,6 @@ extension GemmIntegerToFloat: Executable {
 
 /// What sums are multiplied by: operand 1 times operand 4.
 private func multipliers(_ call: KernelCall, channels: Int) -> [Float] {
-  let scale = FloatLoops.scalar(call[1]), scales = FloatLoops.list(call[4])
+  let scale = FloatLoops.scalar(call[1]), scales = call[4].floats
   return (0..<channels).map { scale * scales[scales.count == 1 ? 0 : $0] }
 }

@@ -1,5 +1,6 @@
 import QATCore
 import QATIR
+import QATKernels
 
 extension ScaleFromLearned: FloatEvaluable {
   /// Computes in float32 whatever `T` is: scales are float32 when deployed.
@@ -16,6 +17,58 @@ extension ScaleFromLearned: FloatEvaluable {
   }
 }
 
+extension ScaleFromLearned: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32 else { return nil }
+    let quantizer = quantizer
+    return Kernel { call in
+      let parameters = zip(call[0].floats, call[1].floats).map {
+        quantizer.parameters($0, shift: $1)
+      }
+      call.result(0).write(parameters.map(\.scale))
+      call.result(1).write(parameters.map { Int32($0.zeroPoint) })
+    }
+  }
+}
+
+extension ProjectLearned: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard request.element(0) == .f32 else { return nil }
+    let op = self
+    return Kernel { call in
+      let count = call[5].int64s[0]
+      if count < Int64(op.limit) {
+        for (index, operand) in [2, 3, 6].enumerated() {
+          call.result(index).copy(from: call[operand])
+        }
+        return
+      }
+      var parameters = call[0].floats, shifts = call[1].floats
+      let initial = call[4].floats
+      var projections = call[6].int64s[0]
+      for index in parameters.indices
+      where op.project(&parameters[index], &shifts[index], initial: initial[index]) {
+        projections &+= 1
+      }
+      call.result(0).write(parameters)
+      call.result(1).write(shifts)
+      call.result(2).write([projections])
+    }
+  }
+
+  /// - Returns: whether a parameter had to be put back into its bounds.
+  fileprivate func project(
+    _ parameter: inout Float, _ shift: inout Float, initial: Float
+  ) -> Bool {
+    let projected = quantizer.projected(parameter, shift: shift, initial: initial)
+    let isSame =
+      (projected.parameter == parameter || parameter.isNaN)
+      && (projected.shift == shift || shift.isNaN)
+    if !isSame { (parameter, shift) = (projected.parameter, projected.shift) }
+    return !isSame
+  }
+}
+
 extension ProjectLearned: FloatEvaluable {
   public func evaluate<T: ReferenceFloat>(
     _ call: EvaluationCall, as: T.Type
@@ -27,14 +80,11 @@ extension ProjectLearned: FloatEvaluable {
     var projections = call.tensor(6, as: Int64.self).elements[0]
     var new: [(T, T)] = []
     for (index, (parameter, shift)) in zip(parameters.elements, shifts.elements).enumerated() {
-      let old = (Float(parameter), Float(shift))
-      let projected = quantizer.projected(
-        old.0, shift: old.1, initial: Float(initial[index]))
+      var (p, s) = (Float(parameter), Float(shift))
       // What stays, stays in the precision it came in.
-      let isSame =
-        (projected.parameter == old.0 || old.0.isNaN) && (projected.shift == old.1 || old.1.isNaN)
-      new.append(isSame ? (parameter, shift) : (T(projected.parameter), T(projected.shift)))
-      if !isSame { projections &+= 1 }
+      let moved = project(&p, &s, initial: Float(initial[index]))
+      new.append(moved ? (T(p), T(s)) : (parameter, shift))
+      if moved { projections &+= 1 }
     }
     return [
       AnyTensor(shape: call.shape(0), new.map(\.0)), AnyTensor(shape: call.shape(1), new.map(\.1)),
