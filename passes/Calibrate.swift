@@ -90,7 +90,7 @@ public struct Calibrate: Pass {
     let updates = observers.flatMap { graph.observerState(of: $0) }
     observing.setOutputs(updates.map(\.result))
     try EliminateDeadNodes().run(on: &observing, &context)
-    let session = try Session(observing)
+    let session = try Session(try observing.channelsLast())
     var count = 0
     for batch in data.batches() {
       if batches > 0 && count == batches { break }

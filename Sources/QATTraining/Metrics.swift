@@ -50,10 +50,10 @@ public struct Evaluator: Sendable {
       var step = graph
       let targets = try step.attachLoss(loss, output: output)
       if targets.isEmpty || !data.targets.isEmpty {
-        return try evaluate(Session(step, threads: threads), data, targets)
+        return try evaluate(Session(step.channelsLast(), threads: threads), data, targets)
       }
     }
-    return try evaluate(Session(graph, threads: threads), data)
+    return try evaluate(Session(graph.channelsLast(), threads: threads), data)
   }
 
   /// Runs a session's graph over all samples; no loss is computed.

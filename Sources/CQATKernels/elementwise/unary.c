@@ -39,8 +39,8 @@ QAT_INLINE void qat_unary_f32_body(qat_unary op, int64_t count, const float *x, 
     case QAT_LOG: LOOP(logf(v))
     case QAT_SIGMOID: LOOP(qat_sigmoid(v))
     case QAT_TANH: LOOP(qat_tanh(v))
-    case QAT_ERF: LOOP(erff(v))
-    case QAT_GELU: LOOP(0.5f * v * (1.0f + erff(v * HALF_ROOT)))
+    case QAT_ERF: LOOP(qat_erf(v))
+    case QAT_GELU: LOOP(0.5f * v * (1.0f + qat_erf(v * HALF_ROOT)))
     case QAT_GELU_TANH: LOOP(gelu_tanh(v))
     case QAT_SILU: LOOP(v * qat_sigmoid(v))
     case QAT_HARD_SIGMOID: LOOP(limited(p * v + q, 0, 1))
@@ -69,7 +69,7 @@ QAT_INLINE float silu_slope(float v) {
 }
 
 QAT_INLINE float gelu_slope(float v) {
-  return 0.5f * (1.0f + erff(v * HALF_ROOT)) + v * (DENSITY * qat_exp(-0.5f * v * v));
+  return 0.5f * (1.0f + qat_erf(v * HALF_ROOT)) + v * (DENSITY * qat_exp(-0.5f * v * v));
 }
 
 QAT_INLINE float gelu_tanh_slope(float v) {
