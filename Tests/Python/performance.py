@@ -5,7 +5,8 @@
 
 `infer`: `{model: {"b1": {runner: {"ms": median, "ms_all": [...]}}}}`, runners named as in
 "ort qdq", "ov ptq", "tfl int8", "torch fp32", "ours qdq", "ours fp32", all of one interleaved run.
-`train`: `{model: {"64": {runner: {"ms": median, "rss": MiB}}}}` with runners "ours fp32", "ours qat", ….
+`train`: `{model: {"b64": {runner: {"ms": median, "ms_all": [...], "rss": MiB}}}}` with runners "fp32" and "fx-qat",
+PyTorch's, and "ours fp32", "ours qat", "ours lsq".
 What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced; the rest is written by hand.
 """
 
@@ -62,17 +63,26 @@ def infer(results):
 
 
 def train(results):
-    lines = ["| model | batch | float step, ms | QAT step, ms | QAT / float | peak memory QAT / float |",
-             "|---|---|---|---|---|---|"]
-    shares = []
+    lines = ["| model | batch | float step, ms | PyTorch / ours | QAT step, ms | QAT / float | PyTorch FX QAT / ours "
+             "| LSQ / QAT | peak memory, QAT / float | ours / PyTorch FX QAT |", "|" + "---|" * 10]
+    columns = {}
     for model, batches in results.items():
         for batch, runners in batches.items():
-            real, qat = runners["ours fp32"], runners["ours qat"]
-            shares.append(qat["ms"] / real["ms"])
+            real, qat, lsq = (runners["ours " + name] for name in ("fp32", "qat", "lsq"))
+            fx = runners["fx-qat"]
+            row = {"float": ratio(runners["fp32"], real), "own": ratio(qat, real),
+                   "fx": ratio(fx, qat), "lsq": ratio(lsq, qat), "memory": qat["rss"] / real["rss"],
+                   "fx memory": qat["rss"] / fx["rss"]}
+            for key, value in row.items():
+                columns.setdefault(key, []).append(value)
             lines.append(
-                f"| {model} | {batch} | {milliseconds(real)} | {milliseconds(qat)} | {shares[-1]:.2f} | "
-                f"{qat['rss'] / real['rss']:.2f} |")
-    lines.append(f"| geometric mean | | | | {geometric_mean(shares):.2f} | |")
+                f"| {model} | {batch[1:]} | {milliseconds(real)} | {row['float']:.2f} | {milliseconds(qat)} | "
+                f"{row['own']:.2f} | {row['fx']:.2f} | {row['lsq']:.2f} | {row['memory']:.2f} | "
+                f"{row['fx memory']:.2f} |")
+    mean = {key: geometric_mean(values) for key, values in columns.items()}
+    lines.append(
+        f"| geometric mean | | | {mean['float']:.2f} | | {mean['own']:.2f} | {mean['fx']:.2f} | {mean['lsq']:.2f} | "
+        f"{mean['memory']:.2f} | {mean['fx memory']:.2f} |")
     return lines
 
 
