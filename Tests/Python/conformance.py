@@ -1,4 +1,4 @@
-"""ONNX's own backend node tests (data of the `onnx` package) through `qat-opt run`, for our ops.
+"""ONNX's own backend tests (data of the `onnx` package) through `qat-opt run`, for `op_families`.
 
     QAT_OPT=.build/release/qat-opt python conformance.py [--update] [--only TEXT] [-v]
 
@@ -17,12 +17,13 @@ import onnx
 from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
-import op_tests
 import qat_opt
+from op_families import FAMILY_OF, qualified
 
 warnings.filterwarnings("ignore")
 
 LIST = Path(__file__).resolve().parent.parent / "Fixtures" / "conformance-passing.txt"
+STRING = onnx.TensorProto.STRING
 KINDS = ("node", "simple", "pytorch-operator", "pytorch-converted")
 
 
@@ -48,14 +49,15 @@ def numbered(folder, stem):
 
 
 def tests(ops):
-    """The tests whose model has no op but ours, in order of name."""
+    """The tests whose model has no op but `ops` and no strings or sequences, in order of name."""
     found = {}
     for kind in KINDS:
         for case in load_model_tests(kind=kind):
             model = case.model or onnx.load(Path(case.model_dir) / "model.onnx")
-            if not model.graph.node or not all(
-                    n.op_type in ops and n.domain in ("", "ai.onnx", "com.microsoft")
-                    for n in model.graph.node):
+            if not model.graph.node or not all(qualified(n) in ops for n in model.graph.node):
+                continue
+            if not all(v.type.HasField("tensor_type") and v.type.tensor_type.elem_type != STRING
+                       for v in [*model.graph.input, *model.graph.output]):
                 continue
             name = case.name if kind == "node" else f"{kind}/{case.name}"
             sets = case.data_sets or data_in(case.model_dir)
@@ -106,7 +108,7 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("-v", action="store_true", help="print every test that fails, and why")
     options = parser.parse_args()
-    cases = [t for t in tests(set(op_tests.OPS)) if not options.only or options.only in t.name]
+    cases = [t for t in tests(FAMILY_OF) if not options.only or options.only in t.name]
     if options.list:
         print("\n".join(t.name for t in cases))
         return 0
