@@ -77,9 +77,10 @@ public struct GraphEditor: Sendable {
     touched.append(node)
   }
 
+  /// What a node came from: itself where nothing else is said, but quantizers are nobody's source.
   private func origins(of node: NodeID) -> [String] {
     let known = graph[node].origins
-    return known.isEmpty ? [graph[node].name] : known
+    return known.isEmpty && !(graph[node].op is any MarksGrid) ? [graph[node].name] : known
   }
 
   private mutating func finish(_ node: NodeID, _ result: ValueID, keeping name: String?) {
@@ -127,7 +128,9 @@ public struct GraphEditor: Sendable {
       return []
     }
     var gone = [
-      RemovedNode(name: graph[node].name, kind: kind(of: node), origins: origins(of: node))
+      RemovedNode(
+        name: graph[node].name, kind: kind(of: node),
+        origins: graph[node].op is any MarksGrid ? [] : origins(of: node))
     ]
     let operands = graph[node].operands.compactMap { $0 }
     builder.graph.remove(node)
