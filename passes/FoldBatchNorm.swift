@@ -84,7 +84,10 @@ private struct FoldIntoProduct<Op: ScalesByChannel>: RewriteRule {
     let shape = graph.graph[weight].type.knownShape
     graph.replace(
       match[norm], with: op,
-      [Term(x), op.scaled(match[w], of: shape, by: k), foldedBias(match, b, mean, beta, k)])
+      [
+        Term(x), op.scaled(match[w], of: shape, by: k).named(graph.graph[weight].name + ".folded"),
+        foldedBias(match, b, mean, beta, k, in: graph.graph),
+      ])
   }
 }
 
@@ -133,7 +136,9 @@ private struct FoldIntoQuantized<Op: ScalesByChannel>: RewriteRule {
         codes.scaled(by: sign, along: axis), positive(Term(scale) * .op(Abs(), [k])),
         .constant(zeros(channels, quantize.grid.container), name: "zero_point"),
       ])
-    graph.replace(match[norm], with: op, [Term(x), weight, foldedBias(match, b, mean, beta, k)])
+    graph.replace(
+      match[norm], with: op,
+      [Term(x), weight, foldedBias(match, b, mean, beta, k, in: graph.graph)])
   }
 
   /// Scales of 0 (where gamma is 0, and so all codes are) become the largest scale, or 1.
@@ -161,8 +166,11 @@ extension Graph {
 /// (b - mean) * k + beta, with b = 0 where the product has no bias.
 private func foldedBias(
   _ match: Match, _ b: ParameterCapture, _ mean: ParameterCapture, _ beta: ParameterCapture,
-  _ k: Term
+  _ k: Term, in graph: Graph
 ) -> Term {
-  guard let bias = match.value(b) else { return match[beta] - match[mean] * k }
-  return (Term(bias) - match[mean]) * k + match[beta]
+  let name = (match.value(b) ?? match.value(beta)).map { graph[$0].name } ?? "bias"
+  guard let bias = match.value(b) else {
+    return (match[beta] - match[mean] * k).named(name + ".folded")
+  }
+  return ((Term(bias) - match[mean]) * k + match[beta]).named(name + ".folded")
 }

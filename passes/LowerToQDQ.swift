@@ -31,7 +31,7 @@ public struct LowerToQDQ: Pass {
           .invalidGraph, "the quantizer '\(node.name)' has no constant scale",
           hint: "run calibrate, freeze and fold-constants first")
       }
-      let zeroPoint: Term = .op(Cast(to: quantizer.grid.container), [Term(zero)])
+      let zeroPoint = codesOfZero(Term(zero), quantizer.grid)
       let codes = quantizedCodes(
         Term(x), Term(scale), zeroPoint: Term(zero), grid: quantizer.grid, axis: quantizer.axis,
         blockSize: quantizer.blockSize)

@@ -43,7 +43,7 @@ public struct QuantizeWeights: Pass {
       let codes = quantizedCodes(
         Term(x), Term(scale), zeroPoint: Term(zero), grid: quantizer.grid, axis: quantizer.axis,
         blockSize: quantizer.blockSize)
-      let zeroPoint: Term = .op(Cast(to: quantizer.grid.container), [Term(zero)])
+      let zeroPoint = codesOfZero(Term(zero), quantizer.grid)
       editor.replace(id, with: dequantize, [codes, Term(scale), zeroPoint])
     }
     if let failure = editor.builder.failure { throw failure }

@@ -80,7 +80,11 @@ public struct GraphEditor: Sendable {
   /// What a node came from: itself where nothing else is said, but quantizers are nobody's source.
   private func origins(of node: NodeID) -> [String] {
     let known = graph[node].origins
-    return known.isEmpty && !(graph[node].op is any MarksGrid) ? [graph[node].name] : known
+    return known.isEmpty && !isQuantizer(node) ? [graph[node].name] : known
+  }
+
+  private func isQuantizer(_ node: NodeID) -> Bool {
+    graph[node].op is any MarksGrid || graph[node].op is QuantizeLinear
   }
 
   private mutating func finish(_ node: NodeID, _ result: ValueID, keeping name: String?) {
@@ -130,7 +134,7 @@ public struct GraphEditor: Sendable {
     var gone = [
       RemovedNode(
         name: graph[node].name, kind: kind(of: node),
-        origins: graph[node].op is any MarksGrid ? [] : origins(of: node))
+        origins: isQuantizer(node) ? [] : origins(of: node))
     ]
     let operands = graph[node].operands.compactMap { $0 }
     builder.graph.remove(node)

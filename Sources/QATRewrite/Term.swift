@@ -26,6 +26,18 @@ public struct Term: Sendable {
     }
   }
 
+  /// The same, under a name that says what it is; a number follows where that is taken.
+  public func named(_ name: String) -> Term {
+    Term { builder in
+      let value = emit(in: &builder)
+      if let node = builder.graph.producer(of: value) {
+        builder.graph.rename(value, to: builder.graph.freeValueName(name))
+        builder.graph.rename(node, to: builder.graph[value].name)
+      }
+      return value
+    }
+  }
+
   /// Emits whatever the term needs and returns its value.
   public func emit(in builder: inout GraphBuilder) -> ValueID { make(&builder) }
 

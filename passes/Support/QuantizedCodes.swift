@@ -13,7 +13,7 @@ func quantizedCodes(
 ) -> Term {
   let zero: Term = Term { builder in
     if let zeroPoint {
-      return builder.emit(Cast(to: grid.container), [zeroPoint.emit(in: &builder)])
+      return codesOfZero(zeroPoint, grid).emit(in: &builder)
     }
     let s = scale.emit(in: &builder)
     let sizes = builder.type(of: s).shape?.sizes ?? []
@@ -23,7 +23,19 @@ func quantizedCodes(
   if let axis { op.axis = axis }
   op.blockSize = blockSize
   let codes: Term = .op(op, [x, scale, zero])
-  return grid.fillsContainer ? codes : clipped(codes, to: grid)
+  return Term { builder in
+    let name = builder.namePrefix + "codes"
+    return (grid.fillsContainer ? codes : clipped(codes, to: grid)).named(name)
+      .emit(in: &builder)
+  }
+}
+
+/// A zero point in the container of its grid.
+func codesOfZero(_ zeroPoint: Term, _ grid: IntegerGrid) -> Term {
+  Term { builder in
+    let name = builder.namePrefix + "zero_point"
+    return Term.op(Cast(to: grid.container), [zeroPoint]).named(name).emit(in: &builder)
+  }
 }
 
 /// Codes saturated to a grid that is narrower than their container.
