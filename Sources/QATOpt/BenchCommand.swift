@@ -34,8 +34,9 @@ struct BenchCommand: DiagnosedCommand {
         contestants[index].milliseconds.append((clock.now - start) / .milliseconds(1))
       }
     }
+    let peaks = profile ? try KernelPeaks(threads: threads) : nil
     if json {
-      for one in contestants.reversed() { Terminal.print(one.json(batch)) }
+      for one in contestants.reversed() { Terminal.print(try one.json(batch, runs, peaks)) }
       return
     }
     Terminal.print(table([Contestant.header] + contestants.map { $0.row(batch) }))
@@ -43,7 +44,13 @@ struct BenchCommand: DiagnosedCommand {
       let ratio = contestants[0].quantile(0.5) / contestants[1].quantile(0.5)
       Terminal.print("\(fixed(ratio, 3)) × the time of \(contestants[1].path)")
     }
-    if profile { for one in contestants { Terminal.print("\n" + (try one.profile(runs))) } }
+    guard let peaks else { return }
+    for one in contestants {
+      Terminal.print("\n" + costs(try one.session.profile(one.inputs, runs: runs), peaks))
+    }
+    Terminal.print(
+      "\nkernels of products in the caches: \(fixed(peaks.integer, 0)) GOPS on 8-bit codes,"
+        + " \(fixed(peaks.float, 0)) GFLOPS")
   }
 
   private func contestant(_ path: String) throws(Diagnostic) -> Contestant {
@@ -82,25 +89,34 @@ private struct Contestant {
     ]
   }
 
-  func json(_ batch: Int) -> String {
-    "{\"model\": \(quoted(path)), \"batch\": \(batch), \"ms\": ["
-      + milliseconds.map { "\($0)" }.joined(separator: ", ") + "]}"
-  }
-
-  func profile(_ runs: Int) throws(Diagnostic) -> String {
-    costs(try session.profile(inputs, runs: runs))
+  func json(_ batch: Int, _ runs: Int, _ peaks: KernelPeaks?) throws(Diagnostic) -> String {
+    var fields = [
+      "\"model\": \(quoted(path))", "\"batch\": \(batch)",
+      "\"ms\": [\(milliseconds.map { "\($0)" }.joined(separator: ", "))]",
+    ]
+    if let peaks {
+      let nodes = try session.profile(inputs, runs: runs).map { node in
+        "{\"name\": \(quoted(node.name)), \"op\": \"\(node.op)\", \"us\": \(node.nanoseconds / 1000),"
+          + " \"multiply_adds\": \(node.multiplyAdds), \"bytes\": \(node.byteCount),"
+          + " \"share_of_peak\": \(node.share(of: peaks))}"
+      }
+      fields.append("\"peaks\": {\"integer\": \(peaks.integer), \"float\": \(peaks.float)}")
+      fields.append("\"nodes\": [\(nodes.joined(separator: ", "))]")
+    }
+    return "{\(fields.joined(separator: ", "))}"
   }
 }
 
 /// Where the time goes: a table of nodes, the costly ones first.
-func costs(_ nodes: [NodeProfile]) -> String {
+func costs(_ nodes: [NodeProfile], _ peaks: KernelPeaks) -> String {
   let total = nodes.reduce(0) { $0 + $1.nanoseconds }
-  var rows = [["node", "operation", "µs", "share", "GOPS", "run by"]]
+  var rows = [["node", "operation", "µs", "share", "GOPS", "of peak", "run by"]]
   for node in nodes.sorted(by: { $0.nanoseconds > $1.nanoseconds }) {
     rows.append([
       node.name, node.op.description, fixed(node.nanoseconds / 1000, 1),
       fixed(100 * node.nanoseconds / total, 1) + " %",
       node.multiplyAdds > 0 ? fixed(node.gigaOps, 0) : "",
+      node.multiplyAdds > 0 ? fixed(100 * node.share(of: peaks), 0) + " %" : "",
       node.isKernel ? "kernel" : "reference",
     ])
   }

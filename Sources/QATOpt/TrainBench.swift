@@ -22,7 +22,9 @@ struct TrainBenchOptions: ParsableArguments {
   }
 
   /// Prints {"ms": [per step], "rss_mib": R} as the last line.
-  func run(_ step: TrainingStep, on data: any DataSet, batch: Int) throws(Diagnostic) {
+  func run(_ step: TrainingStep, on data: any DataSet, batch: Int, threads: Int)
+    throws(Diagnostic)
+  {
     let batch = try data.batch(Array(0..<batch))
     for _ in 0..<3 { _ = try step.run(batch, learningRate: 1e-4) }
     let clock = ContinuousClock()
@@ -32,7 +34,10 @@ struct TrainBenchOptions: ParsableArguments {
       _ = try step.run(batch, learningRate: 1e-4)
       milliseconds.append((clock.now - start) / .milliseconds(1))
     }
-    if profile { Terminal.print(costs(try step.profile(batch, learningRate: 1e-4)) + "\n") }
+    if profile {
+      let nodes = try step.profile(batch, learningRate: 1e-4)
+      Terminal.print(costs(nodes, try KernelPeaks(threads: threads)) + "\n")
+    }
     let times = milliseconds.map { "\($0)" }.joined(separator: ", ")
     Terminal.print("{\"ms\": [\(times)], \"rss_mib\": \(fixed(Self.peakMemory, 1))}")
   }

@@ -59,7 +59,7 @@ struct TrainCommand: DiagnosedCommand {
     if bench.bench {
       return try bench.run(
         try training.step(start.graph, float: start.float), on: start.data,
-        batch: training.batchSize)
+        batch: training.batchSize, threads: training.threads)
     }
     let (trained, history) = try training.train(
       start.graph, on: start.data, epochs: epochs ?? 1, float: start.float, saved: saved,

@@ -2,11 +2,13 @@
 
     python performance.py infer RESULTS.json
     python performance.py train RESULTS.json
+    python performance.py roofline PROFILE.json
 
 `infer`: `{model: {"b1": {runner: {"ms": median, "ms_all": [...]}}}}`, runners named as in
 "ort qdq", "ov ptq", "tfl int8", "torch fp32", "ours qdq", "ours fp32", all of one interleaved run.
 `train`: `{model: {"b64": {runner: {"ms": median, "ms_all": [...], "rss": MiB}}}}` with runners "fp32" and "fx-qat",
 PyTorch's, and "ours fp32", "ours qat", "ours lsq".
+`roofline`: the last line of `qat-opt bench resnet50.qdq.onnx --profile --json`.
 What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced; the rest is written by hand.
 """
 
@@ -86,9 +88,33 @@ def train(results):
     return lines
 
 
+#: Bytes a nanosecond that a core reads from the caches behind its own: the table's text says so.
+BANDWIDTH = 30
+
+
+def roofline(profile):
+    """The layers that multiply, in order: what bounds each, and how near it comes to that."""
+    lines = ["| layer | million multiply-adds | KiB read and written | GOPS | of the peak | of the roof "
+             "| bound by | share of the time |", "|" + "---|" * 8]
+    total = sum(node["us"] for node in profile["nodes"])
+    for node in profile["nodes"]:
+        if not node["multiply_adds"]:
+            continue
+        work = node["multiply_adds"] / node["bytes"] * BANDWIDTH * 2  # GOPS that memory allows
+        peak = profile["peaks"]["integer"]
+        speed = 2e-3 * node["multiply_adds"] / node["us"]
+        lines.append(
+            f"| {node['name']} | {node['multiply_adds'] / 1e6:.1f} | {node['bytes'] / 1024:.0f} | "
+            f"{speed:.0f} | {100 * speed / peak:.0f} % | {100 * speed / min(peak, work):.0f} % | "
+            f"{'arithmetic' if work > peak else 'memory'} | {100 * node['us'] / total:.1f} % |")
+    rest = sum(node["us"] for node in profile["nodes"] if not node["multiply_adds"])
+    lines.append(f"| all others | | | | | | | {100 * rest / total:.1f} % |")
+    return lines
+
+
 def main():
     kind, path = sys.argv[1:3]
-    lines = {"infer": infer, "train": train}[kind](json.loads(Path(path).read_text()))
+    lines = {"infer": infer, "train": train, "roofline": roofline}[kind](json.loads(Path(path).read_text()))
     text = DOCUMENT.read_text()
     start, end = f"<!-- {kind} -->", f"<!-- /{kind} -->"
     before, rest = text.split(start)
