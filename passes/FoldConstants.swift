@@ -3,7 +3,7 @@ import QATIR
 import QATRewrite
 import QATRuntime
 
-/// Evaluates nodes whose operands are all constants, with the reference evaluation.
+/// Evaluates nodes whose operands are all constants; large ones with the kernels that would run them.
 ///
 ///     constant %a: f32[] = 2.0
 ///     %b = Sqrt(%a)
@@ -23,12 +23,15 @@ public struct FoldConstants: Pass {
 
   /// Bytes that a result larger than its operands may have.
   public var limit = 1 << 20
+  /// Bytes of operands from which a kernel is worth being bound.
+  private static let large = 1 << 14
 
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    let kernels = KernelEvaluator()
     for id in graph.nodes where graph.contains(id) {
-      guard let results = try values(of: id, in: graph) else { continue }
+      guard let results = try values(of: id, in: graph, kernels) else { continue }
       let ids = graph[id].results
       for (result, tensor) in zip(ids, results) {
         guard let result else { continue }
@@ -52,7 +55,9 @@ public struct FoldConstants: Pass {
   }
 
   /// The results of a node that can be known now.
-  private func values(of id: NodeID, in graph: Graph) throws(Diagnostic) -> [AnyTensor]? {
+  private func values(
+    of id: NodeID, in graph: Graph, _ kernels: KernelEvaluator
+  ) throws(Diagnostic) -> [AnyTensor]? {
     let node = graph[id]
     if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout {
       return nil
@@ -81,10 +86,15 @@ public struct FoldConstants: Pass {
     guard inferred.prefix(node.results.count).allSatisfy({ $0.shape?.sizes != nil }) else {
       return nil
     }
+    let tensors = node.operands.map { $0.flatMap { graph[$0].constant } }
     do throws(Diagnostic) {
-      return try op.evaluate(
-        EvaluationCall(
-          operands: node.operands.map { $0.flatMap { graph[$0].constant } }, resultTypes: inferred))
+      if source > Self.large, node.results.allSatisfy({ $0 != nil }),
+        let results = try kernels.evaluate(
+          op, tensors, as: Array(inferred.prefix(node.results.count)))
+      {
+        return results
+      }
+      return try op.evaluate(EvaluationCall(operands: tensors, resultTypes: inferred))
     } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }
   }
 }

@@ -128,7 +128,7 @@ public struct ProveIntegerSafety: Pass {
   private func sums(
     of id: NodeID, _ weight: Int, in graph: Graph
   ) -> (
-    padded: Bool, count: Int?, weights: @Sendable ([Int]) -> AccumulatorBounds.Weights
+    padded: Bool, count: Int?, weights: @Sendable ([Int32]) -> AccumulatorBounds.Weights
   )? {
     guard let w = graph[id].operands[weight], let shape = graph[w].type.shape,
       let rank = Optional(shape.rank), rank > 1

@@ -40,28 +40,22 @@ struct AccumulatorBounds: Sendable {
 
 extension AccumulatorBounds.Weights {
   /// Sums over all axes but the first (a convolution's [M, ...]).
-  static func filters(_ centred: [Int], count: Int) -> Self {
-    let size = count == 0 ? 1 : max(1, centred.count / count)
-    return sums(centred, accumulators: count) { $0 / size }
+  static func filters(_ centred: [Int32], count: Int) -> Self {
+    matrices(centred, shape: [count, count == 0 ? 1 : max(1, centred.count / count)], over: 1)
   }
 
   /// Sums over one axis of a matrix or a stack of them: one accumulator for each other index.
-  static func matrices(_ centred: [Int], shape: [Int], over axis: Int) -> Self {
+  static func matrices(_ centred: [Int32], shape: [Int], over axis: Int) -> Self {
     let inner = shape[(axis + 1)...].reduce(1, *), size = max(1, shape[axis])
-    return sums(centred, accumulators: centred.count / size) { element in
-      element / (size * inner) * inner + element % inner
-    }
-  }
-
-  private static func sums(
-    _ centred: [Int], accumulators: Int, _ accumulator: (Int) -> Int
-  ) -> Self {
-    var positive = Array(repeating: 0, count: accumulators), negative = positive
-    for (element, weight) in centred.enumerated() {
-      if weight > 0 {
-        positive[accumulator(element)] += weight
-      } else {
-        negative[accumulator(element)] -= weight
+    var positive = Array(repeating: 0, count: centred.count / size), negative = positive
+    for outer in 0..<(centred.count / max(1, size * inner)) {
+      for row in 0..<size {
+        let start = (outer * size + row) * inner
+        for column in 0..<inner {
+          let weight = Int(centred[start + column])
+          positive[outer * inner + column] += max(weight, 0)
+          negative[outer * inner + column] -= min(weight, 0)
+        }
       }
     }
     return .sums(positive: positive, negative: negative)
@@ -117,18 +111,18 @@ extension Graph {
   /// Constant codes minus their zero points.
   func centredConstant(
     codes: ValueID?, zeroPoint: ValueID?, axis: Int, blockSize: Int = 0
-  ) -> [Int]? {
+  ) -> [Int32]? {
     guard let tensor = codes.flatMap({ self[$0].constant }), let integers = tensor.integers else {
       return nil
     }
-    guard let zeroPoint else { return integers }
+    guard let zeroPoint else { return integers.map { Int32($0) } }
     guard let zeros = self[zeroPoint].constant, let numbers = zeros.integers else { return nil }
-    if numbers.allSatisfy({ $0 == 0 }) { return integers }
+    if numbers.allSatisfy({ $0 == 0 }) { return integers.map { Int32($0) } }
     guard
       let granularity = try? Granularity(
         shape: tensor.shape, parameterShape: zeros.shape, axis: axis, blockSize: blockSize)
     else { return nil }
-    return integers.enumerated().map { $1 - numbers[granularity.parameter(of: $0)] }
+    return integers.enumerated().map { Int32($1 - numbers[granularity.parameter(of: $0)]) }
   }
 }
 

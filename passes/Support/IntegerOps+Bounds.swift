@@ -14,7 +14,7 @@ extension HasAccumulators {
 
   fileprivate func bounds(
     _ graph: Graph, x: (ValueID?, ValueID?), w: (ValueID?, ValueID?), padded: Bool, count: Int?,
-    axis: Int, _ sums: ([Int], [Int]) -> AccumulatorBounds.Weights
+    axis: Int, _ sums: ([Int32], [Int]) -> AccumulatorBounds.Weights
   ) -> AccumulatorBounds? {
     guard let inputs = graph.centredRanges(codes: x.0, zeroPoint: x.1, padded: padded) else {
       return nil

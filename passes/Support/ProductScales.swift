@@ -43,27 +43,33 @@ struct ProductScales: Sendable {
 
   /// The weight's codes minus their zero points, on other scales than its own: real numbers are rounded
   /// to them, codes are rounded once more.
-  func centredCodes(_ scales: [Float]) -> [Int] {
-    let channel = channel
+  func centredCodes(_ scales: [Float]) -> [Int32] {
     if let integers = source.integers {
-      return integers.enumerated().map { index, q in
-        let c = channel(index), steps = q - zeros[zeros.count == 1 ? 0 : c]
-        if scales[c] == weight[c] { return steps }
-        return Int((Float(steps) * weight[c] / scales[c]).rounded(.toNearestOrEven))
+      return byChannel(integers) { q, c in
+        let steps = q - zeros[zeros.count == 1 ? 0 : c]
+        if scales[c] == weight[c] { return Int32(steps) }
+        return Int32((Float(steps) * weight[c] / scales[c]).rounded(.toNearestOrEven))
       }
     }
-    return (source.elements(as: Float.self) ?? []).enumerated().map { index, x in
-      let c = channel(index), zero = zeros[zeros.count == 1 ? 0 : c]
-      return AffineGrid(scale: scales[c], zeroPoint: zero, grid: grid).quantize(x)
-        - zero
+    return byChannel(source.elements(as: Float.self) ?? []) { x, c in
+      let zero = zeros[zeros.count == 1 ? 0 : c]
+      let codes = AffineGrid(scale: scales[c], zeroPoint: zero, grid: grid)
+      return Int32(codes.quantize(x) - zero)
     }
   }
 
-  /// The index of an element's scale.
-  private var channel: @Sendable (Int) -> Int {
-    guard let axis, weight.count > 1 else { return { _ in 0 } }
+  /// A function of each element and the index of its scale.
+  @inline(__always)
+  private func byChannel<T, U>(_ elements: [T], _ function: (T, Int) -> U) -> [U] {
+    guard let axis, weight.count > 1 else { return elements.map { function($0, 0) } }
     let stride = source.shape[(axis + 1)...].reduce(1, *), count = source.shape[axis]
-    return { $0 / stride % count }
+    var result: [U] = []
+    result.reserveCapacity(elements.count)
+    for start in Swift.stride(from: 0, to: elements.count, by: max(stride, 1)) {
+      let channel = start / stride % count
+      for index in start..<start + stride { result.append(function(elements[index], channel)) }
+    }
+    return result
   }
 
   /// Puts other scales under the weight; codes that are there already are rounded to them, and biases
@@ -73,10 +79,9 @@ struct ProductScales: Sendable {
     else { return }
     let shape = graph[old].type.shape?.sizes ?? []
     if source.integers != nil {
-      let channel = channel
-      let codes = centredCodes(scales).enumerated().map { index, steps in
-        let zero = zeros[zeros.count == 1 ? 0 : channel(index)]
-        return min(max(steps + zero, grid.min), grid.max)
+      let codes = byChannel(centredCodes(scales)) { steps, channel in
+        let zero = zeros[zeros.count == 1 ? 0 : channel]
+        return min(max(Int(steps) + zero, grid.min), grid.max)
       }
       let raised = graph.addConstant(
         graph.freeValueName(graph[operand].name + ".raised"),

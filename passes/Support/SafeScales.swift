@@ -15,7 +15,7 @@ struct SafeScales: Sendable {
   private let product: ProductScales
   private let inputs: [ClosedRange<Int>]
   private let bias: [Float]?
-  private let sums: @Sendable ([Int]) -> AccumulatorBounds.Weights
+  private let sums: @Sendable ([Int32]) -> AccumulatorBounds.Weights
 
   /// Biases stay within 2³⁰ steps of the accumulator, so that a sum has room beside them.
   private static let biasLimit = Float(1 << 30)
@@ -28,7 +28,7 @@ struct SafeScales: Sendable {
   /// - Throws: why no scale will do.
   init(
     _ product: ProductScales, inputs: [ClosedRange<Int>], bias: [Float]?,
-    sums: @escaping @Sendable ([Int]) -> AccumulatorBounds.Weights
+    sums: @escaping @Sendable ([Int32]) -> AccumulatorBounds.Weights
   ) throws(Island) {
     (self.product, self.inputs, self.bias, self.sums) = (product, inputs, bias, sums)
     scales = product.weight
