@@ -30,13 +30,17 @@ extension Session {
     let ordered = try bind(inputs)
     let plan = try plan(for: ordered)
     _ = try plan.timedRun(ordered)
-    var times: [[Double]] = []
-    for _ in 0..<max(runs, 1) { times.append(try plan.timedRun(ordered)) }
-    return plan.steps.enumerated().map { index, step in
+    let first = try plan.timedRun(ordered)
+    var times = first.map { [$0.nanoseconds] }
+    for _ in 1..<max(runs, 1) {
+      for (index, time) in try plan.timedRun(ordered).enumerated() {
+        times[index].append(time.nanoseconds)
+      }
+    }
+    return zip(first, times).map { part, times in
       NodeProfile(
-        name: step.name, op: plan.graph[step.node].op.name,
-        nanoseconds: times.map { $0[index] }.sorted()[times.count / 2],
-        multiplyAdds: step.multiplyAdds, isKernel: step.isKernel)
+        name: part.step.name, op: part.step.op, nanoseconds: times.sorted()[times.count / 2],
+        multiplyAdds: part.step.multiplyAdds, isKernel: part.step.isKernel)
     }
   }
 }

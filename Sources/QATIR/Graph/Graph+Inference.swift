@@ -8,7 +8,9 @@ extension Graph {
   ) throws(Diagnostic) -> [TensorType] {
     let known = self.operands(operands, resultCount: resultCount)
     try checkSignature(of: op, known)
-    if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }), !(op is Opaque) {
+    if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }), !(op is Opaque),
+      !(op is any ControlFlow)
+    {
       let elements = op.resultElements(known)
       return (0..<max(resultCount, 1)).map {
         TensorType(elements[min($0, elements.count - 1)], nil)
@@ -22,6 +24,24 @@ extension Graph {
     return types
   }
 
+  /// The types that an operation gives its results; and the operation itself where it has bodies, with
+  /// the types in them.
+  func settled(
+    _ op: any Operation, _ operands: [ValueID?], resultCount: Int
+  ) throws(Diagnostic) -> (op: (any Operation)?, types: [TensorType]) {
+    guard let flow = op as? any ControlFlow else {
+      return (nil, try inferredTypes(of: op, operands, resultCount: resultCount))
+    }
+    let known = self.operands(operands, resultCount: resultCount)
+    try checkSignature(of: op, known)
+    let (settled, types) = try flow.settledBodies(known)
+    guard resultCount <= types.count else {
+      throw Diagnostic(
+        .invalidGraph, "\(op.name) has \(types.count) results, the node names \(resultCount)")
+    }
+    return (settled, types)
+  }
+
   /// Infers all types again, in order: after inputs or constants were changed.
   public mutating func inferTypes() throws(Diagnostic) {
     for node in nodes { try inferTypes(of: node) }
@@ -32,7 +52,8 @@ extension Graph {
     let node = self[id]
     if node.op is Opaque { return }
     do throws(Diagnostic) {
-      let types = try inferredTypes(of: node.op, node.operands, resultCount: node.results.count)
+      let (op, types) = try settled(node.op, node.operands, resultCount: node.results.count)
+      if let op { setOperation(of: id, to: op) }
       for (result, type) in zip(node.results, types) {
         if let result { setType(of: result, to: type) }
       }

@@ -66,7 +66,7 @@ extension ModelWriter {
       unsafe (fields.n_strings, fields.strings, fields.type) = unsafe (
         strings.count, arena.list(strings.map { unsafe arena.data(Array($0.utf8)) }), 8
       )
-    case .raw: unsafe fields.has_type = 0
+    case .graph, .raw: unsafe fields.has_type = 0
     }
     unsafe message.pointee = unsafe fields
     return unsafe message
