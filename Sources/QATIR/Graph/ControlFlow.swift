@@ -11,14 +11,15 @@ public protocol ControlFlow: Operation {
   /// How many of the operands, at the end, are there for the bodies alone.
   var captures: Int { get set }
 
+  /// The types that the inputs of a body, up to the captured ones, have in the first step: for making
+  /// the bodies of an operation that has none yet. `operands` has no captured ones.
+  func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType]
+
   /// The operation with the types in its bodies inferred for these operands, and those of its results.
   func settled(_ operands: Operands) throws(Diagnostic) -> (op: Self, results: [TensorType])
 }
 
 extension ControlFlow {
-  /// How deep bodies may lie in bodies.
-  public static var deepestNesting: Int { 16 }
-
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     try settled(operands).results
   }
@@ -102,6 +103,9 @@ extension TensorType {
 }
 
 extension Graph {
+  /// How deep bodies may lie in bodies.
+  public static let deepestNesting = 16
+
   /// The graph with these types of its inputs, all others inferred again; itself where it has them.
   public func typed(_ types: [TensorType]) throws(Diagnostic) -> Graph {
     guard types.count == inputs.count else {

@@ -26,7 +26,7 @@ extension Graph {
 
   /// The types that an operation gives its results; and the operation itself where it has bodies, with
   /// the types in them.
-  func settled(
+  public func settled(
     _ op: any Operation, _ operands: [ValueID?], resultCount: Int
   ) throws(Diagnostic) -> (op: (any Operation)?, types: [TensorType]) {
     guard let flow = op as? any ControlFlow else {

@@ -38,6 +38,8 @@ public struct If: ControlFlow {
     set { (thenBranch, elseBranch) = (newValue[0], newValue[1]) }
   }
 
+  public func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType] { [] }
+
   public func settled(
     _ operands: Operands
   ) throws(Diagnostic) -> (op: If, results: [TensorType]) {

@@ -41,6 +41,11 @@ public struct Loop: ControlFlow {
   /// How many values go from step to step, of so many operands.
   public func carriedCount(operands: Int) -> Int { max(operands - 2 - captures, 0) }
 
+  public func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
+    let carried = try types(operands, min(2, operands.count)..<operands.count)
+    return [TensorType(.i64, []), TensorType(.bool, [])] + carried
+  }
+
   public func settled(
     _ operands: Operands
   ) throws(Diagnostic) -> (op: Loop, results: [TensorType]) {

@@ -63,14 +63,25 @@ public struct Scan: ControlFlow {
     index < outputDirections.count && outputDirections[index] == 1
   }
 
+  public func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
+    let states = try firstInput(operands.count)
+    return try types(operands, 0..<states)
+      + slices(types(operands, states..<operands.count)).types
+  }
+
+  /// The index of the first operand that is sliced, of so many without the captured ones.
+  private func firstInput(_ count: Int) throws(Diagnostic) -> Int {
+    guard count > 0, (1...count).contains(inputCount) else {
+      throw Diagnostic(.invalidAttribute, "num_scan_inputs \(inputCount) of \(count) operands")
+    }
+    return count - inputCount
+  }
+
   public func settled(
     _ operands: Operands
   ) throws(Diagnostic) -> (op: Scan, results: [TensorType]) {
     let end = try firstCapture(operands)
-    guard (1...max(end, 1)).contains(inputCount), end > 0 else {
-      throw Diagnostic(.invalidAttribute, "num_scan_inputs \(inputCount) of \(end) operands")
-    }
-    let states = end - inputCount
+    let states = try firstInput(end)
     let captured = try types(operands, end..<operands.count)
     let (slices, length) = try slices(try types(operands, states..<end))
     var op = self
@@ -88,7 +99,7 @@ public struct Scan: ControlFlow {
   /// The types of the slices, and how many there are.
   private func slices(
     _ inputs: [TensorType]
-  ) throws(Diagnostic) -> ([TensorType], Dimension) {
+  ) throws(Diagnostic) -> (types: [TensorType], length: Dimension) {
     var slices: [TensorType] = []
     var length = Dimension.unknown
     for (index, type) in inputs.enumerated() {

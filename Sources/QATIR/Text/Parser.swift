@@ -41,7 +41,6 @@ extension Graph {
 /// One run of the parser.
 struct GraphParser {
   static let highestRank = 1024
-  static let deepestNesting = 16
 
   var scanner: TextScanner
   let registry: OpRegistry
@@ -78,8 +77,8 @@ struct GraphParser {
 
   /// A graph among the attributes of a node.
   mutating func body() throws(Diagnostic) -> Graph {
-    guard depth < Self.deepestNesting else {
-      throw scanner.error(.syntax, "graphs stand in graphs more than \(Self.deepestNesting) deep")
+    guard depth < Graph.deepestNesting else {
+      throw scanner.error(.syntax, "graphs stand in graphs more than \(Graph.deepestNesting) deep")
     }
     var parser = GraphParser(
       scanner: scanner, registry: registry, blobs: blobs, depth: depth + 1)

@@ -5,6 +5,8 @@ extension Loop: RunsBodies {
   public func evaluate(
     _ operands: [AnyTensor?], _ bodies: [any RunnableBody]
   ) throws(Diagnostic) -> [AnyTensor] {
+    // Operands at the end that are left out are absent.
+    let operands = operands + Array(repeating: nil, count: max(0, 2 - operands.count))
     let limit = try limit(operands[0])
     var holds = true
     if let first = operands[1] { holds = try condition(first) }
