@@ -14,6 +14,8 @@ import QATRewrite
 ///   back to the shape they came from; adding or subtracting a scalar 0, multiplying with or dividing
 ///   by a scalar 1 (vectors stay: they may be parameters that are to be trained).
 /// - Removed too: the mark of a folded batch-norm (`qat.FoldedBatchNormalization`) with constant statistics.
+/// - An `If` with a constant condition gives way to the branch it takes; constants that bodies capture
+///   become theirs.
 /// - Replaced: `Constant` by a constant of the graph; an observer that does not observe by its state;
 ///   two `Transpose` or two `Reshape` by one; the mean over the spatial axes of a value of rank 4 by
 ///   `GlobalAveragePool`; `MatMul` with a matrix plus a bias by `Gemm`.
@@ -25,6 +27,7 @@ public struct Canonicalize: Pass {
   public static let summary = "remove what does nothing, unify what means the same"
   // A Gemm and an average may sum in another order than what they stand for.
   public static let effect: Effect = .within(relativeTolerance: 1e-6)
+  public static let entersBodies = true
 
   public init() {}
 
@@ -33,7 +36,8 @@ public struct Canonicalize: Pass {
   }
 
   private static let rules: [any RewriteRule] = [
-    UseGraphConstant(), UseState<Observe>(), UseState<LearnRange>(), DropConstantOffset(),
+    UseGraphConstant(), InlineIf(), SettleCaptures<If>(), SettleCaptures<Loop>(),
+    SettleCaptures<Scan>(), UseState<Observe>(), UseState<LearnRange>(), DropConstantOffset(),
     RemoveFoldedMark(),
     Simplify<Identity> { node, _, _ in .value(node.operands[0]) },
     Simplify<Dropout>(dropoutInInference),
@@ -186,7 +190,7 @@ private struct RemoveFoldedMark: RewriteRule {
 
 extension GraphEditor {
   /// Removes a node whose results have others in their place.
-  fileprivate mutating func remove(_ node: NodeID, replacing pairs: [(ValueID, ValueID)]) {
+  mutating func remove(_ node: NodeID, replacing pairs: [(ValueID, ValueID)]) {
     let readers = pairs.flatMap { graph.users(of: $0.0) }
     for (old, new) in pairs {
       do throws(Diagnostic) { try builder.graph.replaceAllUses(of: old, with: new) } catch {

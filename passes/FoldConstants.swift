@@ -17,6 +17,7 @@ public struct FoldConstants: Pass {
   public static let name: PassName = "fold-constants"
   public static let summary = "evaluate what depends on constants alone"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
   public static let options: [PassOption<Self>] = [
     .init("limit", \.limit, "bytes that a result may grow to")
   ]
@@ -54,7 +55,9 @@ public struct FoldConstants: Pass {
   /// The results of a node that can be known now.
   private func values(of id: NodeID, in graph: Graph) throws(Diagnostic) -> [AnyTensor]? {
     let node = graph[id]
-    if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout {
+    if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout
+      || node.op is any ControlFlow
+    {
       return nil
     }
     if node.operands.isEmpty && !(node.op is Constant) { return nil }

@@ -143,6 +143,9 @@ public final class Session {
   /// Bytes of the largest arena among the plans that are kept.
   public var arenaByteCount: Int { plans?.arenaByteCount ?? 0 }
 
+  /// How many plans are kept.
+  var planCount: Int { plans?.count ?? 0 }
+
   // MARK: - Variables
 
   /// The contents of a variable now.

@@ -5,7 +5,7 @@ import QATCore
 /// A body is a graph like any other, with names of its own and no variables. What it takes from
 /// outside is explicit: the last `captures` operands of the node are the last inputs of every body, in
 /// the same order, whether a body reads them or not. So no pass can break what a body reads.
-public protocol ControlFlow: Operation {
+public protocol ControlFlow: TakesUnknownRank {
   /// In the order of the attributes that hold them.
   var bodies: [Graph] { get set }
   /// How many of the operands, at the end, are there for the bodies alone.
@@ -156,10 +156,10 @@ extension Graph {
   ///
   /// Names stay where they are free, and get a number where they are not.
   /// - Parameter arguments: what stands for the inputs of the body.
-  /// - Returns: what stands for its outputs.
+  /// - Returns: what stands for its outputs, and the new nodes.
   public mutating func inline(
     _ body: Graph, _ arguments: [ValueID], before next: NodeID?
-  ) -> [ValueID] {
+  ) -> (outputs: [ValueID], nodes: [NodeID]) {
     precondition(arguments.count == body.inputs.count, "a value for each input of the body")
     var values = Dictionary(uniqueKeysWithValues: zip(body.inputs, arguments))
     for id in body.constants {
@@ -167,6 +167,7 @@ extension Graph {
       values[id] = addConstant(body[id].name, tensor)
       attachments[.tensor(self[values[id]!].name)] = body.attachments[.tensor(body[id].name)]
     }
+    var nodes: [NodeID] = []
     for id in body.nodes {
       let node = body[id]
       let new = insertNode(
@@ -178,7 +179,8 @@ extension Graph {
         values[old] = result
       }
       attachments[.node(self[new].name)] = body.attachments[.node(node.name)]
+      nodes.append(new)
     }
-    return body.outputs.compactMap { values[$0] }
+    return (body.outputs.compactMap { values[$0] }, nodes)
   }
 }

@@ -8,8 +8,8 @@ extension Graph {
   ) throws(Diagnostic) -> [TensorType] {
     let known = self.operands(operands, resultCount: resultCount)
     try checkSignature(of: op, known)
-    if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }), !(op is Opaque),
-      !(op is any ControlFlow)
+    if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }),
+      !(op is any TakesUnknownRank)
     {
       let elements = op.resultElements(known)
       return (0..<max(resultCount, 1)).map {

@@ -21,7 +21,8 @@ extension Graph {
   /// The results of a node that constants and sizes alone decide.
   private func knownResults(of id: NodeID) throws(Diagnostic) -> [AnyTensor]? {
     let node = self[id]
-    if node.results.isEmpty || node.op is Dropout { return nil }
+    // How long control flow runs is for a run to say.
+    if node.results.isEmpty || node.op is Dropout || node.op is any ControlFlow { return nil }
     if node.results.count == 1, let type = Optional(self[node.result].type), type.element == .i64,
       let dimensions = dimensions(of: node.result)
     {

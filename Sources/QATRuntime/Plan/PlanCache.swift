@@ -12,6 +12,9 @@ final class PlanCache {
   private let keep: Set<ValueID>
   private var plans: [(shapes: [[Int]], plan: Plan)] = []
 
+  /// How many plans are kept.
+  var count: Int { plans.count }
+
   /// - Parameter keep: values to be readable after a run, beside the outputs.
   init(
     _ graph: Graph, variables: [String: VariableBuffer], pool: ThreadPool, keep: Set<ValueID>
