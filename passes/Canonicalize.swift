@@ -17,8 +17,9 @@ import QATRewrite
 /// - An `If` with a constant condition gives way to the branch it takes; constants that bodies capture
 ///   become theirs.
 /// - Replaced: `Constant` by a constant of the graph; an observer that does not observe by its state;
-///   two `Transpose` or two `Reshape` by one; the mean over the spatial axes of a value of rank 4 by
-///   `GlobalAveragePool`; `MatMul` with a matrix plus a bias by `Gemm`.
+///   two `Transpose` or two `Reshape` by one; a computed shape of a `Reshape` by a constant; the mean
+///   over the spatial axes of a value of rank 4 by `GlobalAveragePool`; `MatMul` with a matrix plus a
+///   bias by `Gemm`.
 ///
 /// Where an output is an input, a constant or another output of the graph, the `Identity` between
 /// stays.
@@ -50,7 +51,7 @@ public struct Canonicalize: Pass {
     Simplify<Transpose>(transposed),
     Simplify<Reshape>(reshapedBack), Simplify<Flatten>(reshapedBack),
     Simplify<Squeeze>(reshapedBack), Simplify<Unsqueeze>(reshapedBack),
-    Simplify<Reshape>(reshapedTwice),
+    Simplify<Reshape>(reshapedTwice), Simplify<Reshape>(reshapedByConstant),
     Simplify<ReduceMean>(spatialMean),
     Simplify<Add>(productPlusBias),
     Simplify<Add> { node, _, graph in
@@ -261,6 +262,28 @@ private func reshapedTwice(_ node: Node, _ op: Reshape, _ graph: Graph) -> Repla
     op.allowZero || !sizes.contains(0)
   else { return nil }
   return .term(.op(op, [Term(source), Term(shape)]))
+}
+
+/// A `Reshape` whose computed shape is known but for dimensions that are those of the data, or but for
+/// one, says so in a constant: the arithmetic that computes it is no longer needed.
+private func reshapedByConstant(_ node: Node, _ op: Reshape, _ graph: Graph) -> Replacement? {
+  guard let x = node.operands[0], let data = graph[x].type.shape, let shape = node.operands[1],
+    graph[shape].constant == nil, let target = graph.dimensions(of: shape),
+    target.allSatisfy({ ($0.integer ?? 1) > 0 })
+  else { return nil }
+  var sizes: [Int] = []
+  for (axis, dimension) in target.enumerated() {
+    if let size = dimension.integer {
+      sizes.append(size)
+    } else if axis < data.rank, dimension.isSame(as: data[axis]) {
+      sizes.append(0)
+    } else {
+      sizes.append(-1)
+    }
+  }
+  guard sizes.filter({ $0 == -1 }).count <= 1 else { return nil }
+  let constant = AnyTensor(shape: [sizes.count], sizes.map(Int64.init))
+  return .term(.op(Reshape(), [Term(x), .constant(constant, name: "shape")]))
 }
 
 private func spatialMean(_ node: Node, _ op: ReduceMean, _ graph: Graph) -> Replacement? {

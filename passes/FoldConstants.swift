@@ -62,11 +62,10 @@ public struct FoldConstants: Pass {
     }
     if node.operands.isEmpty && !(node.op is Constant) { return nil }
     let operands = node.operands.compactMap { $0 }
-    if node.results.count == 1, let dimensions = graph.dimensions(of: node.result),
-      let integers = Optional(dimensions.compactMap(\.integer)), integers.count == dimensions.count,
-      graph[node.result].type.element == .i64, let rank = graph[node.result].type.shape?.rank
+    if node.results.count == 1, let result = node.results[0],
+      let known = graph.knownContents(of: result)
     {
-      return [AnyTensor(shape: rank == 0 ? [] : [integers.count], integers.map(Int64.init))]
+      return [known]
     }
     guard operands.allSatisfy({ graph[$0].constant != nil }), let op = node.op as? any Evaluable
     else {

@@ -66,7 +66,21 @@ extension Graph {
     return operands(ids, resultCount: resultCount, depth: 64, &known)
   }
 
-  /// The elements of a small integer value as dimensions, where they are known.
+  /// The contents of a small i64 or bool value that sizes and constants decide.
+  public func knownContents(of value: ValueID) -> AnyTensor? {
+    let type = self[value].type
+    guard type.element == .i64 || type.element == .bool, let rank = type.shape?.rank,
+      let dimensions = dimensions(of: value)
+    else { return nil }
+    let integers = dimensions.compactMap(\.integer)
+    guard integers.count == dimensions.count else { return nil }
+    let shape = rank == 0 ? [] : [integers.count]
+    return type.element == .bool
+      ? AnyTensor(shape: shape, integers.map { $0 != 0 })
+      : AnyTensor(shape: shape, integers.map(Int64.init))
+  }
+
+  /// The elements of a small integer (or bool: 0 and 1) value as dimensions, where they are known.
   ///
   /// Looks up through shape arithmetic (`Shape`, `Gather`, `Concat`, …), at most 64 nodes deep.
   public func dimensions(of value: ValueID, depth: Int = 64) -> [Dimension]? {
@@ -92,7 +106,7 @@ extension Graph {
     of value: ValueID, depth: Int, _ known: inout [ValueID: [Dimension]?]
   ) -> [Dimension]? {
     let type = self[value].type
-    guard depth > 0, type.element == .i64 || type.element == .i32, (type.shape?.rank ?? 0) <= 1
+    guard depth > 0, [.i64, .i32, .bool].contains(type.element), (type.shape?.rank ?? 0) <= 1
     else { return nil }
     if let found = known[value] { return found }
     var result: [Dimension]?

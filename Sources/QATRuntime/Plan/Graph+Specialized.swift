@@ -23,14 +23,10 @@ extension Graph {
     let node = self[id]
     // How long control flow runs is for a run to say.
     if node.results.isEmpty || node.op is Dropout || node.op is any ControlFlow { return nil }
-    if node.results.count == 1, let type = Optional(self[node.result].type), type.element == .i64,
-      let dimensions = dimensions(of: node.result)
+    if node.results.count == 1, let result = node.results[0],
+      let known = knownContents(of: result)
     {
-      let integers = dimensions.compactMap(\.integer)
-      if integers.count == dimensions.count {
-        let shape = type.shape?.rank == 0 ? [] : [integers.count]
-        return [AnyTensor(shape: shape, integers.map(Int64.init))]
-      }
+      return [known]
     }
     var operands: [AnyTensor?] = []
     for operand in node.operands {
