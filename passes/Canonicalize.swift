@@ -52,7 +52,7 @@ public struct Canonicalize: Pass {
     Simplify<Reshape>(reshapedBack), Simplify<Flatten>(reshapedBack),
     Simplify<Squeeze>(reshapedBack), Simplify<Unsqueeze>(reshapedBack),
     Simplify<Reshape>(reshapedTwice), Simplify<Reshape>(reshapedByConstant),
-    Simplify<ReduceMean>(spatialMean),
+    Simplify<Where>(chosen), Simplify<ReduceMean>(spatialMean),
     Simplify<Add>(productPlusBias),
     Simplify<Add> { node, _, graph in
       neutral(node, 0, 1, 0, graph) ?? neutral(node, 1, 0, 0, graph)
@@ -269,7 +269,7 @@ private func reshapedTwice(_ node: Node, _ op: Reshape, _ graph: Graph) -> Repla
 private func reshapedByConstant(_ node: Node, _ op: Reshape, _ graph: Graph) -> Replacement? {
   guard let x = node.operands[0], let data = graph[x].type.shape, let shape = node.operands[1],
     graph[shape].constant == nil, let target = graph.dimensions(of: shape),
-    target.allSatisfy({ ($0.integer ?? 1) > 0 })
+    target.allSatisfy({ ($0.integer ?? 1) > (op.allowZero ? 0 : -1) || $0.integer == -1 })
   else { return nil }
   var sizes: [Int] = []
   for (axis, dimension) in target.enumerated() {
@@ -284,6 +284,17 @@ private func reshapedByConstant(_ node: Node, _ op: Reshape, _ graph: Graph) -> 
   guard sizes.filter({ $0 == -1 }).count <= 1 else { return nil }
   let constant = AnyTensor(shape: [sizes.count], sizes.map(Int64.init))
   return .term(.op(Reshape(), [Term(x), .constant(constant, name: "shape")]))
+}
+
+/// What a constant condition chooses everywhere, where that has the shape of the result.
+private func chosen(_ node: Node, _: Where, _ graph: Graph) -> Replacement? {
+  guard let condition = node.operands[0].flatMap({ graph[$0].constant })?.elements(as: Bool.self),
+    let first = condition.first, condition.allSatisfy({ $0 == first }),
+    let value = node.operands[first ? 1 : 2], let shape = graph[value].type.shape,
+    let result = graph[node.result].type.shape, shape.rank == result.rank,
+    zip(shape.dimensions, result.dimensions).allSatisfy({ $0.isSame(as: $1) })
+  else { return nil }
+  return .value(value)
 }
 
 private func spatialMean(_ node: Node, _ op: ReduceMean, _ graph: Graph) -> Replacement? {

@@ -27,10 +27,17 @@ final class FunctionTable {
     }
     self.functions = functions
     guard !functions.isEmpty else { return }
-    names.formUnion(file.graph.inputs.map(\.name))
-    names.formUnion(file.graph.initializers.map(\.name))
-    for node in file.graph.nodes { names.formUnion(node.outputs) }
+    addNames(of: file.graph)
     budget += 16 * Self.nodeCost * file.graph.nodes.count
+  }
+
+  private func addNames(of graph: GraphFile) {
+    names.formUnion(graph.inputs.map(\.name))
+    names.formUnion(graph.initializers.map(\.name))
+    for node in graph.nodes {
+      names.formUnion(node.outputs)
+      for (_, body) in node.subgraphs { addNames(of: body) }
+    }
   }
 
   /// The function that a node calls.
@@ -62,7 +69,7 @@ final class FunctionTable {
         "the call has \(call.inputs.count) inputs and \(call.outputs.count) outputs, the function \(name) \(function.inputs.count) and \(function.outputs.count)"
       )
     }
-    var inlined = InlinedCall(function, call, prefix: freePrefix(for: call))
+    var inlined = InlinedCall(function, call, prefix: freePrefix(for: call, function))
     var nodes: [NodeFile] = []
     for node in function.nodes {
       let node = inlined.node(node)
@@ -87,96 +94,16 @@ final class FunctionTable {
       + node.subgraphs.flatMap(\.graph.nodes).reduce(0) { $0 + cost(of: $1) }
   }
 
-  /// What the names inside a call begin with: nothing else does.
-  private func freePrefix(for call: NodeFile) -> String {
+  /// What the names inside a call begin with, so that none of them is there already.
+  private func freePrefix(for call: NodeFile, _ function: FunctionFile) -> String {
     let base = call.name.isEmpty ? call.outputs.first { !$0.isEmpty } ?? call.opType : call.name
+    let inner = function.nodes.flatMap(\.outputs)
     var prefix = base + "/"
     var number = 1
-    while !names.insert(prefix).inserted {
+    while inner.contains(where: { names.contains(prefix + $0) }) {
       prefix = "\(base).\(number)/"
       number += 1
     }
     return prefix
-  }
-}
-
-/// One call: which names and values the nodes of the function have there.
-private struct InlinedCall {
-  private let prefix: String
-  private let opset: Int
-  private var attributes: [String: AttributeValue]
-  private var graphs: [String: GraphFile] = [:]
-  private var renamed: [String: String] = ["": ""]
-
-  init(_ function: FunctionFile, _ call: NodeFile, prefix: String) {
-    self.prefix = prefix
-    opset = function.opsets[""] ?? 1
-    attributes = function.defaults
-    for (name, value) in call.attributes { attributes[name] = value }
-    for (name, graph) in call.subgraphs { graphs[name] = graph }
-    for (index, name) in function.inputs.enumerated() {
-      renamed[name] = index < call.inputs.count ? call.inputs[index] : ""
-    }
-    for (index, name) in function.outputs.enumerated() where index < call.outputs.count {
-      // A result that nobody asks for may still be read inside.
-      if !call.outputs[index].isEmpty { renamed[name] = call.outputs[index] }
-    }
-  }
-
-  /// What a name of the function is outside.
-  mutating func name(_ name: String) -> String {
-    if let known = renamed[name] { return known }
-    let outside = prefix + name
-    renamed[name] = outside
-    return outside
-  }
-
-  mutating func node(_ node: NodeFile) -> NodeFile {
-    var result = node
-    result.name = node.name.isEmpty ? "" : prefix + node.name
-    result.opset = opset
-    result.inputs = []
-    result.outputs = []
-    for input in node.inputs { result.inputs.append(name(input)) }
-    for output in node.outputs { result.outputs.append(name(output)) }
-    var captures: [String] = []
-    for name in node.captures { captures.append(self.name(name)) }
-    result.captures = captures.filter { !$0.isEmpty }
-    result.subgraphs = []
-    for (name, graph) in node.subgraphs { result.subgraphs.append((name, self.graph(graph))) }
-    // Attributes that are the caller's.
-    let references = Dictionary(node.references.map { ($0.name, $0.callers) }) { first, _ in first }
-    result.references = []
-    result.attributes = node.attributes.compactMap { name, value in
-      guard let callers = references[name] else { return (name, value) }
-      if let graph = graphs[callers] {
-        result.subgraphs.append((name, graph))
-        result.captures += graph.freeNames
-      }
-      return attributes[callers].map { (name, $0) }
-    }
-    return result
-  }
-
-  /// Types of values of the function, under the names that they have here.
-  mutating func values(_ files: [ValueFile]) -> [ValueFile] {
-    var result = files
-    for index in files.indices { result[index].name = name(files[index].name) }
-    return result
-  }
-
-  private mutating func graph(_ graph: GraphFile) -> GraphFile {
-    var result = graph
-    for index in graph.nodes.indices { result.nodes[index] = node(graph.nodes[index]) }
-    result.inputs = values(graph.inputs)
-    result.outputs = values(graph.outputs)
-    result.values = values(graph.values)
-    result.initializerRests = [:]
-    for index in graph.initializers.indices {
-      let old = graph.initializers[index].name
-      result.initializers[index].name = name(old)
-      result.initializerRests[name(old)] = graph.initializerRests[old]
-    }
-    return result
   }
 }

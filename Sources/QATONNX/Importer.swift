@@ -9,14 +9,14 @@ import QATIR
 /// place for is attached to it, so that it is written back.
 public struct Importer {
   private let file: GraphFile
-  private let context: Context
-  private var graph: Graph
+  let context: Context
+  private(set) var graph: Graph
   private var values: [String: ValueID] = [:]
   /// Types the file gives for values in between.
   private var declared: [String: TensorType] = [:]
 
   /// What holds for the whole file.
-  private struct Context {
+  struct Context {
     let registry: OpRegistry
     let opset: Int
     let functions: FunctionTable
@@ -59,13 +59,14 @@ public struct Importer {
     return try importer.run()
   }
 
-  private init(_ file: GraphFile, _ context: Context) {
+  init(_ file: GraphFile, _ context: Context) {
     self.file = file
     self.context = context
     graph = Graph(name: file.name.isEmpty ? "model" : file.name)
   }
 
-  private mutating func run() throws(Diagnostic) -> Graph {
+  /// The graph that the file describes; inputs have been added before.
+  mutating func run() throws(Diagnostic) -> Graph {
     attach(file.rest, to: .graph)
     for (name, rest) in file.initializerRests { attach(rest, to: .tensor(name)) }
     try addInitializers()
@@ -90,8 +91,12 @@ public struct Importer {
       guard let type = input.type else {
         throw Diagnostic(.unsupported, "input '\(input.name)' is no tensor", at: "graph.input")
       }
-      try define(input.name, graph.addInput(input.name, type))
+      try addInput(input.name, type)
     }
+  }
+
+  mutating func addInput(_ name: String, _ type: TensorType) throws(Diagnostic) {
+    try define(name, graph.addInput(name, type))
   }
 
   private mutating func addInitializers() throws(Diagnostic) {
@@ -118,7 +123,7 @@ public struct Importer {
     values[name] = id
   }
 
-  private func value(_ name: String) throws(Diagnostic) -> ValueID? {
+  func value(_ name: String) throws(Diagnostic) -> ValueID? {
     if name.isEmpty { return nil }
     guard let id = values[name] else {
       throw Diagnostic(
@@ -240,77 +245,5 @@ public struct Importer {
       throw Diagnostic(.malformedFile, "the graph has no outputs", at: "graph.output")
     }
     graph.setOutputs(outputs)
-  }
-
-  // MARK: - Bodies
-
-  /// A node of control flow with its bodies as graphs; `nil` for any other, and for one that moves what
-  /// is no tensor.
-  private func bodies(of file: NodeFile, _ name: OpName) throws(Diagnostic) -> NodeFile? {
-    guard let type = context.registry[name] as? any ControlFlow.Type, !file.subgraphs.isEmpty,
-      file.subgraphs.allSatisfy({ ($0.graph.inputs + $0.graph.outputs).allSatisfy(\.isTensor) })
-    else { return nil }
-    guard context.depth < Graph.deepestNesting else {
-      throw Diagnostic(
-        .unsupported, "bodies stand in bodies more than \(Graph.deepestNesting) deep")
-    }
-    var result = file
-    let names = Set(file.subgraphs.map(\.name))
-    result.attributes.removeAll { names.contains($0.name) }
-    if !file.captures.isEmpty {
-      result.attributes.append(("captures", .int(file.captures.count)))
-    }
-    let op = try type.init(attributes: result.attributes)
-    var operands: [Operands.Operand?] = []
-    for name in file.inputs { operands.append(try value(name).map { .init(graph[$0].type) }) }
-    let types = try op.bodyInputs(Operands(operands))
-    var captured: [(String, TensorType)] = []
-    for name in file.captures {
-      if let id = try value(name) { captured.append((name, graph[id].type)) }
-    }
-    for (name, graph) in file.subgraphs {
-      do throws(Diagnostic) {
-        result.attributes.append((name, .graph(try body(graph, types, captured))))
-      } catch { throw error.at(name) }
-    }
-    return result
-  }
-
-  /// A body, for these types of the inputs that it lists and of those that it captures.
-  private func body(
-    _ file: GraphFile, _ types: [TensorType], _ captured: [(name: String, type: TensorType)]
-  ) throws(Diagnostic) -> Graph {
-    guard file.inputs.count == types.count else {
-      throw Diagnostic(
-        .malformedFile, "the body has \(file.inputs.count) inputs, expected \(types.count)")
-    }
-    do throws(Diagnostic) {
-      return try typedBody(file, types, captured)
-    } catch {
-      // It may be made for other shapes, and never run for these.
-      let isTyped = (types + captured.map(\.type)).contains { $0.shape != nil }
-      guard error.code == .shapeMismatch, isTyped else { throw error }
-      return try typedBody(
-        file, types.map { TensorType($0.element, nil) },
-        captured.map { ($0.name, TensorType($0.type.element, nil)) })
-    }
-  }
-
-  private func typedBody(
-    _ file: GraphFile, _ types: [TensorType], _ captured: [(name: String, type: TensorType)]
-  ) throws(Diagnostic) -> Graph {
-    var inner = context
-    inner.depth += 1
-    var importer = Importer(file, inner)
-    for (input, type) in zip(file.inputs, types) {
-      // Numbers and conditions may be written with one dimension.
-      let declared = type.shape == [] && input.type?.shape == [1] ? input.type : nil
-      try importer.define(
-        input.name, importer.graph.addInput(input.name, declared ?? type))
-    }
-    for (name, type) in captured where importer.values[name] == nil {
-      try importer.define(name, importer.graph.addInput(name, type))
-    }
-    return try importer.run()
   }
 }

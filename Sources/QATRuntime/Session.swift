@@ -58,7 +58,7 @@ public final class Session {
 
   /// What a watched value was in the last run.
   public func value(_ name: String) -> AnyTensor? {
-    guard let last, let id = last.graph.value(named: name) else { return nil }
+    guard let last, let id = graph.value(named: name) else { return nil }
     return last.tensor(id)
   }
   private var last: Plan?

@@ -156,6 +156,21 @@ case("scan", """g (float[3] s, float[T,3] x, float[3,T] u) => (float[3] y, float
   }>
 }""", *({"s": draw(3), "x": draw(t, 3, seed=1), "u": draw(3, t, seed=2)} for t in (1, 4, 7)))
 
+SAMPLES = """g ({lengths}float[B,2] s, float[B,T,2] x) => (float[B,2] y, float[B,T,2] all) {{
+  y, all = Scan({first}, s, x) <num_scan_inputs = 1, directions = [{reverse}],
+      body = b (float[2] a, float[2] xi) => (float[2] n, float[2] o) {{
+    n = Add(a, xi)
+    o = Mul(n, xi)
+  }}>
+}}"""
+LENGTHS = np.array([3, 1, 4])
+case("scan_of_samples", SAMPLES.format(lengths="", first='""', reverse=0),
+     {"s": draw(3, 2), "x": draw(3, 4, 2)}, {"s": draw(1, 2), "x": draw(1, 6, 2)}, opset=8)
+case("scan_of_reversed_samples", SAMPLES.format(lengths="", first='""', reverse=1),
+     {"s": draw(3, 2), "x": draw(3, 4, 2)}, opset=8)
+case("scan_of_cut_samples", SAMPLES.format(lengths="int64[B] l, ", first="l", reverse=0),
+     {"l": LENGTHS, "s": draw(3, 2), "x": draw(3, 4, 2)}, opset=8)
+
 FUNCTIONS = """
 <domain: "own", opset_import: ["" : 17]>
 scaled <alpha: float = 2.0> (x) => (y) {

@@ -83,18 +83,23 @@ struct ControlFlowTests {
       } catch { return error.description }
     }
     #expect(message("graph @e(%x: f32[2]) -> (%b: f32[2]) {\n%b = Relu(%x)\n}") == "")
-    #expect(message("graph @e(%x: f32[2]) -> (%b: f32[2], %b: f32[2]) {\n%b = Relu(%x)\n}")
-      .contains("one branch has 1 outputs, the other 2"))
-    #expect(message("graph @e(%x: i64[2]) -> (%b: i64[2]) {\n%b = Neg(%x)\n}")
-      .contains("of body 'e' is i64[2]"))
+    #expect(
+      message("graph @e(%x: f32[2]) -> (%b: f32[2], %b: f32[2]) {\n%b = Relu(%x)\n}")
+        .contains("one branch has 1 outputs, the other 2"))
+    #expect(
+      message("graph @e(%x: i64[2]) -> (%b: i64[2]) {\n%b = Neg(%x)\n}")
+        .contains("of body 'e' is i64[2]"))
     #expect(message("graph @e() -> () {\n}").contains("one branch has 1 outputs, the other 0"))
     #expect(message("3").contains("attribute 'else_branch' of If has the wrong type"))
-    #expect(message("graph @e(%x: f32[2]) -> (%b: f32[2]) {\n%b = Relu(%y)\n}")
-      .contains("nothing above defines %y"))
-    #expect(message("graph @e(%x: f32[2]) -> (%v: f32[2]) {\nvariable %v: f32[2] = [1.0, 2.0]\n}")
-      .contains("%v is a variable"))
-    #expect(message("graph @e(%x: f32[2]) -> (%b: f32[2]) {\n%b = Relu(%x)\n}", "%c")
-      .contains("takes a condition and 1 captured values"))
+    #expect(
+      message("graph @e(%x: f32[2]) -> (%b: f32[2]) {\n%b = Relu(%y)\n}")
+        .contains("nothing above defines %y"))
+    #expect(
+      message("graph @e(%x: f32[2]) -> (%v: f32[2]) {\nvariable %v: f32[2] = [1.0, 2.0]\n}")
+        .contains("%v is a variable"))
+    #expect(
+      message("graph @e(%x: f32[2]) -> (%b: f32[2]) {\n%b = Relu(%x)\n}", "%c")
+        .contains("takes a condition and 1 captured values"))
     let deep = String(repeating: "graph @g() -> () {\n X() {b = ", count: 40)
     #expect(throws: Diagnostic.self) { try Graph(text: deep) }
   }

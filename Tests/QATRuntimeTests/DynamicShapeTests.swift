@@ -10,7 +10,7 @@ struct DynamicShapeTests {
   func boundedPlans() throws {
     let graph = try Graph(
       text: """
-        graph @sequences(%x: f32[N,T,4]) -> (%y: f32[N,?]) {
+        graph @sequences(%x: f32[N,T,4]) -> (%y: f32[N,4*T]) {
           constant %w: f32[4,4] = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
           constant %zero: i64[] = [0]
           constant %axes: i64[1] = [0]
@@ -28,7 +28,8 @@ struct DynamicShapeTests {
       let x = AnyTensor(
         shape: [2, length, 4], (0..<8 * length).map { Float($0) })
       let y = try session.run(["x": x])[0]
-      #expect(y.shape == [2, 4 * length] && y.elements(as: Float.self) == x.elements(as: Float.self))
+      #expect(y.shape == [2, 4 * length])
+      #expect(y.elements(as: Float.self) == x.elements(as: Float.self))
       #expect(session.planCount <= 8)
     }
     #expect(session.planCount == 8)
@@ -86,7 +87,7 @@ struct DynamicShapeTests {
   func hooks() throws {
     let graph = try Graph(
       text: """
-        graph @data(%x: f32[4], %shape: i64[1]) -> (%y: f32[?]) {
+        graph @data(%x: f32[4], %shape: i64[2]) -> (%y: f32[?,?]) {
           %a = Neg(%x)
           %r = Reshape(%a, %shape)
           %y = Neg(%r)
@@ -98,9 +99,10 @@ struct DynamicShapeTests {
       try session.addHook(on: name) { seen.names.append($0.name + "\($0.value.shape)") }
     }
     _ = try session.run([
-      "x": AnyTensor(shape: [4], [Float(1), 2, 3, 4]), "shape": AnyTensor(shape: [1], [Int64(4)]),
+      "x": AnyTensor(shape: [4], [Float(1), 2, 3, 4]),
+      "shape": AnyTensor(shape: [2], [Int64(2), 2]),
     ])
-    #expect(seen.names == ["x[4]", "a[4]", "r[4]", "y[4]"])
+    #expect(seen.names == ["x[4]", "a[4]", "r[2, 2]", "y[2, 2]"])
   }
 
   private final class Seen { var names: [String] = [] }

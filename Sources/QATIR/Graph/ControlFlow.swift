@@ -85,6 +85,11 @@ extension ControlFlow {
   }
 }
 
+extension Diagnostic {
+  /// Whether it says that an operation does not fit the shapes at hand: with others it may.
+  public var isAboutShapes: Bool { code == .shapeMismatch || code == .invalidAttribute }
+}
+
 extension TensorType {
   /// What holds for values of both types.
   /// - Throws: `type-mismatch` where their elements differ.

@@ -1,7 +1,8 @@
 extension OpRegistry {
   /// Every operation of this folder, by family. A type missing here is missing everywhere.
   public static let builtin = OpRegistry(
-    controlFlowOps + elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps
+    controlFlowOps + elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps
+      + trainingOps
       + channelsLastOps)
 
   static let controlFlowOps: [any Operation.Type] = [If.self, Loop.self, Scan.self]

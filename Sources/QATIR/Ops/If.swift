@@ -20,6 +20,7 @@ public struct If: ControlFlow {
     .init("else_branch", \.elseBranch),
   ]
 
+  /// How many operands, at the end, are there for the bodies alone.
   public var captures = 0
   /// What runs where the condition holds.
   public var thenBranch = Graph(name: "")
@@ -45,7 +46,8 @@ public struct If: ControlFlow {
   ) throws(Diagnostic) -> (op: If, results: [TensorType]) {
     guard operands.count == 1 + captures else {
       throw Diagnostic(
-        .invalidOperand, "If takes a condition and \(captures) captured values, not \(operands.count)")
+        .invalidOperand,
+        "If takes a condition and \(captures) captured values, not \(operands.count)")
     }
     let captured = try types(operands, 1..<operands.count)
     guard thenBranch.outputs.count == elseBranch.outputs.count else {
@@ -65,10 +67,15 @@ public struct If: ControlFlow {
       do throws(Diagnostic) {
         op.bodies[index] = try branch.typed(captured)
         possible.append(op.bodies[index].outputTypes)
-      } catch { failure = error }
+      } catch {
+        guard error.isAboutShapes else { throw error }
+        failure = error
+      }
     }
     // A branch that is made for other shapes is one that does not run; if it does, it will say so.
-    guard var results = possible.first else { throw failure ?? Diagnostic(.invalidGraph, "no branch") }
+    guard var results = possible.first else {
+      throw failure ?? Diagnostic(.invalidGraph, "no branch")
+    }
     if possible.count == 2 {
       for (index, type) in possible[1].enumerated() {
         results[index] = try results[index].widened(by: type)

@@ -23,6 +23,7 @@ public struct Loop: ControlFlow {
     .init("captures", \.captures), .init("body", \.body),
   ]
 
+  /// How many operands, at the end, are there for the bodies alone.
   public var captures = 0
   /// `(i, cond, carried…, captured…) -> (cond, carried…, scan_outputs…)`.
   public var body = Graph(name: "")

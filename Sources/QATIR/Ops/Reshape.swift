@@ -24,7 +24,8 @@ public struct Reshape: TakesUnknownRank, ShapeArithmetic {
     guard let x = operands[0].shape else {
       // What is copied or left over depends on the data.
       let known = target.map { dimension in
-        (dimension.integer ?? 1) > 0 ? dimension : dimension.integer == 0 && allowZero ? 0 : .unknown
+        (dimension.integer ?? 1) > 0
+          ? dimension : dimension.integer == 0 && allowZero ? 0 : .unknown
       }
       return [TensorType(element, Shape(known))]
     }

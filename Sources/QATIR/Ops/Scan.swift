@@ -27,6 +27,7 @@ public struct Scan: ControlFlow {
     .init("body", \.body),
   ]
 
+  /// How many operands, at the end, are there for the bodies alone.
   public var captures = 0
   /// How many tensors are sliced.
   public var inputCount = 0

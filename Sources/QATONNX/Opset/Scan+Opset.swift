@@ -43,7 +43,8 @@ extension NodeFile {
       for index in states..<names.count {
         let cut = "\(names[index]).cut"
         batch.nodes.append(
-          helper("Slice", [names[index], prefix + "zero", prefix + "length1", prefix + "zero"], cut))
+          helper(
+            "Slice", [names[index], prefix + "zero", prefix + "length1", prefix + "zero"], cut))
         names[index] = cut
       }
     }

@@ -27,6 +27,7 @@ final class Plan {
     case block(Int)
   }
 
+  /// All of it, also what depends on shapes that the plan finds out.
   let graph: Graph
   private(set) var steps: [Step] = []
   /// Bytes of the arena.
@@ -54,7 +55,7 @@ final class Plan {
     let split = GraphSplit(whole, wanted: keep.union(whole.outputs))
     rest = split.map { PlanCache($0.tail, variables: variables, pool: pool, keep: keep) }
     let graph = split?.head ?? whole
-    self.graph = graph
+    self.graph = whole
     self.pool = pool
     var inputs: [VariableBuffer] = []
     for (index, id) in graph.inputs.enumerated() {
@@ -116,7 +117,7 @@ final class Plan {
     _ inputs: [AnyTensor], _ hooks: Hooks, after previous: Plan?
   ) throws(Diagnostic) {
     for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
-    for value in hooks.values where previous?.tensor(value) == nil && isKnownBeforeSteps(value) {
+    for value in hooks.values where isKnownBeforeSteps(value, after: previous) {
       try hooks.fire(value, in: self)
     }
     for step in steps {
@@ -126,10 +127,14 @@ final class Plan {
     if let (plan, inputs) = try planOfRest(inputs) { try plan.run(inputs, hooks, after: self) }
   }
 
-  private func isKnownBeforeSteps(_ value: ValueID) -> Bool {
+  /// Whether a value is there before the first step, and was not in the plan that ran before.
+  private func isKnownBeforeSteps(_ value: ValueID, after previous: Plan?) -> Bool {
     switch places[value] {
-    case .constant, .input, .variable: true
-    case .block, nil: false
+    case .constant:
+      if case .constant = previous?.places[value] { return false }
+      return true
+    case .input, .variable: return previous == nil
+    case .block, nil: return false
     }
   }
 
