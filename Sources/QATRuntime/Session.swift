@@ -210,7 +210,8 @@ public final class Session {
 
   func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {
     if let plans { return try plans.plan(for: inputs) }
-    let made = PlanCache(graph, variables: buffers, pool: pool, keep: keep)
+    let made = PlanCache(
+      graph, capacity: PlanCache.ofSession, variables: buffers, pool: pool, keep: keep)
     plans = made
     return try made.plan(for: inputs)
   }

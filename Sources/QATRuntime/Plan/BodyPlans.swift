@@ -39,7 +39,8 @@ private final class CompiledBody: RunnableBody {
       given.removeAll { $0 == index }
     }
     self.given = given
-    cache = PlanCache(graph, variables: [:], pool: pool, keep: [])
+    cache = PlanCache(
+      graph, capacity: PlanCache.ofPart, variables: [:], pool: pool, keep: [])
   }
 
   func run(_ inputs: [AnyTensor]) throws(Diagnostic) -> [AnyTensor] {

@@ -53,7 +53,10 @@ final class Plan {
     _ whole: Graph, variables: [String: VariableBuffer], pool: ThreadPool, keep: Set<ValueID>
   ) throws(Diagnostic) {
     let split = GraphSplit(whole, wanted: keep.union(whole.outputs))
-    rest = split.map { PlanCache($0.tail, variables: variables, pool: pool, keep: keep) }
+    rest = split.map {
+      PlanCache(
+        $0.tail, capacity: PlanCache.ofPart, variables: variables, pool: pool, keep: keep)
+    }
     let graph = split?.head ?? whole
     self.graph = whole
     self.pool = pool

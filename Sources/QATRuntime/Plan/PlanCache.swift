@@ -2,11 +2,15 @@ import QATCore
 import QATIR
 import QATKernels
 
-/// The plans of one graph, one for each set of input shapes: the eight used last.
+/// The plans of one graph, one for each set of input shapes: a few of those used last.
 final class PlanCache {
-  static let capacity = 8
+  /// How many are kept of the graph that a session runs.
+  static let ofSession = 8
+  /// How many are kept of a part of a plan, such as a body: each plan around it has its own.
+  static let ofPart = 2
 
   let graph: Graph
+  private let capacity: Int
   private let variables: [String: VariableBuffer]
   private let pool: ThreadPool
   private let keep: Set<ValueID>
@@ -15,11 +19,15 @@ final class PlanCache {
   /// How many plans are kept.
   var count: Int { plans.count }
 
-  /// - Parameter keep: values to be readable after a run, beside the outputs.
+  /// - Parameters:
+  ///   - capacity: how many plans are kept.
+  ///   - keep: values to be readable after a run, beside the outputs.
   init(
-    _ graph: Graph, variables: [String: VariableBuffer], pool: ThreadPool, keep: Set<ValueID>
+    _ graph: Graph, capacity: Int, variables: [String: VariableBuffer], pool: ThreadPool,
+    keep: Set<ValueID>
   ) {
     self.graph = graph
+    self.capacity = capacity
     self.variables = variables
     self.pool = pool
     self.keep = keep
@@ -39,7 +47,7 @@ final class PlanCache {
     try checkSymbols(inputs)
     let concrete = try graph.specialized(to: inputs.map(\.type))
     let plan = try Plan(concrete, variables: variables, pool: pool, keep: keep)
-    if plans.count == Self.capacity { plans.removeFirst() }
+    if plans.count == capacity { plans.removeFirst() }
     plans.append((shapes, plan))
     return plan
   }
