@@ -104,7 +104,8 @@ struct ExportedScope {
     file.attributes = node.op.attributeValues
     let flow = node.op as? any ControlFlow
     let captures =
-      flow?.captures ?? file.metadata.removeValue(forKey: Exporter.capturesKey).flatMap { Int($0) } ?? 0
+      flow?.captures ?? file.metadata.removeValue(forKey: Exporter.capturesKey).flatMap { Int($0) }
+      ?? 0
     file.inputs = node.operands.dropLast(captures).map { $0.map(name) ?? "" }
     file.outputs = node.results.map { $0.map(name) ?? "" }
     if flow != nil {
@@ -117,7 +118,9 @@ struct ExportedScope {
       }
     }
     file.rest = graph.rest(.node(node.name))
-    if !node.origins.isEmpty { file.metadata[Exporter.originsKey] = node.origins.joined(separator: "\n") }
+    if !node.origins.isEmpty {
+      file.metadata[Exporter.originsKey] = node.origins.joined(separator: "\n")
+    }
     return file
   }
 
