@@ -19,6 +19,7 @@ public struct AssignLayout: Pass {
   public static let summary = "compute on images with channels last"
   // Floats are summed in another order.
   public static let effect: Effect = .within(relativeTolerance: 1e-5)
+  public static let entersBodies = true
 
   public init() {}
 

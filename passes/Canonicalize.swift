@@ -14,9 +14,12 @@ import QATRewrite
 ///   back to the shape they came from; adding or subtracting a scalar 0, multiplying with or dividing
 ///   by a scalar 1 (vectors stay: they may be parameters that are to be trained).
 /// - Removed too: the mark of a folded batch-norm (`qat.FoldedBatchNormalization`) with constant statistics.
+/// - An `If` with a constant condition gives way to the branch it takes; constants that bodies capture
+///   become theirs.
 /// - Replaced: `Constant` by a constant of the graph; an observer that does not observe by its state;
-///   two `Transpose` or two `Reshape` by one; the mean over the spatial axes of a value of rank 4 by
-///   `GlobalAveragePool`; `MatMul` with a matrix plus a bias by `Gemm`.
+///   two `Transpose` or two `Reshape` by one; a computed shape of a `Reshape` by a constant; the mean
+///   over the spatial axes of a value of rank 4 by `GlobalAveragePool`; `MatMul` with a matrix plus a
+///   bias by `Gemm`.
 ///
 /// Where an output is an input, a constant or another output of the graph, the `Identity` between
 /// stays.
@@ -25,6 +28,7 @@ public struct Canonicalize: Pass {
   public static let summary = "remove what does nothing, unify what means the same"
   // A Gemm and an average may sum in another order than what they stand for.
   public static let effect: Effect = .within(relativeTolerance: 1e-6)
+  public static let entersBodies = true
 
   public init() {}
 
@@ -33,7 +37,8 @@ public struct Canonicalize: Pass {
   }
 
   private static let rules: [any RewriteRule] = [
-    UseGraphConstant(), UseState<Observe>(), UseState<LearnRange>(), DropConstantOffset(),
+    UseGraphConstant(), InlineIf(), SettleCaptures<If>(), SettleCaptures<Loop>(),
+    SettleCaptures<Scan>(), UseState<Observe>(), UseState<LearnRange>(), DropConstantOffset(),
     RemoveFoldedMark(),
     Simplify<Identity> { node, _, _ in .value(node.operands[0]) },
     Simplify<Dropout>(dropoutInInference),
@@ -46,8 +51,8 @@ public struct Canonicalize: Pass {
     Simplify<Transpose>(transposed),
     Simplify<Reshape>(reshapedBack), Simplify<Flatten>(reshapedBack),
     Simplify<Squeeze>(reshapedBack), Simplify<Unsqueeze>(reshapedBack),
-    Simplify<Reshape>(reshapedTwice),
-    Simplify<ReduceMean>(spatialMean),
+    Simplify<Reshape>(reshapedTwice), Simplify<Reshape>(reshapedByConstant),
+    Simplify<Where>(chosen), Simplify<ReduceMean>(spatialMean),
     Simplify<Add>(productPlusBias),
     Simplify<Add> { node, _, graph in
       neutral(node, 0, 1, 0, graph) ?? neutral(node, 1, 0, 0, graph)
@@ -186,7 +191,7 @@ private struct RemoveFoldedMark: RewriteRule {
 
 extension GraphEditor {
   /// Removes a node whose results have others in their place.
-  fileprivate mutating func remove(_ node: NodeID, replacing pairs: [(ValueID, ValueID)]) {
+  mutating func remove(_ node: NodeID, replacing pairs: [(ValueID, ValueID)]) {
     let readers = pairs.flatMap { graph.users(of: $0.0) }
     for (old, new) in pairs {
       do throws(Diagnostic) { try builder.graph.replaceAllUses(of: old, with: new) } catch {
@@ -257,6 +262,39 @@ private func reshapedTwice(_ node: Node, _ op: Reshape, _ graph: Graph) -> Repla
     op.allowZero || !sizes.contains(0)
   else { return nil }
   return .term(.op(op, [Term(source), Term(shape)]))
+}
+
+/// A `Reshape` whose computed shape is known but for dimensions that are those of the data, or but for
+/// one, says so in a constant: the arithmetic that computes it is no longer needed.
+private func reshapedByConstant(_ node: Node, _ op: Reshape, _ graph: Graph) -> Replacement? {
+  guard let x = node.operands[0], let data = graph[x].type.shape, let shape = node.operands[1],
+    graph[shape].constant == nil, let target = graph.dimensions(of: shape),
+    target.allSatisfy({ ($0.integer ?? 1) > (op.allowZero ? 0 : -1) || $0.integer == -1 })
+  else { return nil }
+  var sizes: [Int] = []
+  for (axis, dimension) in target.enumerated() {
+    if let size = dimension.integer {
+      sizes.append(size)
+    } else if axis < data.rank, dimension.isSame(as: data[axis]) {
+      sizes.append(0)
+    } else {
+      sizes.append(-1)
+    }
+  }
+  guard sizes.filter({ $0 == -1 }).count <= 1 else { return nil }
+  let constant = AnyTensor(shape: [sizes.count], sizes.map(Int64.init))
+  return .term(.op(Reshape(), [Term(x), .constant(constant, name: "shape")]))
+}
+
+/// What a constant condition chooses everywhere, where that has the shape of the result.
+private func chosen(_ node: Node, _: Where, _ graph: Graph) -> Replacement? {
+  guard let condition = node.operands[0].flatMap({ graph[$0].constant })?.elements(as: Bool.self),
+    let first = condition.first, condition.allSatisfy({ $0 == first }),
+    let value = node.operands[first ? 1 : 2], let shape = graph[value].type.shape,
+    let result = graph[node.result].type.shape, shape.rank == result.rank,
+    zip(shape.dimensions, result.dimensions).allSatisfy({ $0.isSame(as: $1) })
+  else { return nil }
+  return .value(value)
 }
 
 private func spatialMean(_ node: Node, _ op: ReduceMean, _ graph: Graph) -> Replacement? {

@@ -17,6 +17,7 @@ public struct EliminateCommonSubexpressions: Pass {
   public static let name: PassName = "eliminate-common-subexpressions"
   public static let summary = "compute equal nodes once"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

@@ -14,6 +14,7 @@ public struct EliminateDeadNodes: Pass {
   public static let name: PassName = "eliminate-dead-nodes"
   public static let summary = "remove what no output needs"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

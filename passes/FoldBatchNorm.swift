@@ -28,6 +28,7 @@ public struct FoldBatchNorm: Pass {
   public static let name: PassName = "fold-batchnorm"
   public static let summary = "fold batch-norms into the products that feed them"
   public static let effect: Effect = .within(relativeTolerance: 1e-5)
+  public static let entersBodies = true
 
   public static let options: [PassOption<Self>] = [
     .init("layers", \.layers, "which products take part")

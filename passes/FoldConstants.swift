@@ -17,6 +17,7 @@ public struct FoldConstants: Pass {
   public static let name: PassName = "fold-constants"
   public static let summary = "evaluate what depends on constants alone"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
   public static let options: [PassOption<Self>] = [
     .init("limit", \.limit, "bytes that a result may grow to")
   ]
@@ -59,16 +60,17 @@ public struct FoldConstants: Pass {
     of id: NodeID, in graph: Graph, _ kernels: KernelEvaluator
   ) throws(Diagnostic) -> [AnyTensor]? {
     let node = graph[id]
-    if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout {
+    if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout
+      || node.op is any ControlFlow
+    {
       return nil
     }
     if node.operands.isEmpty && !(node.op is Constant) { return nil }
     let operands = node.operands.compactMap { $0 }
-    if node.results.count == 1, let dimensions = graph.dimensions(of: node.result),
-      let integers = Optional(dimensions.compactMap(\.integer)), integers.count == dimensions.count,
-      graph[node.result].type.element == .i64, let rank = graph[node.result].type.shape?.rank
+    if node.results.count == 1, let result = node.results[0],
+      let known = graph.knownContents(of: result)
     {
-      return [AnyTensor(shape: rank == 0 ? [] : [integers.count], integers.map(Int64.init))]
+      return [known]
     }
     guard operands.allSatisfy({ graph[$0].constant != nil }), let op = node.op as? any Evaluable
     else {

@@ -16,6 +16,7 @@ public struct FuseActivation: Pass {
   public static let name: PassName = "fuse-activation"
   public static let summary = "let quantizers do the clamping of Relu and Clip"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

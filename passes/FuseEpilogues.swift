@@ -16,6 +16,7 @@ public struct FuseEpilogues: Pass {
   public static let name: PassName = "fuse-epilogues"
   public static let summary = "let convolutions do the sum and the activation behind them"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

@@ -18,6 +18,7 @@ public struct FuseTables: Pass {
   public static let name: PassName = "fuse-tables"
   public static let summary = "replace functions of single codes by tables"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

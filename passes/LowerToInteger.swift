@@ -16,6 +16,7 @@ public struct LowerToInteger: Pass {
   public static let name: PassName = "lower-to-integer"
   public static let summary = "replace quantized computations by integer operations"
   public static let effect: Effect = .withinCodes(share: 0.001)
+  public static let entersBodies = true
 
   public init() {}
 

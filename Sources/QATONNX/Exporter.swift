@@ -18,77 +18,39 @@ public enum Exporter {
   public static func file(of graph: Graph) throws(Diagnostic) -> ModelFile {
     var file = ModelFile()
     file.producerName = "swift-qat"
-    file.rest = rest(.model, in: graph)
-    file.graph.name = graph.name
+    file.rest = graph.rest(.model)
     file.metadata = graph.metadata
     let opset = try opset(of: graph)
     file.opsets = ["": opset]
     file.irVersion = irVersion(ofOpset: opset)
-    for id in graph.nodes where !graph[id].op.name.domain.isEmpty {
-      file.opsets[graph[id].op.name.domain] = 1
+    for domain in domains(of: graph) where !domain.isEmpty { file.opsets[domain] = 1 }
+    let variables = graph.orderedParameters.filter { graph[$0].variable != nil }
+    if !variables.isEmpty {
+      file.metadata[variablesKey] = variables.map { graph[$0].name }.joined(separator: "\n")
     }
-    let parameters = graph.orderedParameters
-    let variables = parameters.filter { graph[$0].variable != nil }.map { graph[$0].name }
-    if !variables.isEmpty { file.metadata[variablesKey] = variables.joined(separator: "\n") }
-    file.graph.rest = rest(.graph, in: graph)
-    file.graph.dropAnnotations { graph.value(named: $0) == nil }
-    file.graph.inputs = graph.inputs.map { value($0, in: graph) }
-    file.graph.outputs = graph.outputs.map { value($0, in: graph) }
-    file.graph.initializers = parameters.compactMap { id in
-      graph[id].parameter.map { (graph[id].name, $0) }
-    }
-    for (name, _) in file.graph.initializers {
-      let rest = rest(.tensor(name), in: graph)
-      if !rest.isEmpty { file.graph.initializerRests[name] = rest }
-    }
-    let outputs = Set(graph.outputs)
+    file.graph = ExportedScope(graph).file
+    return file
+  }
+
+  /// The domains of all operations, also of those in bodies.
+  private static func domains(of graph: Graph) -> Set<String> {
+    var result: Set<String> = []
     for id in graph.nodes {
-      file.graph.nodes.append(node(id, in: graph))
-      for case .some(let result) in graph[id].results where !outputs.contains(result) {
-        let value = value(result, in: graph)
-        if value.type != nil || !value.rest.isEmpty { file.graph.values.append(value) }
+      result.insert(graph[id].op.name.domain)
+      for body in (graph[id].op as? any ControlFlow)?.bodies ?? [] {
+        result.formUnion(domains(of: body))
       }
     }
-    for id in parameters
-    where graph.attachments[.value(graph[id].name)] != nil {
-      file.graph.values.append(value(id, in: graph))
-    }
-    return file
-  }
-
-  private static func node(_ id: NodeID, in graph: Graph) -> NodeFile {
-    let node = graph[id]
-    var file = NodeFile()
-    file.name = node.name
-    file.opType = node.op.name.type
-    file.domain = node.op.name.domain
-    file.metadata = node.metadata
-    let captures = file.metadata.removeValue(forKey: capturesKey).flatMap { Int($0) } ?? 0
-    file.inputs = node.operands.dropLast(captures).map { $0.map { graph[$0].name } ?? "" }
-    file.outputs = node.results.map { $0.map { graph[$0].name } ?? "" }
-    file.attributes = node.op.attributeValues
-    file.rest = rest(.node(node.name), in: graph)
-    if !node.origins.isEmpty { file.metadata[originsKey] = node.origins.joined(separator: "\n") }
-    return file
-  }
-
-  private static func value(_ id: ValueID, in graph: Graph) -> ValueFile {
-    var type: TensorType? = graph[id].type
-    // The type of an unknown operation's result where the file gave none: it may be no tensor at all.
-    if type == TensorType(.f32, nil), graph.operation(Opaque.self, of: id) != nil { type = nil }
-    var value = ValueFile(graph[id].name, type)
-    value.rest = rest(.value(value.name), in: graph)
-    return value
-  }
-
-  private static func rest(_ part: Graph.Part, in graph: Graph) -> Leftovers {
-    Leftovers(bytes: graph.attachments[part] ?? [])
+    return result
   }
 
   /// The lowest opset from 13 on in which every operation exists as the graph has it.
   private static func opset(of graph: Graph) throws(Diagnostic) -> Int {
     var result = 13
     for id in graph.nodes where graph[id].op.name.domain.isEmpty {
+      for body in (graph[id].op as? any ControlFlow)?.bodies ?? [] {
+        result = max(result, try opset(of: body))
+      }
       guard let history = OpsetHistory.all[graph[id].op.name.type] else { continue }
       result = max(result, history.needed(graph[id], graph))
     }

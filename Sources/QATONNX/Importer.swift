@@ -3,17 +3,26 @@ import QATIR
 
 /// Makes a graph of what an ONNX file says.
 ///
-/// Nodes of older opsets are brought to the newest form; an operation that nothing defines becomes an
-/// opaque node that keeps its attributes, and whose subgraphs' captured values become operands. Names
-/// stay as they are; what the graph has no place for is attached to it, so that it is written back.
+/// Nodes of older opsets are brought to the newest form; calls of model-local functions are replaced by
+/// their nodes; an operation that nothing defines becomes an opaque node that keeps its attributes, and
+/// whose subgraphs' captured values become operands. Names stay as they are; what the graph has no
+/// place for is attached to it, so that it is written back.
 public struct Importer {
-  private let file: ModelFile
-  private let registry: OpRegistry
-  private let opset: Int
-  private var graph: Graph
+  private let file: GraphFile
+  let context: Context
+  private(set) var graph: Graph
   private var values: [String: ValueID] = [:]
   /// Types the file gives for values in between.
   private var declared: [String: TensorType] = [:]
+
+  /// What holds for the whole file.
+  struct Context {
+    let registry: OpRegistry
+    let opset: Int
+    let functions: FunctionTable
+    /// How many graphs this one stands in.
+    var depth = 0
+  }
 
   /// Reads a model file.
   /// - Throws: `io`, `malformed-file`, or what an operation says of its node.
@@ -31,15 +40,7 @@ public struct Importer {
   public static func graph(
     of file: ModelFile, registry: OpRegistry = .builtin
   ) throws(Diagnostic) -> Graph {
-    var importer = try Importer(file, registry)
-    return try importer.run()
-  }
-
-  private init(_ file: ModelFile, _ registry: OpRegistry) throws(Diagnostic) {
-    self.file = file
-    self.registry = registry
-    opset = file.opsets[""] ?? 1
-    graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
+    let opset = file.opsets[""] ?? 1
     guard opset >= 7 || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty }) else {
       throw Diagnostic(
         .unsupported, "the model is of opset \(opset)",
@@ -49,24 +50,31 @@ public struct Importer {
       throw Diagnostic(
         .unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")
     }
-    if !file.functions.isEmpty {
-      throw Diagnostic(
-        .unsupported, "the model has local functions",
-        hint: "inline them: onnx.inliner.inline_local_functions")
-    }
+    var importer = Importer(
+      file.graph,
+      Context(registry: registry, opset: opset, functions: try FunctionTable(file)))
+    importer.graph.metadata = file.metadata
+    importer.attach(file.rest, to: .model)
+    try importer.addInputs()
+    return try importer.run()
   }
 
-  private mutating func run() throws(Diagnostic) -> Graph {
-    graph.metadata = file.metadata
-    attach(file.rest, to: .model)
-    attach(file.graph.rest, to: .graph)
-    for (name, rest) in file.graph.initializerRests { attach(rest, to: .tensor(name)) }
+  init(_ file: GraphFile, _ context: Context) {
+    self.file = file
+    self.context = context
+    graph = Graph(name: file.name.isEmpty ? "model" : file.name)
+  }
+
+  /// The graph that the file describes; inputs have been added before.
+  mutating func run() throws(Diagnostic) -> Graph {
+    attach(file.rest, to: .graph)
+    for (name, rest) in file.initializerRests { attach(rest, to: .tensor(name)) }
     try addInitializers()
-    for value in file.graph.inputs + file.graph.values + file.graph.outputs {
+    for value in file.inputs + file.values + file.outputs {
       declared[value.name] = value.type
       attach(value.rest, to: .value(value.name))
     }
-    for (index, node) in file.graph.nodes.enumerated() {
+    for (index, node) in file.nodes.enumerated() {
       do throws(Diagnostic) { try add(node) } catch {
         let name = node.name.isEmpty ? "graph.node[\(index)]" : "node '\(node.name)'"
         throw error.at("\(name) (\(node.opType))")
@@ -76,19 +84,26 @@ public struct Importer {
     return graph
   }
 
-  private mutating func addInitializers() throws(Diagnostic) {
-    let constants = Set(file.graph.initializers.map(\.name))
+  private mutating func addInputs() throws(Diagnostic) {
+    let constants = Set(file.initializers.map(\.name))
     // Files of old versions list initializers among the inputs.
-    for input in file.graph.inputs where !constants.contains(input.name) {
+    for input in file.inputs where !constants.contains(input.name) {
       guard let type = input.type else {
         throw Diagnostic(.unsupported, "input '\(input.name)' is no tensor", at: "graph.input")
       }
-      try define(input.name, graph.addInput(input.name, type))
+      try addInput(input.name, type)
     }
+  }
+
+  mutating func addInput(_ name: String, _ type: TensorType) throws(Diagnostic) {
+    try define(name, graph.addInput(name, type))
+  }
+
+  private mutating func addInitializers() throws(Diagnostic) {
     let variables = Set(
-      file.metadata[Exporter.variablesKey]?.split(separator: "\n").map(String.init) ?? [])
+      graph.metadata[Exporter.variablesKey]?.split(separator: "\n").map(String.init) ?? [])
     graph.metadata[Exporter.variablesKey] = nil
-    for (name, tensor) in file.graph.initializers {
+    for (name, tensor) in file.initializers {
       let id =
         variables.contains(name) ? graph.addVariable(name, tensor) : graph.addConstant(name, tensor)
       try define(name, id)
@@ -108,7 +123,7 @@ public struct Importer {
     values[name] = id
   }
 
-  private func value(_ name: String) throws(Diagnostic) -> ValueID? {
+  func value(_ name: String) throws(Diagnostic) -> ValueID? {
     if name.isEmpty { return nil }
     guard let id = values[name] else {
       throw Diagnostic(
@@ -119,18 +134,25 @@ public struct Importer {
   }
 
   private mutating func add(_ file: NodeFile) throws(Diagnostic) {
+    if let function = context.functions.function(of: file) {
+      return try add(function, calledBy: file)
+    }
+    var file = file
+    let name = OpName(domain: normalizedDomain(file.domain), type: file.opType)
+    let opset = file.opset ?? context.opset
+    if name == Scan.name, opset < 9 { file = file.scanOfSequences }
+    if let bodies = try bodies(of: file, name) { file = bodies }
     let first = try file.inputs.first.flatMap { name throws(Diagnostic) in try value(name) }
     var node = ImportedNode(
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
       element: first.map { graph[$0].type.element } ?? .f32,
       shape: first.flatMap { graph[$0].type.shape })
-    let name = OpName(domain: file.domain, type: file.opType)
     if name.domain.isEmpty, let history = OpsetHistory.all[file.opType] {
       for change in history.changes where change.version > opset { try change.upgrade(&node) }
     }
     for (name, tensor) in node.constants { try define(name, graph.addConstant(name, tensor)) }
     for extra in node.before { try add(extra, replacing: nil) }
-    let op = try registry.operation(name, attributes: node.attributes)
+    let op = try context.registry.operation(name, attributes: node.attributes)
     if let constant = op as? Constant, let output = file.outputs.first, let tensor = constant.tensor
     {
       try define(output, graph.addConstant(output, tensor))
@@ -143,27 +165,55 @@ public struct Importer {
     for extra in node.after { try add(extra, replacing: graph[id].result) }
   }
 
+  /// Adds the nodes of a function in place of a call.
+  private mutating func add(
+    _ function: FunctionFile, calledBy file: NodeFile
+  ) throws(Diagnostic) {
+    let (nodes, values) = try context.functions.enter(function, for: file)
+    defer { context.functions.leave() }
+    for value in values where declared[value.name] == nil { declared[value.name] = value.type }
+    for node in nodes {
+      do throws(Diagnostic) { try add(node) } catch {
+        throw error.at("\(node.opType) of function \(function.key.name)")
+      }
+    }
+  }
+
   private mutating func insert(
     _ op: any Operation, _ file: NodeFile, inputs: [String], outputs: [String]
   ) throws(Diagnostic) -> NodeID {
     var operands: [ValueID?] = []
-    for name in inputs + (op is Opaque ? file.captures : []) { operands.append(try value(name)) }
+    for name in inputs { operands.append(try value(name)) }
+    if op is any ControlFlow {
+      // What bodies take from outside stands behind the optional operands.
+      let places = type(of: op).operands.filter { $0.presence != .variadic }.count
+      while operands.count < places { operands.append(nil) }
+    }
+    if op is Opaque || op is any ControlFlow {
+      for name in file.captures { operands.append(try value(name)) }
+    }
     while !(op is Opaque), let last = operands.last, last == nil { operands.removeLast() }
     var results: [String?] = outputs.map { $0.isEmpty ? nil : $0 }
     while !(op is Opaque), results.count > 1, let last = results.last, last == nil {
       results.removeLast()
     }
+    var op = op
     var types: [TensorType]
     if op is Opaque {
       types = outputs.map { declared[$0] ?? TensorType(.f32, nil) }
     } else {
-      types = try graph.inferredTypes(of: op, operands, resultCount: results.count)
+      let settled = try graph.settled(op, operands, resultCount: results.count)
+      (op, types) = (settled.op ?? op, settled.types)
     }
     var metadata = file.metadata
     let origins =
       metadata.removeValue(forKey: Exporter.originsKey)?.split(separator: "\n").map(String.init)
       ?? []
     if op is Opaque, !file.captures.isEmpty {
+      guard file.opset == nil else {
+        throw Diagnostic(
+          .unsupported, "\(op.name) has a body, stands in a function and is not known")
+      }
       metadata[Exporter.capturesKey] = "\(file.captures.count)"
     }
     let id = graph.insertNode(
@@ -186,7 +236,7 @@ public struct Importer {
 
   private mutating func setOutputs() throws(Diagnostic) {
     var outputs: [ValueID] = []
-    for output in file.graph.outputs {
+    for output in file.outputs {
       guard let id = try value(output.name) else { continue }
       // A graph gives each output a node of its own, so that passes can replace it.
       outputs.append(id)

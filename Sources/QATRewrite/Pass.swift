@@ -42,6 +42,9 @@ public protocol Pass: Sendable {
   static var effect: Effect { get }
   /// The options a user can set; none where nothing is said.
   static var options: [PassOption<Self>] { get }
+  /// Whether it rewrites the bodies of control flow as well, each like a graph of its own, when it has
+  /// rewritten the graph that they stand in; false where nothing is said.
+  static var entersBodies: Bool { get }
   /// The pass with every option at its default.
   init()
 
@@ -51,6 +54,14 @@ public protocol Pass: Sendable {
 
 extension Pass {
   public static var options: [PassOption<Self>] { [] }
+  public static var entersBodies: Bool { false }
+
+  /// Runs on the graph, and where it enters bodies then on them.
+  func runWithBodies(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    try run(on: &graph, &context)
+    guard Self.entersBodies else { return }
+    try graph.mapBodies { body throws(Diagnostic) in try runWithBodies(on: &body, &context) }
+  }
 
   /// The name and the options that differ from their defaults: `calibrate{momentum=0.05}`.
   public var text: String {

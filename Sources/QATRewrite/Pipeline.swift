@@ -35,7 +35,7 @@ public struct Pipeline: Sendable, CustomStringConvertible {
       let step = PassStep(pass: pass, index: index, remaining: Pipeline(Array(passes[index...])))
       do throws(Diagnostic) {
         for instrument in instruments { try instrument.willRun(step, on: before) }
-        try pass.run(on: &graph, &context)
+        try pass.runWithBodies(on: &graph, &context)
         for instrument in instruments.reversed() {
           try instrument.didRun(step, before: before, after: graph)
         }

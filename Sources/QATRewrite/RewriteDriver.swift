@@ -14,6 +14,9 @@ public protocol RewriteRule: Sendable {
 public protocol RewritePass: Pass, RewriteRule {}
 
 extension RewritePass {
+  /// What a rule makes means the same anywhere.
+  public static var entersBodies: Bool { true }
+
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     _ = try applyRules([self], to: &graph)
   }

@@ -85,14 +85,14 @@ public struct ReferenceEvaluator: Sendable {
     let known = Operands(operands.map { $0.map(knownOperand) }, resultCount: resultCount)
     let types = try op.resultTypes(known)
     let call = EvaluationCall(operands: operands, resultTypes: Array(types.prefix(resultCount)))
-    for type in call.resultTypes where type.shape?.sizes == nil {
+    for type in call.resultTypes where type.shape?.sizes == nil && !(op is any ShapedByData) {
       throw Diagnostic(
         .shapeMismatch,
         "the shape \(type) of a result of \(op.name) can't be told from its operands")
     }
     let results = try evaluable.evaluate(call)
     guard results.count == call.resultTypes.count,
-      zip(results, call.resultTypes).allSatisfy({ $0.type == $1 })
+      zip(results, call.resultTypes).allSatisfy({ $0.type.isCompatible(with: $1) })
     else {
       throw Diagnostic(
         .typeMismatch,

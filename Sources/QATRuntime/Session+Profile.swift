@@ -39,26 +39,18 @@ extension Session {
     let ordered = try bind(inputs)
     let plan = try plan(for: ordered)
     _ = try plan.timedRun(ordered)
-    var times: [[Double]] = []
-    for _ in 0..<max(runs, 1) { times.append(try plan.timedRun(ordered)) }
-    return plan.steps.enumerated().map { index, step in
-      let node = plan.graph[step.node]
-      let values = Set((node.operands + node.results).compactMap { $0 })
-      return NodeProfile(
-        name: step.name, op: node.op.name,
-        nanoseconds: times.map { $0[index] }.sorted()[times.count / 2],
-        multiplyAdds: step.multiplyAdds,
-        byteCount: values.reduce(0) { $0 + plan.graph[$1].type.byteCount },
-        isOnCodes: node.operands.first.flatMap { $0 }.map {
-          Set.codes8.contains(plan.graph[$0].type.element)
-        } ?? false, isKernel: step.isKernel)
+    let first = try plan.timedRun(ordered)
+    var times = first.map { [$0.nanoseconds] }
+    for _ in 1..<max(runs, 1) {
+      for (index, time) in try plan.timedRun(ordered).enumerated() {
+        times[index].append(time.nanoseconds)
+      }
     }
-  }
-}
-
-extension TensorType {
-  /// Bytes of a tensor of this type; 0 where its shape is unknown.
-  fileprivate var byteCount: Int {
-    shape?.sizes.map { element.byteCount($0.reduce(1, *)) } ?? 0
+    return zip(first, times).map { part, times in
+      NodeProfile(
+        name: part.step.name, op: part.step.op, nanoseconds: times.sorted()[times.count / 2],
+        multiplyAdds: part.step.multiplyAdds, byteCount: part.step.byteCount,
+        isOnCodes: part.step.isOnCodes, isKernel: part.step.isKernel)
+    }
   }
 }

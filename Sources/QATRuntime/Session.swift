@@ -25,7 +25,7 @@ public final class Session {
 
   private let pool: ThreadPool
   private var buffers: [String: VariableBuffer] = [:]
-  private var plans: [(shapes: [[Int]], plan: Plan)] = []
+  private var plans: PlanCache?
   private var keep: Set<ValueID>
 
   /// - Parameters:
@@ -39,14 +39,7 @@ public final class Session {
       guard let tensor = graph[id].variable else { continue }
       buffers[graph[id].name] = VariableBuffer(tensor)
     }
-    for id in graph.nodes
-    where
-      !(graph[id].op is any Evaluable || graph[id].op is any Executable || graph[id].op is Assign)
-    {
-      throw Diagnostic(
-        .unsupported, "unsupported operation \(graph[id].op.name)", at: "node '\(graph[id].name)'",
-        hint: "it can be imported and exported, but not run")
-    }
+    try graph.checkIsRunnable()
   }
 
   // MARK: - Running
@@ -65,7 +58,7 @@ public final class Session {
 
   /// What a watched value was in the last run.
   public func value(_ name: String) -> AnyTensor? {
-    guard let last, let id = last.graph.value(named: name) else { return nil }
+    guard let last, let id = graph.value(named: name) else { return nil }
     return last.tensor(id)
   }
   private var last: Plan?
@@ -137,7 +130,7 @@ public final class Session {
     layout?.kept = kept + names
     keep = Set((kept + names).compactMap { graph.value(named: $0) })
     hooks.move { value in graph.value(named: old[value].name) }
-    plans = []
+    plans = nil
     last = nil
   }
 
@@ -148,7 +141,10 @@ public final class Session {
   public func remove(_ hook: Hook) { hooks.remove(hook) }
 
   /// Bytes of the largest arena among the plans that are kept.
-  public var arenaByteCount: Int { plans.map(\.plan.arenaByteCount).max() ?? 0 }
+  public var arenaByteCount: Int { plans?.arenaByteCount ?? 0 }
+
+  /// How many plans are kept.
+  var planCount: Int { plans?.count ?? 0 }
 
   // MARK: - Variables
 
@@ -213,29 +209,29 @@ public final class Session {
   }
 
   func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {
-    let shapes = inputs.map(\.shape)
-    if let index = plans.firstIndex(where: { $0.shapes == shapes }) {
-      let found = plans.remove(at: index)
-      plans.append(found)
-      return found.plan
-    }
-    var sizes: [String: Int] = [:]
-    for (id, tensor) in zip(graph.inputs, inputs) {
-      for (dimension, size) in zip(graph[id].type.shape?.dimensions ?? [], tensor.shape) {
-        guard let symbol = dimension.symbol else { continue }
-        if let known = sizes[symbol], known != size {
-          throw Diagnostic(
-            .invalidData, "'\(symbol)' is \(known) in one input and \(size) in '\(graph[id].name)'")
+    if let plans { return try plans.plan(for: inputs) }
+    let made = PlanCache(
+      graph, capacity: PlanCache.ofSession, variables: buffers, pool: pool, keep: keep)
+    plans = made
+    return try made.plan(for: inputs)
+  }
+}
+
+extension Graph {
+  /// - Throws: `unsupported` for the first operation, also of a body, that can't be run.
+  fileprivate func checkIsRunnable() throws(Diagnostic) {
+    for id in nodes {
+      let op = self[id].op
+      guard op is any Evaluable || op is any Executable || op is Assign else {
+        throw Diagnostic(
+          .unsupported, "unsupported operation \(op.name)", at: "node '\(self[id].name)'",
+          hint: "it can be imported and exported, but not run")
+      }
+      for body in (op as? any ControlFlow)?.bodies ?? [] {
+        do throws(Diagnostic) { try body.checkIsRunnable() } catch {
+          throw error.at("node '\(self[id].name)'")
         }
-        sizes[symbol] = size
       }
     }
-    var concrete = try graph.substituting(sizes)
-    for (id, tensor) in zip(concrete.inputs, inputs) { concrete.setType(of: id, to: tensor.type) }
-    try concrete.inferTypes()
-    let plan = try Plan(concrete, variables: buffers, pool: pool, keep: keep)
-    if plans.count == 8 { plans.removeFirst() }
-    plans.append((shapes, plan))
-    return plan
   }
 }

@@ -61,7 +61,8 @@ def sample():
     # Nothing defines these; one makes a sequence, which is no tensor.
     split = helper.make_node("SplitToSequence", ["r"], ["s"], name="split", axis=1)
     join = helper.make_node("ConcatFromSequence", ["s"], ["y"], name="join", axis=1)
-    then = helper.make_graph([helper.make_node("Identity", ["y"], ["t"], doc_string="deep")], "then",
+    then = helper.make_graph([helper.make_node("Identity", ["y"], ["t"], name="t",
+                                               doc_string="deep")], "then",
                              [], [helper.make_tensor_value_info("t", TensorProto.FLOAT, ["N", 3])])
     with_unknown(then)
     flag = helper.make_node("Equal", ["c", "c"], ["e"], name="equal")
@@ -131,6 +132,8 @@ def differences(a, b):
         if node.op_type == "Constant":
             continue  # an initializer now
         other = nodes.get(node.name)
+        for both in filter(None, (node, other)):
+            both.attribute.sort(key=lambda attribute: attribute.name)
         if other is None or other != node:
             yield f"node {node.name}"
     for what in ("input", "output", "value_info"):

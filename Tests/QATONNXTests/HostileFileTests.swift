@@ -12,7 +12,7 @@ struct HostileFileTests {
       [
         .node("Mul", ["x", "w"], ["m"], .text(3, "scale")),
         .node(
-          "If", ["m"], ["y"],
+          "Branch", ["m"], ["y"],
           .message(
             5,
             [

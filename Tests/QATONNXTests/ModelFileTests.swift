@@ -142,7 +142,7 @@ struct ModelFileTests {
     let bytes = Wire.model(
       .graph([
         .node("Relu", ["x"], ["outer"]), .node("Relu", ["outer"], ["x2"]),
-        .node("If", ["x"], ["y"], .message(5, branch)),
+        .node("Branch", ["x"], ["y"], .message(5, branch)),
       ]))
     let graph = try imported(bytes)
     let node = try #require(graph.nodes.last)

@@ -17,8 +17,10 @@ public enum AttributeValue: Sendable, Hashable {
   case strings([String])
   /// A tensor.
   case tensor(AnyTensor)
-  /// Anything else (a subgraph, a sparse tensor, bytes that are no UTF-8): the bytes of the file's
-  /// attribute message, kept as they came.
+  /// A body: what an operation of control flow runs.
+  indirect case graph(Graph)
+  /// Anything else (a sparse tensor, bytes that are no UTF-8, a subgraph of an operation that nothing
+  /// defines): the bytes of the file's attribute message, kept as they came.
   case raw([UInt8])
 
   public static func == (a: AttributeValue, b: AttributeValue) -> Bool {
@@ -30,6 +32,7 @@ public enum AttributeValue: Sendable, Hashable {
     case (.floats(let x), .floats(let y)): x.map(\.bitPattern) == y.map(\.bitPattern)
     case (.strings(let x), .strings(let y)): x == y
     case (.tensor(let x), .tensor(let y)): x == y
+    case (.graph(let x), .graph(let y)): x == y
     case (.raw(let x), .raw(let y)): x == y
     default: false
     }
@@ -44,6 +47,7 @@ public enum AttributeValue: Sendable, Hashable {
     case .floats(let value): hasher.combine(value.map(\.bitPattern))
     case .strings(let value): hasher.combine(value)
     case .tensor(let value): hasher.combine(value.shape)
+    case .graph(let value): hasher.combine(value.nodeCount)
     case .raw(let value): hasher.combine(value)
     }
   }
@@ -144,6 +148,14 @@ extension AnyTensor: AttributeConvertible {
     self = tensor
   }
   public var attributeValue: AttributeValue? { .tensor(self) }
+}
+
+extension Graph: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .graph(let graph) = value else { return nil }
+    self = graph
+  }
+  public var attributeValue: AttributeValue? { .graph(self) }
 }
 
 /// ONNX's `data_type` number.

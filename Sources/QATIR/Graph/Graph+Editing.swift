@@ -31,9 +31,9 @@ extension Graph {
     _ op: any Operation, _ operands: [ValueID?], name: String, results: [String?] = [""],
     origins: [String] = [], metadata: [String: String] = [:], before next: NodeID? = nil
   ) throws(Diagnostic) -> NodeID {
-    let types = try inferredTypes(of: op, operands, resultCount: results.count)
+    let (settled, types) = try settled(op, operands, resultCount: results.count)
     return insertNode(
-      op, operands, name: name, results: results, types: types, origins: origins,
+      settled ?? op, operands, name: name, results: results, types: types, origins: origins,
       metadata: metadata, before: next)
   }
 
@@ -62,6 +62,28 @@ extension Graph {
     }
     nodeTable[id.index]!.results = values
     return id
+  }
+
+  /// Makes a computed value one that a run is given: the last input. Its node no longer has it.
+  public mutating func makeInput(_ value: ValueID) {
+    detach(value)
+    values[value.index]!.definition = .input
+    inputs.append(value)
+  }
+
+  /// Makes a computed value, or an input, a constant. A node no longer has it as a result.
+  /// - Precondition: the contents have its element type.
+  public mutating func makeConstant(_ value: ValueID, _ tensor: AnyTensor) {
+    precondition(tensor.element == self[value].type.element, "another element type")
+    detach(value)
+    inputs.removeAll { $0 == value }
+    values[value.index]!.definition = .constant(tensor)
+    values[value.index]!.type = tensor.type
+  }
+
+  private mutating func detach(_ value: ValueID) {
+    guard case .result(let node, let index) = self[value].definition else { return }
+    nodeTable[node.index]!.results[index] = nil
   }
 
   /// Removes a node whose results nobody reads.

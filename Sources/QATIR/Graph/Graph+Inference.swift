@@ -8,7 +8,9 @@ extension Graph {
   ) throws(Diagnostic) -> [TensorType] {
     let known = self.operands(operands, resultCount: resultCount)
     try checkSignature(of: op, known)
-    if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }), !(op is Opaque) {
+    if known.all.contains(where: { $0 != nil && $0?.type.shape == nil }),
+      !(op is any TakesUnknownRank)
+    {
       let elements = op.resultElements(known)
       return (0..<max(resultCount, 1)).map {
         TensorType(elements[min($0, elements.count - 1)], nil)
@@ -22,6 +24,24 @@ extension Graph {
     return types
   }
 
+  /// The types that an operation gives its results; and the operation itself where it has bodies, with
+  /// the types in them.
+  public func settled(
+    _ op: any Operation, _ operands: [ValueID?], resultCount: Int
+  ) throws(Diagnostic) -> (op: (any Operation)?, types: [TensorType]) {
+    guard let flow = op as? any ControlFlow else {
+      return (nil, try inferredTypes(of: op, operands, resultCount: resultCount))
+    }
+    let known = self.operands(operands, resultCount: resultCount)
+    try checkSignature(of: op, known)
+    let (settled, types) = try flow.settledBodies(known)
+    guard resultCount <= types.count else {
+      throw Diagnostic(
+        .invalidGraph, "\(op.name) has \(types.count) results, the node names \(resultCount)")
+    }
+    return (settled, types)
+  }
+
   /// Infers all types again, in order: after inputs or constants were changed.
   public mutating func inferTypes() throws(Diagnostic) {
     for node in nodes { try inferTypes(of: node) }
@@ -32,7 +52,8 @@ extension Graph {
     let node = self[id]
     if node.op is Opaque { return }
     do throws(Diagnostic) {
-      let types = try inferredTypes(of: node.op, node.operands, resultCount: node.results.count)
+      let (op, types) = try settled(node.op, node.operands, resultCount: node.results.count)
+      if let op { setOperation(of: id, to: op) }
       for (result, type) in zip(node.results, types) {
         if let result { setType(of: result, to: type) }
       }
@@ -45,7 +66,21 @@ extension Graph {
     return operands(ids, resultCount: resultCount, depth: 64, &known)
   }
 
-  /// The elements of a small integer value as dimensions, where they are known.
+  /// The contents of a small i64 or bool value that sizes and constants decide.
+  public func knownContents(of value: ValueID) -> AnyTensor? {
+    let type = self[value].type
+    guard type.element == .i64 || type.element == .bool, let rank = type.shape?.rank,
+      let dimensions = dimensions(of: value)
+    else { return nil }
+    let integers = dimensions.compactMap(\.integer)
+    guard integers.count == dimensions.count else { return nil }
+    let shape = rank == 0 ? [] : [integers.count]
+    return type.element == .bool
+      ? AnyTensor(shape: shape, integers.map { $0 != 0 })
+      : AnyTensor(shape: shape, integers.map(Int64.init))
+  }
+
+  /// The elements of a small integer (or bool: 0 and 1) value as dimensions, where they are known.
   ///
   /// Looks up through shape arithmetic (`Shape`, `Gather`, `Concat`, …), at most 64 nodes deep.
   public func dimensions(of value: ValueID, depth: Int = 64) -> [Dimension]? {
@@ -71,7 +106,7 @@ extension Graph {
     of value: ValueID, depth: Int, _ known: inout [ValueID: [Dimension]?]
   ) -> [Dimension]? {
     let type = self[value].type
-    guard depth > 0, type.element == .i64 || type.element == .i32, (type.shape?.rank ?? 0) <= 1
+    guard depth > 0, [.i64, .i32, .bool].contains(type.element), (type.shape?.rank ?? 0) <= 1
     else { return nil }
     if let found = known[value] { return found }
     var result: [Dimension]?

@@ -28,7 +28,7 @@ public struct OpRegistry: Sendable {
 }
 
 /// An operation that nothing defines: it keeps its attributes and is exported as it came.
-public struct Opaque: Operation {
+public struct Opaque: TakesUnknownRank {
   // `name` and the attributes belong to the instance; the tables are empty on purpose.
   public static let name: OpName = "qat.Opaque"
   public static let operands = [OperandSpec("operands", .all, as: nil, .variadic)]

@@ -208,6 +208,9 @@ public struct Operands: Sendable {
   }
 }
 
+/// An operation that knows something of its results even where the rank of an operand is unknown.
+public protocol TakesUnknownRank: Operation {}
+
 /// An operation on shapes as data, such as `Shape`, `Gather` or `Concat`: it can say what the elements
 /// of its result are when the operands' elements are known only as dimensions.
 public protocol ShapeArithmetic: Operation {

@@ -1,9 +1,11 @@
 extension OpRegistry {
   /// Every operation of this folder, by family. A type missing here is missing everywhere.
   public static let builtin = OpRegistry(
-    elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps
+    controlFlowOps + elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps
+      + trainingOps
       + channelsLastOps)
 
+  static let controlFlowOps: [any Operation.Type] = [If.self, Loop.self, Scan.self]
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
     DequantizeLinear.self, Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self,

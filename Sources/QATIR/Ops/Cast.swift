@@ -27,7 +27,10 @@ public struct Cast: Operation, ShapeArithmetic {
   }
 
   public func resultElements(_ operands: Operands) -> [ElementType] { [to ?? .f32] }
-  public func dimensions(_ operands: Operands) -> [Dimension]? { operands.dimensions(0) }
+  public func dimensions(_ operands: Operands) -> [Dimension]? {
+    guard to == .bool else { return operands.dimensions(0) }
+    return operands.dimensions(0)?.map { $0.integer.map { $0 == 0 ? 0 : 1 } ?? .unknown }
+  }
 }
 
 extension Cast: Differentiable {

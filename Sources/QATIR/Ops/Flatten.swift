@@ -4,7 +4,7 @@ import QATCore
 ///
 /// - Operand: `x` [d0, d1, ...] of any type.
 /// - Result: [d0 * ... , ... * dn].
-public struct Flatten: Operation {
+public struct Flatten: TakesUnknownRank {
   public static let name: OpName = "Flatten"
   public static let operands: [OperandSpec] = [.any("x")]
   public static let attributes: [Attribute<Self>] = [.init("axis", \.axis)]
@@ -16,7 +16,9 @@ public struct Flatten: Operation {
   public init(axis: Int) { self.axis = axis }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape
+    guard let x = operands[0].shape else {
+      return [TensorType(operands[0].element, [.unknown, .unknown])]
+    }
     // Unlike elsewhere the rank itself is allowed.
     let split = axis < 0 ? try checkedAxis(axis, rank: x.rank) : axis
     guard split <= x.rank else {

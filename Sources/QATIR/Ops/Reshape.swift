@@ -5,7 +5,7 @@ import QATCore
 /// - Operands: `data` of any type; `shape` i64[rank]: a 0 takes the dimension of `data` at that
 ///   place (unless `allowzero`), one -1 is what is left over.
 /// - Result: as many elements as `data`.
-public struct Reshape: Operation, ShapeArithmetic {
+public struct Reshape: TakesUnknownRank, ShapeArithmetic {
   public static let name: OpName = "Reshape"
   public static let operands: [OperandSpec] = [.any("data"), .i64("shape")]
   public static let attributes: [Attribute<Self>] = [.init("allowzero", \.allowZero)]
@@ -17,10 +17,17 @@ public struct Reshape: Operation, ShapeArithmetic {
   public init(allowZero: Bool) { self.allowZero = allowZero }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let x = operands[0].knownShape
     let element = operands[0].element
     guard let target = operands.dimensions(1) ?? unknownElements(operands[1]) else {
       return [TensorType(element, nil)]
+    }
+    guard let x = operands[0].shape else {
+      // What is copied or left over depends on the data.
+      let known = target.map { dimension in
+        (dimension.integer ?? 1) > 0
+          ? dimension : dimension.integer == 0 && allowZero ? 0 : .unknown
+      }
+      return [TensorType(element, Shape(known))]
     }
     return [TensorType(element, try reshaped(x, to: target))]
   }

@@ -6,7 +6,7 @@ import QATCore
 /// - Result: i64[k].
 /// - Attributes: `start` and `end`, the axes from and before which; negative ones count from the
 ///   back, those out of range are clamped.
-public struct ShapeOp: Operation, ShapeArithmetic {
+public struct ShapeOp: TakesUnknownRank, ShapeArithmetic {
   public static let name: OpName = "Shape"
   public static let operands: [OperandSpec] = [.any("data")]
   public static let attributes: [Attribute<Self>] = [.init("start", \.start), .init("end", \.end)]
@@ -30,7 +30,8 @@ public struct ShapeOp: Operation, ShapeArithmetic {
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    [TensorType(.i64, [Dimension(axes(rank: operands[0].knownShape.rank).count)])]
+    let count = operands[0].shape.map { Dimension(axes(rank: $0.rank).count) }
+    return [TensorType(.i64, [count ?? .unknown])]
   }
 
   public func resultElements(_ operands: Operands) -> [ElementType] { [.i64] }

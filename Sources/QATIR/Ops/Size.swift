@@ -4,7 +4,7 @@ import QATCore
 ///
 /// - Operand: `data` of any type.
 /// - Result: i64[].
-public struct Size: Operation, ShapeArithmetic {
+public struct Size: TakesUnknownRank, ShapeArithmetic {
   public static let name: OpName = "Size"
   public static let operands: [OperandSpec] = [.any("data")]
   public init() {}

@@ -17,7 +17,7 @@ public struct Where: Operation, ShapeArithmetic {
   public func resultElements(_ operands: Operands) -> [ElementType] { [operands[1].element] }
 
   public func dimensions(_ operands: Operands) -> [Dimension]? {
-    guard let condition = operands.constant(0)?.integers, let x = operands.dimensions(1),
+    guard let condition = operands.integers(0), let x = operands.dimensions(1),
       let y = operands.dimensions(2)
     else { return nil }
     let count = max(condition.count, x.count, y.count)

@@ -39,7 +39,10 @@ private struct DotPrinter {
     let name = "n\(numbers[id] ?? 0)"
     var rows = [node.op.name.description, node.name]
     let printer = Printer(blobs: .elided)
-    rows += node.op.attributeValues.map { "\($0.name) = \(printer.attribute($0.value))" }
+    rows += node.op.attributeValues.map { name, value in
+      if case .graph(let body) = value { return "\(name) = @\(body.name)" }
+      return "\(name) = \(printer.attribute(value))"
+    }
     for case .some(let operand) in node.operands where graph[operand].parameter != nil {
       rows.append("%\(graph[operand].name): \(graph[operand].type)")
     }

@@ -70,6 +70,9 @@ extension GraphParser {
     case "inf": return .float(.infinity)
     case "nan": return .float(Float(bitPattern: UInt32(try nan(.f32, at: start))))
     case "raw": return .raw(try scanner.hexBytes())
+    case "graph":
+      scanner.returnTo(start)
+      return .graph(try body())
     case "dense":
       scanner.skipBlanks()
       let place = scanner.position

@@ -46,14 +46,25 @@ struct GraphParser {
   let registry: OpRegistry
   let blobs: any BlobSource
   private var graph = Graph(name: "")
+  /// How many graphs it stands in.
+  private let depth: Int
 
-  init(scanner: TextScanner, registry: OpRegistry, blobs: any BlobSource) {
+  init(scanner: TextScanner, registry: OpRegistry, blobs: any BlobSource, depth: Int = 0) {
     self.scanner = scanner
     self.registry = registry
     self.blobs = blobs
+    self.depth = depth
   }
 
   mutating func parse() throws(Diagnostic) -> Graph {
+    try parseGraph()
+    scanner.skipLines()
+    guard scanner.isAtEnd else { throw scanner.unexpected("the end of the text") }
+    return graph
+  }
+
+  /// From the name of the graph's kind to its closing brace.
+  private mutating func parseGraph() throws(Diagnostic) {
     let outputs = try header()
     while true {
       scanner.skipLines()
@@ -61,10 +72,19 @@ struct GraphParser {
       try statement()
       try scanner.endStatement()
     }
-    scanner.skipLines()
-    guard scanner.isAtEnd else { throw scanner.unexpected("the end of the text") }
     try setOutputs(outputs)
-    return graph
+  }
+
+  /// A graph among the attributes of a node.
+  mutating func body() throws(Diagnostic) -> Graph {
+    guard depth < Graph.deepestNesting else {
+      throw scanner.error(.syntax, "graphs stand in graphs more than \(Graph.deepestNesting) deep")
+    }
+    var parser = GraphParser(
+      scanner: scanner, registry: registry, blobs: blobs, depth: depth + 1)
+    try parser.parseGraph()
+    scanner = parser.scanner
+    return parser.graph
   }
 
   // MARK: - The signature
@@ -269,8 +289,8 @@ struct GraphParser {
     scanner.skipBlanks()
     try scanner.expect("(")
     let operands = try operands()
-    let op = try operation(name, start)
-    let types = try resultTypes(of: op, operands, results, at: start)
+    let written = try operation(name, start)
+    let (op, types) = try typed(written, operands, results, at: start)
     let suffix = try suffix()
     let nodeName = suffix.name ?? results.lazy.compactMap(\.name).first ?? ""
     guard nodeName.isEmpty || graph.node(named: nodeName) == nil else {
@@ -335,19 +355,23 @@ struct GraphParser {
     return nil
   }
 
-  /// The types that are written, which must agree with the inferred ones.
-  private mutating func resultTypes(
-    of op: any Operation, _ operands: [ValueID?], _ results: [ResultName], at start: Int
-  ) throws(Diagnostic) -> [TensorType] {
+  /// The types that are written, which must agree with the inferred ones; and the operation with the
+  /// types in its bodies.
+  private mutating func typed(
+    _ written: any Operation, _ operands: [ValueID?], _ results: [ResultName], at start: Int
+  ) throws(Diagnostic) -> (any Operation, [TensorType]) {
+    var op = written
     var inferred: [TensorType]
     do throws(Diagnostic) {
-      inferred = try graph.inferredTypes(of: op, operands, resultCount: results.count)
+      let settled = try graph.settled(written, operands, resultCount: results.count)
+      op = settled.op ?? written
+      inferred = settled.types
     } catch {
       throw error.at(scanner.place(of: start))
     }
     scanner.skipBlanks()
     guard scanner.accept(":") else {
-      guard op is Opaque, !results.isEmpty else { return inferred }
+      guard op is Opaque, !results.isEmpty else { return (op, inferred) }
       throw scanner.error(
         .unknownName, "nothing defines the operation \(op.name): its results need types", at: start,
         hint: nearHint(op.name.description, registry.names.map(\.description)))
@@ -374,7 +398,7 @@ struct GraphParser {
       }
       inferred[index] = written
     }
-    return inferred
+    return (op, inferred)
   }
 
   private struct Suffix {

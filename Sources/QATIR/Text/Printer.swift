@@ -17,12 +17,20 @@ import QATCore
 /// is what a file said of the model, the graph, a node, a value or a tensor beyond that. Constants
 /// and variables come in the order of their first use, then those that no node reads, by name: the
 /// text says nothing about how the graph was made. Names are quoted where they are no plain
-/// identifiers, and bytes that no element can say (a boolean of 2) are written `hex"02"`.
+/// identifiers, and bytes that no element can say (a boolean of 2) are written `hex"02"`. The body of
+/// an operation of control flow stands among its attributes, two columns further in:
+///
+///       %y = If(%c, %x) {captures = 1, then_branch = graph @then(%x: f32[2]) -> (%x: f32[2]) {
+///       }, else_branch = graph @else(%x: f32[2]) -> (%y: f32[2]) {
+///         %y = Neg(%x) : f32[2]
+///       }} : f32[2]
 public struct Printer {
   /// Up to this many elements of a tensor always stand in the text.
   public static let inlineLimit = 16
 
   private let blobs: BlobMode
+  /// Names are those of the body, by which no other place knows its contents.
+  private var isBody = false
 
   /// A printer that puts large contents where the mode says.
   public init(blobs: BlobMode = .inline) { self.blobs = blobs }
@@ -39,7 +47,8 @@ public struct Printer {
     for id in graph.orderedParameters {
       guard let tensor = graph[id].parameter else { continue }
       text += graph[id].variable == nil ? "  constant " : "  variable "
-      text += "\(declaration(id, of: graph)) = \(contents(tensor, of: graph[id].name))\n"
+      let name = isBody ? nil : graph[id].name
+      text += "\(declaration(id, of: graph)) = \(contents(tensor, of: name))\n"
     }
     for id in graph.nodes { append(graph[id], of: graph, to: &text) }
     for (part, bytes) in graph.livingAttachments {
@@ -132,8 +141,18 @@ public struct Printer {
     case .floats(let list): Self.list("floats", list.map(floatText))
     case .strings(let list): Self.list("strings", list.map(Self.word))
     case .tensor(let tensor): "dense \(tensor.type) \(contents(tensor))"
+    case .graph(let graph): body(graph)
     case .raw(let bytes): "raw\"\(hexText(bytes))\""
     }
+  }
+
+  /// A graph among the attributes of a node: all lines but the first two columns further in.
+  private func body(_ graph: Graph) -> String {
+    var printer = self
+    printer.isBody = true
+    let lines = printer.text(of: graph).dropLast().split(
+      separator: "\n", omittingEmptySubsequences: false)
+    return lines.joined(separator: "\n  ")
   }
 
   /// A string, bare where it can't be taken for a number or a keyword.
@@ -183,7 +202,7 @@ public struct Printer {
 
 /// Words that begin something other than a string among the values of attributes.
 enum AttributeKeyword {
-  static let all: Set = ["inf", "nan", "dense", "raw", "ints", "floats", "strings"]
+  static let all: Set = ["inf", "nan", "dense", "graph", "raw", "ints", "floats", "strings"]
 }
 
 func isLetter(_ byte: UInt8) -> Bool {

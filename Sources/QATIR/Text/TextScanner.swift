@@ -2,8 +2,7 @@ import QATCore
 
 /// Reads names, numbers and punctuation from the UTF-8 bytes of a text, and says where it stopped.
 ///
-/// The text form has no nesting beyond a list of numbers, so that nothing here recurses and no input
-/// is too deep; every function moves forward or throws.
+/// Nothing here recurses, so that no input is too deep; every function moves forward or throws.
 struct TextScanner {
   private(set) var position = 0
   private let bytes: [UInt8]
@@ -20,6 +19,9 @@ struct TextScanner {
 
   var isAtEnd: Bool { position >= bytes.count - 1 }
   var next: UInt8 { bytes[position] }
+
+  /// Goes back to where a word began.
+  mutating func returnTo(_ start: Int) { position = start }
 
   // MARK: - Space
 

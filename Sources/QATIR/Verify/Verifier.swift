@@ -165,6 +165,7 @@ private struct Verifier {
     do throws(Diagnostic) {
       inferred = try graph.inferredTypes(
         of: node.op, node.operands, resultCount: node.results.count)
+      try verifyBodies(of: node)
     } catch { throw error.at(place(of: id)) }
     // Nothing is inferred of an opaque operation's results.
     if node.op is Opaque { return }
@@ -174,6 +175,21 @@ private struct Verifier {
         .typeMismatch,
         "\(name(of: result)) has the type \(graph[result].type), inference says \(type)",
         at: place(of: id), hint: "infer the types again after changing an operation")
+    }
+  }
+
+  /// Bodies are graphs that hold no state.
+  private func verifyBodies(of node: Node) throws(Diagnostic) {
+    guard let op = node.op as? any ControlFlow else { return }
+    for body in op.bodies {
+      do throws(Diagnostic) { try body.verify(evaluation: true) } catch {
+        throw error.at("body '\(body.name)'")
+      }
+      if let variable = body.variables.first {
+        throw Diagnostic(
+          .invalidGraph, "%\(Printer.name(body[variable].name)) is a variable",
+          at: "body '\(body.name)'", hint: "let it be a captured value")
+      }
     }
   }
 

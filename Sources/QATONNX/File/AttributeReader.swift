@@ -49,21 +49,21 @@ extension ModelReader {
     .raw(source.bytes(unsafe source.place(of: message)))
   }
 
-  /// The names that the graphs in an attribute take from outside.
-  func captures(
+  /// The graphs in an attribute.
+  func subgraphs(
     of message: UnsafeMutablePointer<Qat__Onnx__Attribute>, at path: FieldPath, depth: Int
-  ) throws(Diagnostic) -> [String] {
+  ) throws(Diagnostic) -> [GraphFile] {
     let fields = unsafe message.pointee
-    var names: [String] = []
+    var graphs: [GraphFile] = []
     if unsafe fields.has_g != 0 {
       let range = unsafe source.range(of: fields.g)
-      names = try freeNames(range, at: path.appending("g"), depth: depth + 1)
+      graphs.append(try subgraph(range, at: path.appending("g"), depth: depth + 1))
     }
     for index in 0..<(unsafe fields.n_graphs) {
       let range = unsafe source.range(of: fields.graphs[index])
-      names += try freeNames(range, at: path.appending("graphs", index), depth: depth + 1)
+      graphs.append(try subgraph(range, at: path.appending("graphs", index), depth: depth + 1))
     }
-    return names
+    return graphs
   }
 
   /// What is left of an attribute without its value, under its name; `nil` for nothing.
@@ -87,12 +87,12 @@ extension ModelReader {
       || fields.ref_attr_name != nil
   }
 
-  private func freeNames(
+  private func subgraph(
     _ range: Range<Int>, at path: FieldPath, depth: Int
-  ) throws(Diagnostic) -> [String] {
+  ) throws(Diagnostic) -> GraphFile {
     unsafe try source.decode(Qat__Onnx__Graph.self, range, at: path, depth: depth) {
       graph throws(Diagnostic) in
-      unsafe try self.graph(graph, at: path, depth: depth).freeNames
+      unsafe try self.graph(graph, at: path, depth: depth)
     }
   }
 

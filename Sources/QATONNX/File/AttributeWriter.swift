@@ -6,9 +6,10 @@ import QATIR
 extension ModelWriter {
   /// Puts attributes into a node, each starting from the one of its name in `old`.
   func setAttributes(
-    _ attributes: [(name: String, value: AttributeValue)], of node: inout Qat__Onnx__Node,
+    _ attributes: [(name: String, value: AttributeValue)],
+    _ subgraphs: [(name: String, graph: GraphFile)], of node: inout Qat__Onnx__Node,
     from old: Qat__Onnx__Node
-  ) {
+  ) throws(Diagnostic) {
     var rests: [String: UnsafeMutablePointer<Qat__Onnx__Attribute>] = unsafe [:]
     for index in 0..<(unsafe old.n_attribute) {
       guard let rest = unsafe old.attribute[index] else { continue }
@@ -23,6 +24,13 @@ extension ModelWriter {
         continue
       }
       let message = unsafe attribute(name, value, from: rests[name])
+      if case .graph = value, let graph = subgraphs.first(where: { $0.name == name })?.graph {
+        let body = unsafe try self.graph(graph)
+        unsafe (message.pointee.has_g, message.pointee.g) = unsafe (
+          1, arena.data(body.pointee.packed)
+        )
+        unsafe message.pointee.type = 5
+      }
       if hasRaw {
         unsafe fields.append(field(message.pointee.packed))
       } else {
@@ -66,6 +74,7 @@ extension ModelWriter {
       unsafe (fields.n_strings, fields.strings, fields.type) = unsafe (
         strings.count, arena.list(strings.map { unsafe arena.data(Array($0.utf8)) }), 8
       )
+    case .graph: break  // The caller puts it in.
     case .raw: unsafe fields.has_type = 0
     }
     unsafe message.pointee = unsafe fields

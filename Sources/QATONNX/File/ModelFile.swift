@@ -61,8 +61,16 @@ public struct NodeFile: Sendable {
   public var attributes: [(name: String, value: AttributeValue)] = []
   /// Notes on the node.
   public var metadata: [String: String] = [:]
+  /// The graphs among the attributes, by name; `attributes` has their bytes.
+  public var subgraphs: [(name: String, graph: GraphFile)] = []
   /// Names that the node's subgraphs take from outside.
   public var captures: [String] = []
+  /// Which of several functions of one name it calls.
+  public var overload = ""
+  /// In a function: attributes whose values are the caller's, with their names there.
+  public var references: [(name: String, callers: String)] = []
+  /// The opset that it is meant in, where that is not the model's.
+  public var opset: Int?
   /// Everything else: documentation, overload, documentation of attributes, fields of later versions.
   public var rest = Leftovers()
 
@@ -75,6 +83,8 @@ public struct ValueFile: Sendable {
   public var name: String
   /// `nil` where it is no tensor, or not known.
   public var type: TensorType?
+  /// Whether it may be a tensor: it is no sequence, map or optional.
+  public var isTensor = true
   /// Everything else: documentation, metadata, denotations, and the whole type of what is no tensor.
   public var rest = Leftovers()
 

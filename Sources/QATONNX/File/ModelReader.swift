@@ -39,11 +39,7 @@ struct ModelReader {
       if unsafe fields.has_ir_version != 0 { model.irVersion = unsafe Int(fields.ir_version) }
       model.producerName = unsafe text(fields.producer_name)
       model.producerVersion = unsafe text(fields.producer_version)
-      for index in 0..<(unsafe fields.n_opset_import) {
-        guard let opset = unsafe fields.opset_import[index]?.pointee else { continue }
-        let domain = unsafe text(opset.domain)
-        model.opsets[domain == "ai.onnx" ? "" : domain] = unsafe Int(opset.version)
-      }
+      model.opsets = unsafe opsets(fields.n_opset_import, fields.opset_import)
       model.metadata = unsafe entries(fields.n_metadata_props, fields.metadata_props)
       for index in 0..<(unsafe fields.n_functions) {
         model.functions.append(source.bytes(unsafe source.range(of: fields.functions[index])))
@@ -52,6 +48,18 @@ struct ModelReader {
       model.graph = unsafe try self.graph(graph, at: FieldPath.root.appending("graph"), depth: 1)
       return model
     }
+  }
+
+  /// The opset of each domain; ONNX's own is the empty one.
+  func opsets(
+    _ count: Int, _ start: UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__OpsetImport>?>?
+  ) -> [String: Int] {
+    var opsets: [String: Int] = [:]
+    for index in 0..<count {
+      guard let opset = unsafe start?[index]?.pointee else { continue }
+      opsets[normalizedDomain(unsafe text(opset.domain))] = unsafe Int(opset.version)
+    }
+    return opsets
   }
 
   func graph(
@@ -86,7 +94,7 @@ struct ModelReader {
     return result
   }
 
-  private func node(
+  func node(
     _ message: UnsafeMutablePointer<Qat__Onnx__Node>, at path: FieldPath, depth: Int
   ) throws(Diagnostic) -> NodeFile {
     let fields = unsafe message.pointee
@@ -96,18 +104,25 @@ struct ModelReader {
     result.name = unsafe text(fields.name)
     result.opType = unsafe text(fields.op_type)
     result.domain = unsafe text(fields.domain)
+    result.overload = unsafe text(fields.overload)
     result.metadata = unsafe entries(fields.n_metadata_props, fields.metadata_props)
     let arena = MessageArena()
     var rests: [UnsafeMutablePointer<Qat__Onnx__Attribute>?] = unsafe []
     for index in 0..<(unsafe fields.n_attribute) {
       guard let attribute = unsafe fields.attribute[index] else { continue }
       let path = path.appending("attribute", index)
-      let captured = unsafe try captures(of: attribute, at: path, depth: depth + 1)
+      let name = unsafe text(attribute.pointee.name)
+      let graphs = unsafe try subgraphs(of: attribute, at: path, depth: depth + 1)
       let known = Set(result.captures)
-      result.captures += captured.filter { !known.contains($0) }
+      let captured = graphs.flatMap(\.freeNames).filter { !known.contains($0) }
+      result.captures += captured
+      if unsafe attribute.pointee.has_g != 0 { result.subgraphs.append((name, graphs[0])) }
+      if unsafe attribute.pointee.ref_attr_name != nil {
+        result.references.append((name, unsafe text(attribute.pointee.ref_attr_name)))
+      }
       let value = unsafe try self.value(of: attribute, at: path)
-      result.attributes.append((unsafe text(attribute.pointee.name), value))
-      if case .raw = value { continue }
+      result.attributes.append((name, value))
+      if case .raw = value, graphs.isEmpty { continue }
       if let rest = unsafe leftovers(of: attribute, arena) { unsafe rests.append(rest) }
     }
     var rest = unsafe fields.leftovers
@@ -117,7 +132,7 @@ struct ModelReader {
     return result
   }
 
-  private func values(
+  func values(
     _ count: Int, _ start: UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__ValueInfo>?>?,
     _ path: FieldPath, _ name: String
   ) throws(Diagnostic) -> [ValueFile] {
@@ -147,6 +162,9 @@ extension GraphFile {
     return free
   }
 }
+
+/// ONNX's own domain has two names.
+func normalizedDomain(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }
 
 /// The folder a file lies in.
 func folder(of path: String) -> String {

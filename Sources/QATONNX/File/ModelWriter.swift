@@ -42,7 +42,7 @@ struct ModelWriter {
     return unsafe message
   }
 
-  private func graph(
+  func graph(
     _ graph: GraphFile
   ) throws(Diagnostic) -> UnsafeMutablePointer<Qat__Onnx__Graph> {
     let message = unsafe try arena.message(Qat__Onnx__Graph.self, from: graph.rest)
@@ -85,7 +85,7 @@ struct ModelWriter {
     unsafe fields.domain = unsafe arena.optionalText(node.domain)
     unsafe fields.n_metadata_props = node.metadata.count
     unsafe fields.metadata_props = unsafe arena.entries(node.metadata)
-    unsafe setAttributes(node.attributes, of: &fields, from: old)
+    unsafe try setAttributes(node.attributes, node.subgraphs, of: &fields, from: old)
     unsafe message.pointee = unsafe fields
     return unsafe message
   }

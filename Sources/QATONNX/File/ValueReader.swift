@@ -14,6 +14,10 @@ extension ModelReader {
     if let type = unsafe message.pointee.type {
       result.type = unsafe try self.type(
         type.pointee, at: path.appending("type"), source.place(of: message).lowerBound)
+      switch unsafe type.pointee.value_case {
+      case QAT__ONNX__TYPE__VALUE_TENSOR_TYPE, QAT__ONNX__TYPE__VALUE__NOT_SET: break
+      default: result.isTensor = false
+      }
       if result.type != nil {
         let inner = unsafe leftovers(of: type.pointee, arena)
         unsafe rest.type = unsafe inner.packed.isEmpty ? nil : arena.copy(inner)

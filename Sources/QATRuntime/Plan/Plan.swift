@@ -3,15 +3,23 @@ import QATIR
 import QATKernels
 
 /// A graph made ready to run for one set of input shapes: kernels bound, weights packed, memory placed.
+///
+/// Where shapes depend on data, the plan ends with the operations that decide them; the rest of the
+/// graph has plans of its own, one for each set of shapes that came out.
 final class Plan {
   /// One node: its kernel and the memory it works on.
   struct Step {
-    let node: NodeID
     let name: String
+    let op: OpName
+    let results: [ValueID?]
     /// Whether a kernel runs it, not its reference evaluation.
     let isKernel: Bool
     /// `CountsMultiplyAdds`, of those that do.
     let multiplyAdds: Int
+    /// Bytes of its operands and results, each counted once; 0 where results find out their shapes.
+    let byteCount: Int
+    /// Whether its first operand is a tensor of 8-bit codes.
+    let isOnCodes: Bool
     let run: () throws(Diagnostic) -> Void
   }
 
@@ -23,6 +31,7 @@ final class Plan {
     case block(Int)
   }
 
+  /// All of it, also what depends on shapes that the plan finds out.
   let graph: Graph
   private(set) var steps: [Step] = []
   /// Bytes of the arena.
@@ -34,14 +43,26 @@ final class Plan {
   /// One for all kernels: they run one after the other. Views do not own memory, so plans do.
   private var scratchBuffer = VariableBuffer(.u8, shape: [0])
   private let pool: ThreadPool
+  /// What depends on shapes that this plan finds out; `nil` where there is nothing of the kind.
+  private let rest: PlanCache?
+  /// What operations with results of unknown shape came to in the last run.
+  private var found: [ValueID: AnyTensor] = [:]
+  /// The plan of the rest that ran last.
+  private var next: Plan?
 
   /// - Parameters:
-  ///   - graph: every shape of its inputs is known.
+  ///   - whole: every shape of its inputs is known, and what they decide is a constant.
   ///   - keep: values to be readable after a run, beside the outputs.
   init(
-    _ graph: Graph, variables: [String: VariableBuffer], pool: ThreadPool, keep: Set<ValueID>
+    _ whole: Graph, variables: [String: VariableBuffer], pool: ThreadPool, keep: Set<ValueID>
   ) throws(Diagnostic) {
-    self.graph = graph
+    let split = GraphSplit(whole, wanted: keep.union(whole.outputs))
+    rest = split.map {
+      PlanCache(
+        $0.tail, capacity: PlanCache.ofPart, variables: variables, pool: pool, keep: keep)
+    }
+    let graph = split?.head ?? whole
+    self.graph = whole
     self.pool = pool
     var inputs: [VariableBuffer] = []
     for (index, id) in graph.inputs.enumerated() {
@@ -67,6 +88,7 @@ final class Plan {
     for (id, kernel) in kernels {
       steps.append(try step(id, kernel, memory, scratchBuffer))
     }
+    for id in split?.open ?? [] { steps.append(try openStep(whole[id])) }
   }
 
   /// Whether a node's result lies where its operand does, so that there is nothing to run.
@@ -81,24 +103,45 @@ final class Plan {
   // MARK: - Running
 
   /// Runs all nodes. The inputs are in the order of the graph's.
-  func run(_ inputs: [AnyTensor]) throws(Diagnostic) {
-    for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
+  /// - Parameter isThere: whether the memory of an input holds the tensor already.
+  func run(
+    _ inputs: [AnyTensor], isThere: (Int) -> Bool = { _ in false }
+  ) throws(Diagnostic) {
+    for (index, tensor) in inputs.enumerated() where !isThere(index) {
+      inputBuffers[index].write(tensor)
+    }
     for step in steps { try run(step) }
+    if let (plan, inputs) = try planOfRest(inputs) { try plan.run(inputs) }
   }
 
   /// Runs all nodes, with hooks called as soon as their values are there: those of inputs, variables
   /// and what was known before the run first.
   func run(_ inputs: [AnyTensor], _ hooks: Hooks) throws(Diagnostic) {
+    try run(inputs, hooks, after: nil)
+  }
+
+  private func run(
+    _ inputs: [AnyTensor], _ hooks: Hooks, after previous: Plan?
+  ) throws(Diagnostic) {
     for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
-    for value in hooks.values {
-      if case .block = places[value] { continue }
+    for value in hooks.values where isKnownBeforeSteps(value, after: previous) {
       try hooks.fire(value, in: self)
     }
     for step in steps {
       try run(step)
-      for case .some(let result) in graph[step.node].results {
-        try hooks.fire(result, in: self)
-      }
+      for case .some(let result) in step.results { try hooks.fire(result, in: self) }
+    }
+    if let (plan, inputs) = try planOfRest(inputs) { try plan.run(inputs, hooks, after: self) }
+  }
+
+  /// Whether a value is there before the first step, and was not in the plan that ran before.
+  private func isKnownBeforeSteps(_ value: ValueID, after previous: Plan?) -> Bool {
+    switch places[value] {
+    case .constant:
+      if case .constant = previous?.places[value] { return false }
+      return true
+    case .input, .variable: return previous == nil
+    case .block, nil: return false
     }
   }
 
@@ -107,28 +150,44 @@ final class Plan {
   }
 
   /// Runs all nodes as `run` does.
-  /// - Returns: the nanoseconds that each step took.
-  func timedRun(_ inputs: [AnyTensor]) throws(Diagnostic) -> [Double] {
+  /// - Returns: the steps in the order they ran, with the nanoseconds that each took.
+  func timedRun(
+    _ inputs: [AnyTensor]
+  ) throws(Diagnostic) -> [(step: Step, nanoseconds: Double)] {
     let clock = ContinuousClock()
-    var times: [Double] = []
+    var times: [(step: Step, nanoseconds: Double)] = []
     times.reserveCapacity(steps.count)
     for (buffer, tensor) in zip(inputBuffers, inputs) { buffer.write(tensor) }
     for step in steps {
       let start = clock.now
-      do throws(Diagnostic) { try step.run() } catch { throw error.at("node '\(step.name)'") }
-      times.append((clock.now - start) / .nanoseconds(1))
+      try run(step)
+      times.append((step, (clock.now - start) / .nanoseconds(1)))
     }
+    if let (plan, inputs) = try planOfRest(inputs) { times += try plan.timedRun(inputs) }
     return times
+  }
+
+  /// The plan for the shapes that the steps have found out, and its inputs.
+  private func planOfRest(
+    _ inputs: [AnyTensor]
+  ) throws(Diagnostic) -> (plan: Plan, inputs: [AnyTensor])? {
+    guard let rest else { return nil }
+    next = nil
+    let given = inputs + rest.graph.inputs.dropFirst(inputs.count).compactMap { tensor($0) }
+    let plan = try rest.plan(for: given)
+    next = plan
+    return (plan, given)
   }
 
   /// A copy of what a value is after a run; of kept values and outputs alone.
   func tensor(_ id: ValueID) -> AnyTensor? {
+    if let tensor = found[id] { return tensor }
     switch places[id] {
-    case .constant(let tensor): tensor
-    case .input(let index): inputBuffers[index].tensor
-    case .variable(let buffer): buffer.tensor
-    case .block: blockViews[id].map { AnyTensor(copying: $0.readOnly) }
-    case nil: nil
+    case .constant(let tensor): return tensor
+    case .input(let index): return inputBuffers[index].tensor
+    case .variable(let buffer): return buffer.tensor
+    case .block: return blockViews[id].map { AnyTensor(copying: $0.readOnly) }
+    case nil: return next?.tensor(id)
     }
   }
 
@@ -136,7 +195,7 @@ final class Plan {
 
   // MARK: - Making
 
-  /// Gives every value that nodes compute a block, evaluates what is known now, and finds lifetimes.
+  /// Gives every value that nodes compute a block, and finds lifetimes.
   private static func layOut(
     _ graph: Graph, _ places: inout [ValueID: Place], keep: Set<ValueID>
   ) throws(Diagnostic) -> (nodes: [NodeID], blocks: [MemoryPlan.Block]) {
@@ -145,7 +204,6 @@ final class Plan {
     var lifetimes = Lifetimes(graph)
     for id in graph.nodes {
       let node = graph[id]
-      if try evaluateNow(id, in: graph, &places) { continue }
       let step = nodes.count
       nodes.append(id)
       for (index, operand) in node.operands.enumerated() {
@@ -156,9 +214,7 @@ final class Plan {
       for (index, result) in node.results.enumerated() {
         guard let result else { continue }
         guard let sizes = graph[result].type.shape?.sizes else {
-          throw Diagnostic(
-            .unsupported, "the shape \(graph[result].type) depends on data",
-            at: "node '\(node.name)' (\(node.op.name))")
+          preconditionFailure("the plan ends where the shape \(graph[result].type) depends on data")
         }
         if !keep.contains(result), let target = lifetimes.variable(updatedBy: id, index, in: graph)
         {
@@ -189,39 +245,6 @@ final class Plan {
       }
     }
     return (nodes, blocks)
-  }
-
-  /// Whether the node's results are known now: shapes as data, and what constants alone decide.
-  private static func evaluateNow(
-    _ id: NodeID, in graph: Graph, _ places: inout [ValueID: Place]
-  ) throws(Diagnostic) -> Bool {
-    let node = graph[id]
-    if node.results.isEmpty || node.op is Dropout { return false }
-    if node.results.count == 1, let type = Optional(graph[node.result].type), type.element == .i64,
-      let dimensions = graph.dimensions(of: node.result)
-    {
-      let integers = dimensions.compactMap(\.integer)
-      if integers.count == dimensions.count {
-        let shape = type.shape?.rank == 0 ? [] : [integers.count]
-        places[node.result] = .constant(AnyTensor(shape: shape, integers.map(Int64.init)))
-        return true
-      }
-    }
-    var operands: [AnyTensor?] = []
-    for operand in node.operands {
-      guard let operand else { operands.append(nil); continue }
-      guard case .constant(let tensor) = places[operand] else { return false }
-      operands.append(tensor)
-    }
-    guard node.op is any Evaluable else { return false }
-    do throws(Diagnostic) {
-      let results = try ReferenceEvaluator.evaluate(
-        node.op, operands, resultCount: node.results.count)
-      for (result, tensor) in zip(node.results, results) {
-        if let result { places[result] = .constant(tensor) }
-      }
-    } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }
-    return true
   }
 
   private static func request(
@@ -255,8 +278,15 @@ final class Plan {
     let multiplyAdds =
       (node.op as? any CountsMultiplyAdds)?.multiplyAdds(
         Self.request(for: node, in: graph, places, pool)) ?? 0
+    let values = Set((node.operands + node.results).compactMap { $0 })
+    let byteCount = values.reduce(0) { $0 + graph[$1].type.byteCount }
+    let isOnCodes = node.operands.first.flatMap { $0 }.map {
+      Set.codes8.contains(graph[$0].type.element)
+    }
     func made(isKernel: Bool, _ run: @escaping () throws(Diagnostic) -> Void) -> Step {
-      Step(node: id, name: node.name, isKernel: isKernel, multiplyAdds: multiplyAdds, run: run)
+      Step(
+        name: node.name, op: node.op.name, results: node.results, isKernel: isKernel,
+        multiplyAdds: multiplyAdds, byteCount: byteCount, isOnCodes: isOnCodes ?? false, run: run)
     }
     if node.op is Assign {
       guard let variable = node.operands[0], case .variable(let buffer) = places[variable],
@@ -281,17 +311,52 @@ final class Plan {
       let call = KernelCall(operands: operands, results: results, scratch: scratch.view)
       return made(isKernel: true) { () throws(Diagnostic) in try kernel.run(call) }
     }
+    let evaluate = try evaluation(of: node)
+    let types = node.results.map { $0.map { graph[$0].type } }
+    return made(isKernel: node.op is any RunsBodies) { () throws(Diagnostic) in
+      for (index, value) in try evaluate().enumerated() {
+        guard value.type == types[index] ?? value.type else {
+          throw Diagnostic(
+            .shapeMismatch, "result \(index) is \(value.type), inference said \(types[index]!)")
+        }
+        results[index]?.write(value)
+      }
+    }
+  }
+
+  /// A step whose results have shapes that it finds out.
+  private func openStep(_ node: Node) throws(Diagnostic) -> Step {
+    let evaluate = try evaluation(of: node)
+    return Step(
+      name: node.name, op: node.op.name, results: node.results,
+      isKernel: node.op is any RunsBodies, multiplyAdds: 0, byteCount: 0, isOnCodes: false
+    ) { [unowned self] () throws(Diagnostic) in
+      for (id, value) in zip(node.results, try evaluate()) { if let id { found[id] = value } }
+    }
+  }
+
+  /// What evaluates a node that no kernel runs: its bodies compiled, or by reference.
+  private func evaluation(
+    of node: Node
+  ) throws(Diagnostic) -> () throws(Diagnostic) -> [AnyTensor] {
+    let read = { [unowned self] in node.operands.map { $0.flatMap { tensor($0) } } }
+    let count = node.results.count
+    if let op = node.op as? any RunsBodies {
+      let constants = node.operands.map { operand -> AnyTensor? in
+        guard let operand, case .constant(let tensor) = places[operand] else { return nil }
+        return tensor
+      }
+      let plans = BodyPlans(op, constants: constants, pool: pool)
+      return { () throws(Diagnostic) in Array(try plans.run(read()).prefix(count)) }
+    }
     guard let op = node.op as? any Evaluable else {
       throw Diagnostic(
         .unsupported,
         "unsupported operation \(node.op.name): it has neither a kernel nor an evaluation",
         at: "node '\(node.name)'")
     }
-    let resultCount = node.results.count
-    return made(isKernel: false) { () throws(Diagnostic) in
-      let tensors = operands.map { $0.map { AnyTensor(copying: $0) } }
-      let values = try ReferenceEvaluator.evaluate(op, tensors, resultCount: resultCount)
-      for (target, value) in zip(results, values) { target?.write(value) }
+    return { () throws(Diagnostic) in
+      try ReferenceEvaluator.evaluate(op, read(), resultCount: count)
     }
   }
 
@@ -309,5 +374,12 @@ final class Plan {
       return arena.view(at: memory.offsets[block], type.element, shape: sizes)
     case .constant, nil: preconditionFailure("'\(graph[id].name)' is nowhere that can be written")
     }
+  }
+}
+
+extension TensorType {
+  /// Bytes of a tensor of this type; 0 where its shape is unknown.
+  fileprivate var byteCount: Int {
+    shape?.sizes.map { element.byteCount($0.reduce(1, *)) } ?? 0
   }
 }

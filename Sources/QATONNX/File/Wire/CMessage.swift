@@ -95,6 +95,14 @@ extension Qat__Onnx__Graph: @unsafe CMessage {
     return unsafe message
   }
 }
+
+extension Qat__Onnx__Function: @unsafe CMessage {
+  static var empty: Self {
+    var message = unsafe Self()
+    unsafe qat__onnx__function__init(&message)
+    return unsafe message
+  }
+}
 extension Qat__Onnx__Node: @unsafe CMessage {
   static var empty: Self {
     var message = unsafe Self()

@@ -40,6 +40,7 @@ struct Schema: Sendable {
 
   private init() {
     unsafe add(Qat__Onnx__Model.descriptor)
+    unsafe add(Qat__Onnx__Function.descriptor)
     unsafe add(Qat__Checkpoint.descriptor)
   }
 
