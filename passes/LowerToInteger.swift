@@ -32,12 +32,23 @@ public struct LowerToInteger: Pass {
         editor.replace(quantizer, with: form.op, form.operands.map { $0.map { Term($0) } })
       case .codes:
         guard let x = now[id].operands[0].flatMap({ now.dequantized($0) }) else { continue }
-        let rest = now[id].operands.dropFirst().map { $0.map { Term($0) } }
-        editor.replace(quantizer, with: now[id].op, [Term(x.codes)] + rest)
+        var operands = now[id].operands.map { $0.map { Term($0) } }
+        operands[0] = Term(x.codes)
+        if let fill = now[id].op as? any FillsWithNumber {
+          fillWithCode(&operands, fill.numberOperand, of: now[quantizer])
+        }
+        editor.replace(quantizer, with: now[id].op, operands)
       }
     }
     if let failure = editor.builder.failure { throw failure }
     graph = editor.graph
     try EliminateDeadNodes().run(on: &graph, &context)
+  }
+  /// Puts the code of a number in its place: what the quantizer behind makes of it.
+  private func fillWithCode(_ operands: inout [Term?], _ index: Int, of quantizer: Node) {
+    guard let scale = quantizer.operands[1], let zero = quantizer.operands[2] else { return }
+    while operands.count <= index { operands.append(nil) }
+    operands[index] =
+      operands[index].map { .op(quantizer.op, [$0, Term(scale), Term(zero)]) } ?? Term(zero)
   }
 }

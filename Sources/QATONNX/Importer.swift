@@ -124,10 +124,8 @@ public struct Importer {
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
       element: first.map { graph[$0].type.element } ?? .f32,
       shape: first.flatMap { graph[$0].type.shape })
-    let name = OpName(domain: file.domain, type: file.opType)
-    if name.domain.isEmpty, let history = OpsetHistory.all[file.opType] {
-      for change in history.changes where change.version > opset { try change.upgrade(&node) }
-    }
+    if file.domain.isEmpty { try upgrade(&node) }
+    let name = OpName(domain: file.domain, type: node.type)
     for (name, tensor) in node.constants { try define(name, graph.addConstant(name, tensor)) }
     for extra in node.before { try add(extra, replacing: nil) }
     let op = try registry.operation(name, attributes: node.attributes)
@@ -141,6 +139,21 @@ public struct Importer {
     let outputs = node.after.isEmpty ? node.outputs : [node.outputs[0] + ".inner"]
     let id = try insert(op, file, inputs: node.inputs, outputs: outputs)
     for extra in node.after { try add(extra, replacing: graph[id].result) }
+  }
+
+  /// Brings a node to the newest form of its operation, which may have another name.
+  private func upgrade(_ node: inout ImportedNode) throws(Diagnostic) {
+    var version = opset, isRenamed: Bool
+    repeat {
+      let type = node.type
+      isRenamed = false
+      for change in OpsetHistory.all[type]?.changes ?? [] where change.version > version {
+        try change.upgrade(&node)
+        guard node.type != type else { continue }
+        (version, isRenamed) = (change.version, true)
+        break
+      }
+    } while isRenamed
   }
 
   private mutating func insert(

@@ -11,12 +11,6 @@ public enum PadMode: String, AttributeConvertible {
   /// The tensor again.
   case wrap
 
-  public init?(_ value: AttributeValue) {
-    guard case .string(let name) = value else { return nil }
-    self.init(rawValue: name)
-  }
-  public var attributeValue: AttributeValue? { .string(rawValue) }
-
   /// Which position of an axis stands at `position`, which may lie outside of it.
   /// - Returns: `nil` for the constant. The axis must not be empty.
   public func source(of position: Int, size: Int) -> Int? {

@@ -46,6 +46,13 @@ extension Graph {
   }
 }
 
+/// An operation that passes codes through, and puts a number of its own beside them: on codes, the code
+/// of that number.
+public protocol FillsWithNumber: Quantizable {
+  /// The operand that is the number; where it is absent the number is 0.
+  var numberOperand: Int { get }
+}
+
 /// An operation some of whose operands are parameters to be trained, or state that training moves.
 public protocol HasParameters: Operation {
   /// Operands that the gradient trains, when they are constants.

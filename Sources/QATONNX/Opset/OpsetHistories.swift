@@ -4,7 +4,8 @@ extension OpsetHistory {
   /// The history of every operation that has one.
   static let all: [String: OpsetHistory] = Dictionary(
     ([
-      clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, batchNormalization,
-    ] + otherReductions + softmax + quantizeLinear + younger).map { ($0.op, $0) },
+      clip, concat, dropout, gemm, squeeze, unsqueeze, split, slice, pad, reduceSum, reshape, resize,
+      batchNormalization, scatter, spaceToDepth, tile, upsample,
+    ] + scatterings + lpPools + otherReductions + softmax + quantizeLinear + younger).map { ($0.op, $0) },
     uniquingKeysWith: { first, _ in first })
 }
