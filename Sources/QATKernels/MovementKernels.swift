@@ -71,8 +71,8 @@ public enum MovementKernels {
       target.base + targetBox.offset * bytes, targetBox.strides.map(Int64.init))
   }
 
-  /// Copies parts of `size` elements each: part `targets[i]` of one from part `sources[i]` of the other;
-  /// `nil` stands for 0, 1, 2, ….
+  /// Copies parts of `size` elements each: part `targets[i]` of one from part `sources[i]` of the
+  /// other; `nil` stands for 0, 1, 2, ….
   public static func copyParts(
     of size: Int, count: Int, from source: TensorView, _ sources: [Int]?,
     to target: MutableTensorView, _ targets: [Int]?
@@ -91,7 +91,8 @@ public enum MovementKernels {
       sources?.map(Int64.init), target.base, targets?.map(Int64.init))
   }
 
-  /// y [planes, rows, columns] of the elements of x [planes, height, width] in these rows and columns.
+  /// y [planes, rows, columns] of the elements of x [planes, height, width] in these rows and
+  /// columns.
   public static func takeGrid(
     height: Int, width: Int, rows: [Int], columns: [Int], x: TensorView, y: MutableTensorView,
     _ pool: ThreadPool
@@ -123,7 +124,8 @@ public enum MovementKernels {
     public var count: Int { weights.count / 2 }
   }
 
-  /// y [planes, rows, columns] of the f32 x [planes, height, width], interpolated along the rows first.
+  /// y [planes, rows, columns] of the f32 x [planes, height, width], interpolated along the rows
+  /// first.
   public static func interpolate(
     height: Int, width: Int, rows: Neighbours, columns: Neighbours, x: TensorView,
     y: MutableTensorView, _ pool: ThreadPool

@@ -35,8 +35,8 @@ public enum RowKernels {
       beta?.pointer(Float.self), epsilon, y.pointer(Float.self), nil, nil, pool.pool)
   }
 
-  /// y = x / (bias + share * the sum of squares)^beta of x [batch, channels, inner]: the sum is over
-  /// the channels from `before` in front of the own one to `behind` behind it.
+  /// y = x / (bias + share * the sum of squares)^beta of x [batch, channels, inner]: the sum is
+  /// over the channels from `before` in front of the own one to `behind` behind it.
   public static func localResponse(
     _ shape: (batch: Int, channels: Int, inner: Int), before: Int, behind: Int, share: Float,
     beta: Float, bias: Float, x: TensorView, y: MutableTensorView, _ pool: ThreadPool

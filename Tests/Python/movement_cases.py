@@ -122,7 +122,7 @@ def eye_like(d):
 def expand(d):
     x = d.values([1 if d.pick(0, 1) else s for s in d.shape(0, 4)], d.pick(*ANY))
     target = [d.pick(1, s) if s > 1 else d.pick(1, 2, 5) for s in x.shape]
-    target = [d.pick(1, 3)] * d.pick(0, 1) + target[d.pick(0, min(1, len(target))):]
+    target = d.pick([2] + target, target, target[d.pick(0, 1) if x.ndim and target[0] == 1 else 0:])
     return one("Expand", [x, np.array(target, np.int64)], opset=d.pick(8, 13), constants=(1,))
 
 
@@ -136,7 +136,7 @@ def resize(d):
     mode = d.pick("nearest", "linear", "cubic") if opset > 10 else d.pick("nearest", "linear")
     x = d.values([d.pick(1, 2), d.pick(1, 3), int(d.random.integers(2, 8)), int(d.random.integers(2, 8))])
     if mode == "nearest" and d.pick(0, 0, 1):
-        x = x.astype(d.pick(np.uint8, np.int8, np.int32))
+        x = d.values(x.shape, d.pick(np.uint8, np.int8, np.int32))
     attributes = {"mode": mode}
     scales = np.array([1, 1, d.pick(0.5, 0.6, 1, 1.5, 2, 2.7, 3), d.pick(0.5, 0.8, 1, 1.3, 2, 4)], F32)
     if opset == 10:
@@ -170,7 +170,9 @@ def crop_and_resize(d):
     x = d.values([1, 2, int(d.random.integers(2, 8)), int(d.random.integers(2, 8))])
     starts, ends = d.random.random(2) * 0.5 - d.pick(0, 0.2), 0.5 + d.random.random(2) * d.pick(0.5, 0.8)
     roi = np.array([0, 0, *starts, 1, 1, *ends], F32)
-    sizes = np.array([1, 2, d.pick(1, 3, 5), d.pick(1, 4, 6)])
+    # Of an axis that keeps its size ONNX Runtime takes the whole, whatever the region.
+    sizes = np.array([1, 2, *(s + (s == n) for s, n in zip((d.pick(1, 3, 5), d.pick(1, 4, 6)),
+                                                          x.shape[2:]))])
     attributes = {"mode": d.pick("nearest", "linear"), "extrapolation_value": d.pick(None, 7.5),
                   "coordinate_transformation_mode": "tf_crop_and_resize"}
     return one("Resize", [x, roi, None, sizes], attributes, opset=d.pick(13, 19),
@@ -255,7 +257,7 @@ OPS = {
     "Upsample": upsample,
     "LpPool": lp_pool,
     "GlobalLpPool": lambda d: one("GlobalLpPool", [d.values([2, 3] + d.shape(1, 3, 6))],
-                                  {"p": d.pick(None, 1, 2, 3)}, opset=d.pick(2, 22), rtol=1e-4),
+                                  {"p": d.pick(None, 1, 2, 3)}, opset=d.pick(2, 13), rtol=1e-4),
     "GlobalMaxPool": lambda d: one("GlobalMaxPool", [d.values([2, 3] + d.shape(1, 3, 6))],
                                    opset=d.pick(1, 22)),
     "LRN": lrn,

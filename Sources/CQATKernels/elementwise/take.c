@@ -8,8 +8,8 @@
       target[targets ? targets[i] : i] = source[sources ? sources[i] : i];               \
   } while (0)
 
-void qat_copy_parts(int64_t count, int64_t bytes, const void *from, const int64_t *sources, void *to,
-                    const int64_t *targets) {
+void qat_copy_parts(int64_t count, int64_t bytes, const void *from, const int64_t *sources,
+                    void *to, const int64_t *targets) {
   switch (bytes) {
     case 1: PARTS(uint8_t); return;
     case 2: PARTS(uint16_t); return;

@@ -62,10 +62,10 @@ void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner
 void qat_copy_strided(int rank, const int64_t *shape, int element_bytes, const void *from,
                       const int64_t *from_strides, void *to, const int64_t *to_strides);
 
-// Copies parts of `bytes` bytes: part targets[i] of `to` from part sources[i] of `from`. NULL stands
-// for 0, 1, 2, ….
-void qat_copy_parts(int64_t count, int64_t bytes, const void *from, const int64_t *sources, void *to,
-                    const int64_t *targets);
+// Copies parts of `bytes` bytes: part targets[i] of `to` from part sources[i] of `from`. NULL
+// stands for 0, 1, 2, ….
+void qat_copy_parts(int64_t count, int64_t bytes, const void *from, const int64_t *sources,
+                    void *to, const int64_t *targets);
 
 // y [planes][rows][columns] of x [planes][in_rows][in_columns]: the element in row `row_at[r]` and
 // column `column_at[c]`. Elements of 1, 2, 4 or 8 bytes.

@@ -7,8 +7,8 @@ import QATCore
 /// - Operands: any number of tensors of numbers, each with a term that names its axes.
 /// - Result: of the axes that the output names.
 /// - Attribute: `equation`, such as `bij,bjk->bik`. A letter that stands twice in a term walks a
-///   diagonal; `...` are axes without names, as many in each term, which broadcast. Without `->` the
-///   output has the letters that stand once in all, in ASCII's order, behind `...`.
+///   diagonal; `...` are axes without names, as many in each term, which broadcast. Without `->`
+///   the output has the letters that stand once in all, in ASCII's order, behind `...`.
 public struct Einsum: Operation {
   public static let name: OpName = "Einsum"
   public static let operands = [OperandSpec("inputs", .numeric, as: "T", .variadic)]
@@ -18,6 +18,7 @@ public struct Einsum: Operation {
   public var equation = ""
 
   public init() {}
+  /// The sums of an equation.
   public init(_ equation: String) { self.equation = equation }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
@@ -211,7 +212,8 @@ extension Einsum: Differentiable {
     return builder.reduce(builder.emit(Einsum(swapped.description), values), like: x)
   }
 
-  private func freeLabel(_ used: [EinsumEquation.Label]) throws(Diagnostic) -> EinsumEquation.Label {
+  private func freeLabel(_ used: [EinsumEquation.Label]) throws(Diagnostic) -> EinsumEquation.Label
+  {
     let letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     guard let free = letters.first(where: { !used.contains($0) }) else {
       throw Diagnostic(.unsupported, "equation '\(equation)' has no letter left for its gradient")

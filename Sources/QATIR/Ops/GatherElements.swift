@@ -4,8 +4,8 @@ import QATCore
 ///
 ///     y[i, j, k] = data[indices[i, j, k], j, k]        // along axis 0
 ///
-/// - Operands: `data` of any type, rank 1 or more; `indices` i32 or i64 of that rank, no longer than
-///   `data` along the other axes, each from -size to size - 1 of the axis.
+/// - Operands: `data` of any type, rank 1 or more; `indices` i32 or i64 of that rank, no longer
+///   than `data` along the other axes, each from -size to size - 1 of the axis.
 /// - Result: the shape of `indices`.
 /// - Attribute: `axis`.
 public struct GatherElements: Operation {

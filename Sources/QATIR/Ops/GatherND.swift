@@ -4,8 +4,8 @@ import QATCore
 ///
 ///     y[b..., i..., k...] = data[b..., indices[b..., i..., 0], indices[b..., i..., 1], …, k...]
 ///
-/// - Operands: `data` of any type, rank 1 or more; `indices` i64[b..., i..., n] with n of at most the
-///   axes of `data` behind b, each from -size to size - 1 of its axis.
+/// - Operands: `data` of any type, rank 1 or more; `indices` i64[b..., i..., n] with n of at most
+///   the axes of `data` behind b, each from -size to size - 1 of its axis.
 /// - Result: `indices` without its last axis, then the axes of `data` behind those indexed.
 /// - Attribute: `batch_dims`: how many leading axes b both have.
 public struct GatherND: Operation {
@@ -35,7 +35,8 @@ public struct GatherND: Operation {
   }
 }
 
-/// The shape of the parts that tuples of indices pick; `nil` where it is unknown how long tuples are.
+/// The shape of the parts that tuples of indices pick; `nil` where it is unknown how long tuples
+/// are.
 /// - Throws: `shape-mismatch` where tuples are longer than there are axes.
 func partsShape(
   _ data: Shape, _ indices: Shape, batchDimensions: Int = 0

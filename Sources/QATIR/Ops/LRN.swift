@@ -8,7 +8,8 @@ import QATCore
 /// - Operand: `x` float[N, C, spatial...].
 /// - Result: the type of `x`.
 /// - Attributes: `size`, required in files; `alpha`, `beta`, `bias`.
-/// - Source: Krizhevsky et al., "ImageNet classification with deep convolutional neural networks", 3.3.
+/// - Source: Krizhevsky et al., "ImageNet classification with deep convolutional neural networks",
+///   3.3.
 public struct LRN: Operation {
   public static let name: OpName = "LRN"
   public static let operands: [OperandSpec] = [.float("x")]

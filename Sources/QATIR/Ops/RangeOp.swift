@@ -47,7 +47,8 @@ public struct RangeOp: Operation, ShapeArithmetic {
 
   /// How many numbers there are.
   /// - Throws: `invalid-operand` for a `delta` of 0, or more than memory holds.
-  public static func count(from start: Int, to limit: Int, by delta: Int) throws(Diagnostic) -> Int {
+  public static func count(from start: Int, to limit: Int, by delta: Int) throws(Diagnostic) -> Int
+  {
     let (span, overflow) = limit.subtractingReportingOverflow(start)
     guard !overflow, delta != 0 else { throw wrong(start, limit, delta) }
     if (span > 0) != (delta > 0) || span == 0 { return 0 }

@@ -50,14 +50,15 @@ public enum AspectRatioPolicy: String, AttributeConvertible {
 
 /// A tensor with more or fewer elements along its axes, interpolated.
 ///
-/// - Operands: `x` of any type (numbers, where values are interpolated); `roi`, starts and then ends of
-///   a region, as fractions of the axes, for `tf_crop_and_resize`; one of `scales` f32[k] and
-///   `sizes` i64[k], an empty one being absent.
+/// - Operands: `x` of any type (numbers, where values are interpolated); `roi`, starts and then
+///   ends of a region, as fractions of the axes, for `tf_crop_and_resize`; one of `scales` f32[k]
+///   and `sizes` i64[k], an empty one being absent.
 /// - Result: along each axis `sizes`, or `floor(size * scale)`.
 /// - Attributes: `mode`; `coordinate_transformation_mode`; `nearest_mode`, of mode nearest;
-///   `cubic_coeff_a`; `exclude_outside`: neighbours outside count nothing (else the border repeats);
-///   `antialias`: when shrinking, as many neighbours as fall on an element; `extrapolation_value`;
-///   `axes` that the operands speak of (absent: all); `keep_aspect_ratio_policy`, of `sizes`.
+///   `cubic_coeff_a`; `exclude_outside`: neighbours outside count nothing (else the border
+///   repeats); `antialias`: when shrinking, as many neighbours as fall on an element;
+///   `extrapolation_value`; `axes` that the operands speak of (absent: all);
+///   `keep_aspect_ratio_policy`, of `sizes`.
 /// - Source: Keys, "Cubic convolution interpolation for digital image processing", equation 4.
 public struct Resize: Operation {
   public static let name: OpName = "Resize"
@@ -197,7 +198,8 @@ extension Resize {
     var factors = scales ?? []
     if let sizes {
       factors = zip(axes, sizes).map { Float($1) / Float(max(input[$0], 1)) }
-      let common = policy == .notLarger ? factors.min() : policy == .notSmaller ? factors.max() : nil
+      let common =
+        policy == .notLarger ? factors.min() : policy == .notSmaller ? factors.max() : nil
       if let common { factors = factors.map { _ in common } }
     }
     for (entry, axis) in axes.enumerated() {

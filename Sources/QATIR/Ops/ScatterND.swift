@@ -33,7 +33,8 @@ public struct ScatterND: Scattering {
       guard agrees else {
         throw Diagnostic(
           .shapeMismatch,
-          "updates have shape \(updates), but indices \(indices) into data \(data) ask for \(parts)")
+          "updates have shape \(updates), but indices \(indices) into data \(data) ask for \(parts)"
+        )
       }
     }
     return [operands[0]]

@@ -14,7 +14,8 @@ public enum ScatterReduction: String, AttributeConvertible {
   case min
 }
 
-/// A copy of `data` with `updates` written into some of its elements: `ScatterElements`, `ScatterND`.
+/// A copy of `data` with `updates` written into some of its elements: `ScatterElements`,
+/// `ScatterND`.
 public protocol Scattering: Operation, Differentiable {
   /// How an update meets what is there.
   var reduction: ScatterReduction { get set }

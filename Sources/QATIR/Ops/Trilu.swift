@@ -4,8 +4,8 @@ import QATCore
 ///
 ///     y[..., i, j] = j - i >= k ? x[..., i, j] : 0       // upper; lower: j - i <= k
 ///
-/// - Operands: `x` [..., N, M] of any type; `k`, a scalar i64, optional (0): the diagonal that bounds
-///   the triangle, above the main one where positive.
+/// - Operands: `x` [..., N, M] of any type; `k`, a scalar i64, optional (0): the diagonal that
+///   bounds the triangle, above the main one where positive.
 /// - Result: the type of `x`.
 /// - Attribute: `upper`.
 public struct Trilu: Operation {

@@ -104,6 +104,9 @@ extension DepthToSpace: Quantizable {
 extension SpaceToDepth: Quantizable {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
 }
+extension Split: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
 extension Tile: Quantizable {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
 }

@@ -2,7 +2,7 @@ import QATCore
 import QATIR
 
 extension OpsetHistory {
-  /// `p` was a float before 2; `dilations` and `ceil_mode` came with 18.
+  /// `p` was a float before 2.
   static let lpPools = ["LpPool", "GlobalLpPool"].map { op in
     OpsetHistory(
       op,
@@ -14,10 +14,6 @@ extension OpsetHistory {
           }
           node.attributes.append(("p", .int(whole)))
         }
-      ],
-      needed: { node, _ in
-        let isNew = node.op.attributeValues.contains { ["ceil_mode", "dilations"].contains($0.name) }
-        return isNew ? 18 : 13
-      })
+      ])
   }
 }

@@ -1,14 +1,10 @@
 import QATIR
 
 extension OpsetHistory {
-  /// `pads` was called `paddings` before 2; it and `value` were attributes before 11. `axes` came with
-  /// 18, wrapping with 19.
+  /// `pads` and `value` were attributes before 11; `axes` came with 18, wrapping with 19.
   static let pad = OpsetHistory(
     "Pad",
     [
-      .init(version: 2) { node in
-        if let pads = node.take("paddings") { node.attributes.append(("pads", pads)) }
-      },
       .integersBecameInputs(at: 11, [("pads", 1)]), .scalarsBecameInputs(at: 11, [("value", 2)]),
     ],
     needed: { node, _ in

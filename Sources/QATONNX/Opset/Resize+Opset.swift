@@ -2,8 +2,8 @@ import QATCore
 import QATIR
 
 extension OpsetHistory {
-  /// Before 11 there was no choice of coordinates: `x / scale`, and the element below. `roi` came with
-  /// 11; `tf_half_pixel_for_nn` went with 13.
+  /// Before 11 there was no choice of coordinates: `x / scale`, and the element below. `roi` came
+  /// with 11; `tf_half_pixel_for_nn` went with 13.
   static let resize = OpsetHistory(
     "Resize",
     [
@@ -21,7 +21,8 @@ extension OpsetHistory {
         // The element below (x + 0.5) / scale is the nearest to half a pixel before it.
         guard node.take(rounding) == .string("floor") else {
           throw Diagnostic(
-            .unsupported, "\(coordinates) 'tf_half_pixel_for_nn' with another \(rounding) than floor")
+            .unsupported,
+            "\(coordinates) 'tf_half_pixel_for_nn' with another \(rounding) than floor")
         }
         _ = node.take(coordinates)
         node.attributes.append((rounding, .string("round_prefer_ceil")))

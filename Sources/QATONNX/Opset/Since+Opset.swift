@@ -4,7 +4,7 @@ extension OpsetHistory {
   /// Operations that are younger than opset 13, and features of older ones.
   static let younger = [
     since(14, "HardSwish"), since(17, "LayerNormalization"), since(20, "Gelu"),
-    since(14, "Trilu"), since(27, "Range", with: "stash_type"), since(15, "Shape", with: "start"),
+    since(14, "Reshape", with: "allowzero"), since(15, "Shape", with: "start"),
     since(19, "AveragePool", with: "dilations"), since(19, "Cast", with: "saturate"),
   ]
 

@@ -43,7 +43,8 @@ extension Einsum: NumericEvaluable {
         add(
           sum,
           operands.indices.reduce(one) { product, operand in
-            multiply(product, operands[operand].elements[starts[operand][place] + steps[operand][step]])
+            multiply(
+              product, operands[operand].elements[starts[operand][place] + steps[operand][step]])
           })
       }
     }

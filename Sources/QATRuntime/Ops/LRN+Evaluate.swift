@@ -13,8 +13,8 @@ extension LRN: FloatEvaluable {
     return [AnyTensor(y)]
   }
 
-  /// Calls `body` with each element's offset, what is raised to `beta` for it, and the offsets of the
-  /// elements that count for it.
+  /// Calls `body` with each element's offset, what is raised to `beta` for it, and the offsets of
+  /// the elements that count for it.
   fileprivate func forEachElement<T: ReferenceFloat>(
     _ x: Tensor<T>, _ body: (_ offset: Int, _ scale: T, _ window: StrideThrough<Int>) -> Void
   ) {

@@ -19,7 +19,8 @@ func viewOffsets(shape: [Int], strides: [Int], start: Int = 0) -> [Int] {
   return offsets
 }
 
-/// The offsets of a tensor whose axes are read at these positions, in row-major order of the result;
+/// The offsets of a tensor whose axes are read at these positions, in row-major order of the
+/// result;
 /// -1 where one of the positions is.
 func gridOffsets(shape: [Int], positions: [[Int]]) -> [Int] {
   var offsets = [0]

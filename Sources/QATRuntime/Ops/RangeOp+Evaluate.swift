@@ -5,7 +5,8 @@ extension RangeOp: NumericEvaluable {
   public func evaluate<T: ReferenceFloat>(
     _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let start = call.tensor(0, as: T.self).elements[0], delta = call.tensor(2, as: T.self).elements[0]
+    let start = call.tensor(0, as: T.self).elements[0],
+      delta = call.tensor(2, as: T.self).elements[0]
     let count = call.shape()[0]
     return [AnyTensor(shape: [count], (0..<count).map { start + T($0) * delta })]
   }
@@ -13,8 +14,11 @@ extension RangeOp: NumericEvaluable {
   public func evaluate<T: ReferenceInteger>(
     _ call: EvaluationCall, asInteger: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let start = call.tensor(0, as: T.self).elements[0], delta = call.tensor(2, as: T.self).elements[0]
+    let start = call.tensor(0, as: T.self).elements[0],
+      delta = call.tensor(2, as: T.self).elements[0]
     let count = call.shape()[0]
-    return [AnyTensor(shape: [count], (0..<count).map { start &+ T(truncatingIfNeeded: $0) &* delta })]
+    return [
+      AnyTensor(shape: [count], (0..<count).map { start &+ T(truncatingIfNeeded: $0) &* delta })
+    ]
   }
 }

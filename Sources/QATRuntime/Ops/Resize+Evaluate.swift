@@ -17,7 +17,9 @@ extension Resize: Evaluable {
     case .f32: return [AnyTensor(interpolated(call.tensor(0, as: Float.self), taps))]
     case .f64: return [AnyTensor(interpolated(call.tensor(0, as: Double.self), taps))]
     case let element where element.isInteger:
-      let y = interpolated(Tensor(shape: x.shape, x.doubles ?? []), taps)
+      // In 32-bit floats, cut off, as ONNX Runtime does.
+      let numbers = (x.integers ?? []).map { Float($0) }
+      let y = interpolated(Tensor(shape: x.shape, numbers), taps)
       return [
         AnyTensor(element, shape: y.shape, integers: y.elements.map { clamped($0, to: element) })
       ]
@@ -45,11 +47,11 @@ extension Resize: Evaluable {
     return y
   }
 
-  /// The whole number nearest to an interpolated one, inside an integer type.
-  private func clamped(_ value: Double, to element: ElementType) -> Int {
+  /// The whole part of a number, inside an integer type.
+  private func clamped(_ value: Float, to element: ElementType) -> Int {
     let bits = min(63, element.bitWidth - (element.isSigned ? 1 : 0))
     let limit = bits == 63 ? Int.max : 1 << bits - 1, low = element.isSigned ? -limit - 1 : 0
-    let rounded = value.rounded(.toNearestOrEven)
+    let rounded = value.rounded(.towardZero)
     if rounded.isNaN { return 0 }
     return max(low, min(limit, Int(exactly: rounded) ?? (rounded < 0 ? .min : .max)))
   }
@@ -61,7 +63,7 @@ extension Resize: Evaluable {
     case .f32: AnyTensor(value)
     case .f64: AnyTensor(Double(value))
     case _ where element.isInteger:
-      AnyTensor(element, shape: [], integers: [clamped(Double(value), to: element)])
+      AnyTensor(element, shape: [], integers: [clamped(value, to: element)])
     default: throw call.unsupportedElement(element)
     }
   }
@@ -121,8 +123,8 @@ extension Tensor where Scalar: ReferenceFloat {
 }
 
 extension ResizeTaps {
-  /// Calls `body` with the offset of each resized element, the offset in the tensor of that shape of
-  /// each neighbour of it, and its weight.
+  /// Calls `body` with the offset of each resized element, the offset in the tensor of that shape
+  /// of each neighbour of it, and its weight.
   fileprivate func forEach(
     along axis: Int, of shape: [Int], _ body: (_ wide: Int, _ narrow: Int, Float) -> Void
   ) {
