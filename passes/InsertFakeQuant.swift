@@ -135,10 +135,8 @@ private struct Placement {
   private mutating func decideInFront() {
     for id in graph.nodes.reversed() {
       guard graph.quantizationRole(of: id) == .passThrough, let x = graph[id].operands[0],
-        let behind = graph.floatResults(of: id).lazy.compactMap({ marks[$0] }).first(
-          where: \.isRead),
-        graph.isUsedOnce(x),
-        let source = marks[x], !source.isRead, source.fixedScale == nil
+        let behind = graph.floatResults(of: id).compactMap({ marks[$0] }).first(where: \.isRead),
+        graph.isUsedOnce(x), let source = marks[x], !source.isRead, source.fixedScale == nil
       else { continue }
       marks[x] = Activation(
         value: x, settings: behind.settings, fixedScale: nil, readers: source.readers,
