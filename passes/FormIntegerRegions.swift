@@ -58,11 +58,13 @@ struct IntegerRegions: Sendable {
     guard let first = node.results.first, let result = first,
       graph[result].type.element.isFloatingPoint, !graph.isParameter(result)
     else { return nil }
-    guard let quantizer = graph.quantizer(behind: node.result) else {
+    let quantizers = graph.floatResults(of: id).map { graph.quantizer(behind: $0) }
+    guard case .some(.some(let quantizer)) = quantizers.first else {
       return .island("no quantizer behind it")
     }
     let operands = node.operands.map { $0.flatMap { graph.dequantized($0) } }
-    if graph.passesCodes(id), let x = operands.first ?? nil, graph.sameParameters(x, quantizer),
+    if graph.passesCodes(id), let x = operands.first ?? nil,
+      quantizers.allSatisfy({ $0.map { graph.sameParameters(x, $0) } ?? false }),
       !(node.op is Relu), !(node.op is Clip)
     {
       return .codes
@@ -76,6 +78,11 @@ struct IntegerRegions: Sendable {
 }
 
 extension Graph {
+  /// The results of a node that are floats: those that may be quantized.
+  func floatResults(of node: NodeID) -> [ValueID] {
+    self[node].results.compactMap { $0 }.filter { self[$0].type.element.isFloatingPoint }
+  }
+
   /// The codes that a value is dequantized from.
   func dequantized(_ value: ValueID) -> QuantizedValue? {
     guard let (node, op) = operation(DequantizeLinear.self, of: value), op.blockSize == 0 else {

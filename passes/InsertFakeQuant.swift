@@ -124,7 +124,7 @@ private struct Placement {
         guard let activations = settings.activations, let x = operands[0], marks[x]?.readers == nil,
           marks[x] != nil
         else { continue }
-        markResult(of: id, activations)
+        for result in graph.floatResults(of: id) { mark(behind: result, of: id, activations) }
       }
     }
     decideInFront()
@@ -135,8 +135,8 @@ private struct Placement {
   private mutating func decideInFront() {
     for id in graph.nodes.reversed() {
       guard graph.quantizationRole(of: id) == .passThrough, let x = graph[id].operands[0],
-        let behind = marks[graph[id].result], behind.isRead, graph.isUsedOnce(x),
-        let source = marks[x], !source.isRead, source.fixedScale == nil
+        let behind = graph.floatResults(of: id).compactMap({ marks[$0] }).first(where: \.isRead),
+        graph.isUsedOnce(x), let source = marks[x], !source.isRead, source.fixedScale == nil
       else { continue }
       marks[x] = Activation(
         value: x, settings: behind.settings, fixedScale: nil, readers: source.readers,
@@ -210,9 +210,15 @@ private struct Placement {
     mark(operand, settings, by: id, isRead: isRead, readers: [id])
   }
 
-  /// Marks the result, or what is left of it behind the batch-norm and activation that alone read it.
   private mutating func markResult(of id: NodeID, _ settings: TensorSettings) {
-    var value = graph[id].result
+    mark(behind: graph[id].result, of: id, settings)
+  }
+
+  /// Marks a result, or what is left of it behind the batch-norm and activation that alone read it.
+  private mutating func mark(
+    behind result: ValueID, of id: NodeID, _ settings: TensorSettings
+  ) {
+    var value = result
     let norm =
       soleReader(of: value, is: BatchNormalization.self)
       ?? soleReader(of: value, is: FoldedBatchNormalization.self)

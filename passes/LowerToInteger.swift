@@ -33,12 +33,41 @@ public struct LowerToInteger: Pass {
         editor.replace(quantizer, with: form.op, form.operands.map { $0.map { Term($0) } })
       case .codes:
         guard let x = now[id].operands[0].flatMap({ now.dequantized($0) }) else { continue }
-        let rest = now[id].operands.dropFirst().map { $0.map { Term($0) } }
-        editor.replace(quantizer, with: now[id].op, [Term(x.codes)] + rest)
+        moveCodes(x.codes, through: id, to: quantizer, &editor)
       }
     }
     if let failure = editor.builder.failure { throw failure }
     graph = editor.graph
     try EliminateDeadNodes().run(on: &graph, &context)
+  }
+  /// Lets a node move codes to the quantizers of its results.
+  private func moveCodes(
+    _ codes: ValueID, through id: NodeID, to quantizer: NodeID, _ editor: inout GraphEditor
+  ) {
+    let now = editor.graph, node = now[id], results = now.floatResults(of: id)
+    var operands = node.operands.map { $0.map { Term($0) } }
+    operands[0] = Term(codes)
+    if let fill = node.op as? any FillsWithNumber {
+      fillWithCode(&operands, fill.numberOperand, of: now[quantizer])
+    }
+    guard results.count > 1 else {
+      editor.replace(quantizer, with: node.op, operands)
+      return
+    }
+    editor.begin(at: id)
+    let values = operands.map { $0?.emit(in: &editor.builder) }
+    let parts = editor.builder.emit(node.op, values, results: results.count)
+    for (result, part) in zip(results, parts) {
+      guard let quantizer = now.users(of: result).first else { continue }
+      editor.replace(quantizer, with: Term(part))
+    }
+  }
+
+  /// Puts the code of a number in its place: what the quantizer behind makes of it.
+  private func fillWithCode(_ operands: inout [Term?], _ index: Int, of quantizer: Node) {
+    guard let scale = quantizer.operands[1], let zero = quantizer.operands[2] else { return }
+    while operands.count <= index { operands.append(nil) }
+    operands[index] =
+      operands[index].map { .op(quantizer.op, [$0, Term(scale), Term(zero)]) } ?? Term(zero)
   }
 }

@@ -63,3 +63,18 @@ public struct TensorType: Sendable, Hashable, CustomStringConvertible {
     TensorType(element, shape?.substituting(sizes))
   }
 }
+
+extension TensorType {
+  /// Checks that offsets into a tensor of this type are numbers, as far as its sizes are known.
+  /// - Throws: `shape-mismatch` where the product of its sizes, those of 0 left out, is too large.
+  public func checkSize() throws(Diagnostic) {
+    var count = 1
+    for size in (shape?.dimensions ?? []).compactMap(\.size) where size > 1 {
+      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      guard !overflow, product <= 1 << 56 else {
+        throw Diagnostic(.shapeMismatch, "a tensor \(self) is too large")
+      }
+      count = product
+    }
+  }
+}

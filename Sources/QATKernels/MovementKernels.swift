@@ -71,6 +71,101 @@ public enum MovementKernels {
       target.base + targetBox.offset * bytes, targetBox.strides.map(Int64.init))
   }
 
+  /// Copies parts of `size` elements each: part `targets[i]` of one from part `sources[i]` of the
+  /// other; `nil` stands for 0, 1, 2, ….
+  public static func copyParts(
+    of size: Int, count: Int, from source: TensorView, _ sources: [Int]?,
+    to target: MutableTensorView, _ targets: [Int]?
+  ) {
+    precondition(source.element == target.element && source.element.bitWidth >= 8)
+    func lieInside(_ parts: [Int]?, _ elements: Int) -> Bool {
+      guard let parts else { return count * size <= elements }
+      return parts.count == count && parts.allSatisfy { $0 >= 0 && ($0 + 1) * size <= elements }
+    }
+    precondition(
+      lieInside(sources, source.count) && lieInside(targets, target.count), "a part outside")
+    if count == 0 || size == 0 { return }
+    // SAFETY: all parts lie inside their tensors, as just checked.
+    unsafe qat_copy_parts(
+      Int64(count), Int64(size * source.element.bitWidth / 8), source.base,
+      sources?.map(Int64.init), target.base, targets?.map(Int64.init))
+  }
+
+  /// y [planes, rows, columns] of the elements of x [planes, height, width] in these rows and
+  /// columns.
+  public static func takeGrid(
+    height: Int, width: Int, rows: [Int], columns: [Int], x: TensorView, y: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    let planes = planes(height, width, (rows.count, columns.count), x, y)
+    precondition(
+      rows.allSatisfy { (0..<height).contains($0) }
+        && columns.allSatisfy { (0..<width).contains($0) }, "a position outside")
+    // SAFETY: sizes and positions were checked.
+    unsafe qat_take_grid(
+      Int64(planes), Int64(height), Int64(width), Int64(rows.count), Int64(columns.count),
+      rows.map(Int64.init), columns.map(Int64.init), Int32(x.element.bitWidth / 8), x.base, y.base,
+      pool.pool)
+  }
+
+  /// The two neighbours of each element along an axis, and their shares.
+  public struct Neighbours: Sendable {
+    let positions: [Int64]
+    let weights: [Float]
+
+    /// Two positions and two weights for each element.
+    public init(positions: [Int], weights: [Float]) {
+      precondition(positions.count == weights.count && positions.count % 2 == 0)
+      self.positions = positions.map(Int64.init)
+      self.weights = weights
+    }
+
+    /// How many elements have neighbours.
+    public var count: Int { weights.count / 2 }
+  }
+
+  /// y [planes, rows, columns] of the f32 x [planes, height, width], interpolated along the rows
+  /// first.
+  public static func interpolate(
+    height: Int, width: Int, rows: Neighbours, columns: Neighbours, x: TensorView,
+    y: MutableTensorView, _ pool: ThreadPool
+  ) {
+    let planes = planes(height, width, (rows.count, columns.count), x, y)
+    precondition(
+      rows.positions.allSatisfy { (0..<Int64(height)).contains($0) }
+        && columns.positions.allSatisfy { (0..<Int64(width)).contains($0) }, "a position outside")
+    unsafe rows.positions.withUnsafeBufferPointer { rowAt in
+      unsafe columns.positions.withUnsafeBufferPointer { columnAt in
+        unsafe rows.weights.withUnsafeBufferPointer { rowWeights in
+          unsafe columns.weights.withUnsafeBufferPointer { columnWeights in
+            // SAFETY: sizes and positions were checked.
+            unsafe qat_interpolate_f32(
+              Int64(planes), Int64(height), Int64(width),
+              qat_neighbours(
+                count: Int64(rows.count), at: rowAt.baseAddress, weights: rowWeights.baseAddress),
+              qat_neighbours(
+                count: Int64(columns.count), at: columnAt.baseAddress,
+                weights: columnWeights.baseAddress),
+              x.pointer(Float.self), y.pointer(Float.self), pool.pool)
+          }
+        }
+      }
+    }
+  }
+
+  /// How many planes there are; sizes must agree.
+  private static func planes(
+    _ height: Int, _ width: Int, _ result: (rows: Int, columns: Int), _ x: TensorView,
+    _ y: MutableTensorView
+  ) -> Int {
+    precondition(x.element == y.element && x.element.bitWidth >= 8)
+    let planes = height * width == 0 ? 0 : x.count / (height * width)
+    precondition(
+      x.count == planes * height * width && y.count == planes * result.rows * result.columns,
+      "sizes of planes do not agree")
+    return planes
+  }
+
   /// The columns of one image [C, H, W]: rows (channel, kernel row, kernel column), one column for
   /// each output pixel; 0, or the code `pad`, outside the image. f32, u8 or i8.
   public static func columns(

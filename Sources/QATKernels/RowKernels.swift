@@ -35,6 +35,19 @@ public enum RowKernels {
       beta?.pointer(Float.self), epsilon, y.pointer(Float.self), nil, nil, pool.pool)
   }
 
+  /// y = x / (bias + share * the sum of squares)^beta of x [batch, channels, inner]: the sum is
+  /// over the channels from `before` in front of the own one to `behind` behind it.
+  public static func localResponse(
+    _ shape: (batch: Int, channels: Int, inner: Int), before: Int, behind: Int, share: Float,
+    beta: Float, bias: Float, x: TensorView, y: MutableTensorView, _ pool: ThreadPool
+  ) {
+    precondition(x.count == y.count && x.count == shape.batch * shape.channels * shape.inner)
+    // SAFETY: sizes were checked.
+    unsafe qat_lrn_f32(
+      Int64(shape.batch), Int64(shape.channels), Int64(shape.inner), Int64(before), Int64(behind),
+      share, beta, bias, x.pointer(Float.self), y.pointer(Float.self), pool.pool)
+  }
+
   public enum Reduction: Sendable { case sum, mean, min, max }
 
   /// y[outer][inner] from x[outer][axis][inner].

@@ -138,7 +138,7 @@ public struct Importer {
       return try add(function, calledBy: file)
     }
     var file = file
-    let name = OpName(domain: normalizedDomain(file.domain), type: file.opType)
+    var name = OpName(domain: normalizedDomain(file.domain), type: file.opType)
     let opset = file.opset ?? context.opset
     if name == Scan.name, opset < 9 { file = file.scanOfSequences }
     if let bodies = try bodies(of: file, name) { file = bodies }
@@ -147,8 +147,9 @@ public struct Importer {
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
       element: first.map { graph[$0].type.element } ?? .f32,
       shape: first.flatMap { graph[$0].type.shape })
-    if name.domain.isEmpty, let history = OpsetHistory.all[file.opType] {
-      for change in history.changes where change.version > opset { try change.upgrade(&node) }
+    if name.domain.isEmpty {
+      try upgrade(&node, from: opset)
+      name = OpName(domain: "", type: node.type)
     }
     for (name, tensor) in node.constants { try define(name, graph.addConstant(name, tensor)) }
     for extra in node.before { try add(extra, replacing: nil) }
@@ -177,6 +178,23 @@ public struct Importer {
         throw error.at("\(node.opType) of function \(function.key.name)")
       }
     }
+  }
+
+  /// Brings a node to the newest form of its operation, which may have another name.
+  private func upgrade(
+    _ node: inout ImportedNode, from opset: Int
+  ) throws(Diagnostic) {
+    var version = opset, isRenamed: Bool
+    repeat {
+      let type = node.type
+      isRenamed = false
+      for change in OpsetHistory.all[type]?.changes ?? [] where change.version > version {
+        try change.upgrade(&node)
+        guard node.type != type else { continue }
+        (version, isRenamed) = (change.version, true)
+        break
+      }
+    } while isRenamed
   }
 
   private mutating func insert(

@@ -84,6 +84,7 @@ public struct ReferenceEvaluator: Sendable {
     }
     let known = Operands(operands.map { $0.map(knownOperand) }, resultCount: resultCount)
     let types = try op.resultTypes(known)
+    for type in types { try type.checkSize() }
     let call = EvaluationCall(operands: operands, resultTypes: Array(types.prefix(resultCount)))
     for type in call.resultTypes where type.shape?.sizes == nil && !(op is any ShapedByData) {
       throw Diagnostic(

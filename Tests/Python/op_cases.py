@@ -231,13 +231,16 @@ def conv(d, op="Conv"):
 def gemm(d):
     m, k, n = (int(v) for v in d.random.integers(1, 40, 3))
     ta, tb = d.pick(None, 0, 1), d.pick(None, 0, 1)
-    a = d.values([k, m] if ta else [m, k])
-    b = d.values([n, k] if tb else [k, n])
-    opset = d.pick(7, 9, 11, 13, 21)
-    c = d.values(d.pick([n], [m, n], [1, n], [m, 1], [1], []))
+    dtype = d.pick(F32, F32, F32, np.float64, np.int32, np.int64)
+    a = d.values([k, m] if ta else [m, k], dtype)
+    b = d.values([n, k] if tb else [k, n], dtype)
+    whole = np.dtype(dtype).kind == "i"
+    opset = d.pick(9, 11, 13) if whole else d.pick(7, 9, 11, 13, 21)
+    c = d.values(d.pick([n], [m, n], [1, n], [m, 1], [1], []), dtype)
     if opset >= 11:
         c = d.pick(None, c, c)
-    return one("Gemm", [a, b, c], {"alpha": d.pick(None, 0.5, -1.25), "beta": d.pick(None, 2.0, 0.0),
+    alpha, beta = d.pick(None, -2.0, 3.0) if whole else d.pick(None, 0.5, -1.25), d.pick(None, 2.0, 0.0)
+    return one("Gemm", [a, b, c], {"alpha": alpha, "beta": beta,
                                    "transA": ta, "transB": tb},
                opset=opset, constants=d.pick((), (1, 2)), **SUMS)
 
@@ -249,7 +252,7 @@ def matmul(d):
               "broadcast": ([2, 1, m, k], [3, k, n]), "vector-right": ([m, k], [k]),
               "vector-left": ([k], [2, k, n]), "dot": ([k], [k]), "left-3d": ([4, m, k], [k, n])}
     a, b = shapes[kind]
-    dtype = d.pick(F32, F32, F32, np.float64, np.int32)
+    dtype = d.pick(F32, F32, F32, np.float64, np.int32, np.int64, np.uint32, np.uint64)
     return one("MatMul", [d.values(a, dtype), d.values(b, dtype)], opset=d.pick(9, 13),
                constants=d.pick((), (1,)), **SUMS)
 

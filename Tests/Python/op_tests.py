@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+import movement_cases
 import op_cases
 import ort
 import qat_opt
@@ -31,8 +32,9 @@ def integer_case(name):
     return make
 
 
-INTEGER = {n: integer_case(n) for n in rules.RULES if n not in op_cases.OPS}
-OPS = {**op_cases.OPS, **INTEGER}
+FLOAT = {**op_cases.OPS, **movement_cases.OPS}
+INTEGER = {n: integer_case(n) for n in rules.RULES if n not in FLOAT}
+OPS = {**FLOAT, **INTEGER}
 
 
 def expected(case):
@@ -115,7 +117,7 @@ def main():
         return 0
     failed = 0
     for op in options.only or OPS:
-        ready, sources = prepare(op, options.cases if op in op_cases.OPS else 10)
+        ready, sources = prepare(op, options.cases if op in FLOAT else 10)
         by = ", ".join(f"{n} {s}" for s, n in sources.items())
         if not qat_opt.binary():
             print(f"{op}: {len(ready)} cases ({by}); QAT_OPT is not set, nothing compared")

@@ -127,4 +127,44 @@ struct OpsetTests {
       constants: [("scale", numbers([1], [2])), ("bias", one), ("mean", zero), ("var", one)])
     #expect(y[0].doubles == [3, 5])
   }
+
+  @Test("Upsample is a Resize to the element below; its scales were an attribute before 9")
+  func upsample() throws {
+    let x = numbers([1, 1, 1, 2], [1, 3]), scales: [Float] = [1, 1, 1, 2]
+    for opset in [7, 8] {
+      let y = try run("Upsample", opset: opset, [("scales", .floats(scales))], on: x)
+      #expect(y[0].doubles == [1, 1, 3, 3])
+    }
+    for (op, opset) in [("Upsample", 9), ("Resize", 10)] {
+      let y = try run(
+        op, opset: opset, [("mode", .string("linear"))], on: x,
+        constants: [("scales", numbers([4], scales))])
+      #expect(y[0].doubles == [1, 2, 3, 3], "\(op)")
+    }
+  }
+
+  @Test("Resize: tf_half_pixel_for_nn went with 13")
+  func halfPixelForNearest() throws {
+    let attributes: [(name: String, value: AttributeValue)] = [
+      ("coordinate_transformation_mode", .string("tf_half_pixel_for_nn")),
+      ("nearest_mode", .string("floor")),
+    ]
+    // floor((x + 0.5) * 5 / 3) of 0, 1, 2.
+    func resized(_ attributes: [(name: String, value: AttributeValue)]) throws -> [Double]? {
+      try run(
+        "Resize", opset: 11, attributes, on: numbers([5], [0, 1, 2, 3, 4]),
+        constants: [("roi", numbers([0], [])), ("scales", numbers([1], [0.6]))])[0].doubles
+    }
+    #expect(try resized(attributes) == [0, 2, 4])
+    #expect(throws: Diagnostic.self) { try resized([attributes[0]]) }
+  }
+
+  @Test("Scatter was what ScatterElements was called before 11", arguments: [9, 10])
+  func scatter(_ opset: Int) throws {
+    let places = AnyTensor(shape: [2], [Int64(2), 0])
+    let y = try run(
+      "Scatter", opset: opset, [], on: numbers([3], [1, 2, 3]),
+      constants: [("indices", places), ("updates", numbers([2], [8, 9]))])
+    #expect(y[0].doubles == [9, 2, 8])
+  }
 }

@@ -75,21 +75,70 @@ private let broadcasts: [Case] = [
   }
 }
 
-private let movements: [Case] = [
-  Case(op: Transpose(perm: [2, 0, 1]), operands: [floats([3, 4, 5])]),
-  Case(op: Transpose(perm: nil), operands: [codes([2, 3, 4, 2], .i8)]),
-  Case(op: Expand(), operands: [floats([3, 1]), integers([2, 1, 4])]),
-  Case(op: Slice(), operands: [floats([6, 7]), integers([1]), integers([5]), integers([-1])]),
-  Case(
-    op: Slice(),
-    operands: [floats([6, 7]), integers([-1, 5]), integers([-7, 0]), nil, integers([-2, -1])]),
-  Case(op: Split(axis: 1), operands: [floats([2, 7, 3]), integers([3, 4])], results: 2),
-  Case(op: Concat(axis: 1), operands: [floats([2, 3, 2]), floats([2, 1, 2])], inputs: [0, 1]),
-  Case(
-    op: Concat(axis: -1), operands: [codes([2, 3], .u8), codes([2, 4], .u8)], inputs: [0, 1]),
-]
+private let movements: [Case] =
+  [
+    Case(op: Transpose(perm: [2, 0, 1]), operands: [floats([3, 4, 5])]),
+    Case(op: Transpose(perm: nil), operands: [codes([2, 3, 4, 2], .i8)]),
+    Case(op: Expand(), operands: [floats([3, 1]), integers([2, 1, 4])]),
+    Case(op: Slice(), operands: [floats([6, 7]), integers([1]), integers([5]), integers([-1])]),
+    Case(
+      op: Slice(),
+      operands: [floats([6, 7]), integers([-1, 5]), integers([-7, 0]), nil, integers([-2, -1])]),
+    Case(op: Split(axis: 1), operands: [floats([2, 7, 3]), integers([3, 4])], results: 2),
+    Case(op: Concat(axis: 1), operands: [floats([2, 3, 2]), floats([2, 1, 2])], inputs: [0, 1]),
+    Case(
+      op: Concat(axis: -1), operands: [codes([2, 3], .u8), codes([2, 4], .u8)], inputs: [0, 1]),
+    Case(op: Tile(), operands: [floats([2, 3, 4]), integers([2, 1, 3])]),
+    Case(op: Tile(), operands: [codes([3, 1], .i8), integers([1, 5])]),
+    Case(op: DepthToSpace(blockSize: 2), operands: [floats([2, 8, 3, 2])]),
+    Case(
+      op: DepthToSpace(blockSize: 3, order: .columnFirst), operands: [codes([1, 18, 2, 1], .u8)]),
+    Case(op: SpaceToDepth(blockSize: 2), operands: [floats([2, 3, 4, 6])]),
+    Case(
+      op: SpaceToDepth(blockSize: 2, order: .columnFirst), operands: [codes([1, 3, 2, 4], .i8)]),
+    Case(
+      op: Gather(axis: 1), operands: [floats([3, 5, 4]), integers([-1, 0, 2, 2])], inputs: [0, 1]),
+    Case(
+      op: GatherND(), operands: [floats([3, 4, 2]), integers([2, -1, 0, 3]).reshaped([2, 2])],
+      inputs: [0, 1]),
+    Case(
+      op: GatherND(batchDimensions: 1),
+      operands: [codes([2, 4, 3], .u8), integers([2, -1]).reshaped([2, 1])]),
+    Case(
+      op: ScatterND(),
+      operands: [floats([3, 4]), integers([2, 0]).reshaped([2, 1]), floats([2, 4], 5, 6)],
+      inputs: [0, 1, 2]),
+  ] + paddings + resizes
+
+private let paddings: [Case] =
+  [PadMode.constant, .reflect, .edge, .wrap].flatMap { mode in
+    [
+      Case(op: Pad(mode: mode), operands: [floats([2, 4, 5]), integers([0, 2, 1, 0, 0, 3])]),
+      Case(op: Pad(mode: mode), operands: [floats([2, 4, 5]), integers([0, -1, 2, 0, 3, -2])]),
+      Case(op: Pad(mode: mode), operands: [codes([6], .i8), integers([4, 2])]),
+    ]
+  } + [
+    Case(
+      op: Pad(), operands: [codes([3, 4], .u8), integers([1, 2]), zero(7, .u8), integers([-1])])
+  ]
+
+private let resizes: [Case] = [
+  ResizeCoordinates.halfPixel, .halfPixelSymmetric, .alignCorners, .asymmetric,
+].flatMap { coordinates in
+  [[2, 3, 8, 10], [2, 3, 2, 1], [2, 3, 4, 9]].flatMap { sizes in
+    let sizes = integers(sizes.map(Int64.init))
+    return [
+      Case(op: Resize(.nearest, coordinates), operands: [floats([2, 3, 4, 5]), nil, nil, sizes]),
+      Case(
+        op: Resize(.nearest, coordinates), operands: [codes([2, 3, 4, 5], .u8), nil, nil, sizes]),
+      Case(op: Resize(.linear, coordinates), operands: [floats([2, 3, 4, 5]), nil, nil, sizes]),
+    ]
+  }
+}
 
 private let rowFunctions: [Case] = [
+  Case(op: LRN(size: 5, alpha: 0.3), operands: [floats([2, 7, 20, 17])], tolerance: 1e-6),
+  Case(op: LRN(size: 4, alpha: 2, beta: 0.6), operands: [floats([2, 3, 5])], tolerance: 1e-6),
   Case(op: Softmax(), operands: [floats([5, 11], -9, 9)], tolerance: 1e-6),
   Case(op: LogSoftmax(), operands: [floats([5, 11], -9, 9)], tolerance: 1e-6),
   Case(op: LayerNormalization(), operands: [floats([3, 4, 8]), floats([8])], tolerance: 1e-5),
@@ -105,19 +154,29 @@ private let rowFunctions: [Case] = [
 ]
 
 /// With a second matrix that is known beforehand, and one that is not.
-private let products: [Case] = [Set([0]), [0, 1, 2]].flatMap { inputs in
-  [
-    Case(
-      op: Gemm(transB: true), operands: [floats([3, 37]), floats([41, 37]), floats([41])],
-      inputs: inputs, tolerance: 1e-6),
-    Case(
-      op: Gemm(transA: true), operands: [floats([300, 5]), floats([300, 70])],
-      inputs: inputs.intersection([0, 1]), tolerance: 1e-6),
-    Case(
-      op: MatMul(), operands: [floats([2, 3, 20]), floats([20, 17])],
-      inputs: inputs.intersection([0, 1]), tolerance: 1e-6),
-  ]
+private let equations: [Case] = [
+  ("bhid,bhjd->bhij", [2, 3, 4, 5], [2, 3, 6, 5]), ("ij,jk->ki", [4, 5], [5, 6]),
+  ("...i,...i->...", [2, 3, 4], [2, 3, 4]), ("i,j->ij", [4], [5]),
+  ("bik,kjb->jib", [2, 3, 4], [4, 5, 2]),
+].map { equation, a, b in
+  Case(op: Einsum(equation), operands: [floats(a), floats(b)], inputs: [0, 1], tolerance: 1e-6)
 }
+
+private let products: [Case] =
+  equations
+  + [Set([0]), [0, 1, 2]].flatMap { inputs in
+    [
+      Case(
+        op: Gemm(transB: true), operands: [floats([3, 37]), floats([41, 37]), floats([41])],
+        inputs: inputs, tolerance: 1e-6),
+      Case(
+        op: Gemm(transA: true), operands: [floats([300, 5]), floats([300, 70])],
+        inputs: inputs.intersection([0, 1]), tolerance: 1e-6),
+      Case(
+        op: MatMul(), operands: [floats([2, 3, 20]), floats([20, 17])],
+        inputs: inputs.intersection([0, 1]), tolerance: 1e-6),
+    ]
+  }
 
 private let pools: [Case] = [
   ([2, 2], [2, 2], [0, 0, 0, 0]), ([3, 3], [2, 2], [1, 1, 1, 1]), ([3, 2], [1, 3], [1, 0, 1, 1]),

@@ -78,7 +78,8 @@ extension Graph {
     }
     switch self[node].op {
     case is MaxPool, is Reshape, is Flatten, is Transpose, is Squeeze, is Unsqueeze, is Identity,
-      is Slice, is Split, is Gather:
+      is Slice, is Split, is Gather, is GatherElements, is GatherND, is DepthToSpace,
+      is SpaceToDepth, is Tile, is Expand, is Resize:
       return range(0) ?? all
     case is Concat:
       let parts = operands.indices.map { range($0) ?? all }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "qat_pool.h"
+
 typedef enum {
   QAT_ADD, QAT_SUBTRACT, QAT_MULTIPLY, QAT_DIVIDE, QAT_MINIMUM, QAT_MAXIMUM, QAT_POWER,
 } qat_binary;
@@ -59,6 +61,24 @@ void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner
 // (strides in elements): transposes, slices, concatenations, broadcasts (stride 0).
 void qat_copy_strided(int rank, const int64_t *shape, int element_bytes, const void *from,
                       const int64_t *from_strides, void *to, const int64_t *to_strides);
+
+// Copies parts of `bytes` bytes: part targets[i] of `to` from part sources[i] of `from`. NULL
+// stands for 0, 1, 2, ….
+void qat_copy_parts(int64_t count, int64_t bytes, const void *from, const int64_t *sources,
+                    void *to, const int64_t *targets);
+
+// y [planes][rows][columns] of x [planes][in_rows][in_columns]: the element in row `row_at[r]` and
+// column `column_at[c]`. Elements of 1, 2, 4 or 8 bytes.
+void qat_take_grid(int64_t planes, int64_t in_rows, int64_t in_columns, int64_t rows,
+                   int64_t columns, const int64_t *row_at, const int64_t *column_at,
+                   int element_bytes, const void *x, void *y, qat_pool *pool);
+
+// Two neighbours of each element of an axis of `count`, and their shares: at[2 * i], at[2 * i + 1].
+typedef struct { int64_t count; const int64_t *at; const float *weights; } qat_neighbours;
+// y [planes][rows.count][columns.count] of x [planes][in_rows][in_columns], interpolated along the
+// rows first.
+void qat_interpolate_f32(int64_t planes, int64_t in_rows, int64_t in_columns, qat_neighbours rows,
+                         qat_neighbours columns, const float *x, float *y, qat_pool *pool);
 
 // [rows][columns] bytes to [columns][rows]; strides of a row.
 void qat_transpose_bytes(int64_t rows, int64_t columns, const uint8_t *from, int64_t stride,

@@ -73,3 +73,8 @@ void qat_nll_f32(int64_t rows, int64_t classes, const float *log_probabilities,
 void qat_cross_entropy_f32_gradient(int64_t rows, int64_t classes, const float *log_probabilities,
                                     const int64_t *labels, int64_t ignored, float scale,
                                     float *dx);
+
+// y = x / (bias + share * sum of squares)^beta, of x [batch][channels][inner]: the sum is over the
+// channels from `before` in front of the own one to `behind` behind it.
+void qat_lrn_f32(int64_t batch, int64_t channels, int64_t inner, int64_t before, int64_t behind,
+                 float share, float beta, float bias, const float *x, float *y, qat_pool *pool);

@@ -158,6 +158,15 @@ extension Graph: AttributeConvertible {
   public var attributeValue: AttributeValue? { .graph(self) }
 }
 
+/// An enumeration whose cases have the names that ONNX gives them.
+extension AttributeConvertible where Self: RawRepresentable, RawValue == String {
+  public init?(_ value: AttributeValue) {
+    guard case .string(let name) = value else { return nil }
+    self.init(rawValue: name)
+  }
+  public var attributeValue: AttributeValue? { .string(rawValue) }
+}
+
 /// ONNX's `data_type` number.
 extension ElementType: AttributeConvertible {
   public init?(_ value: AttributeValue) {

@@ -21,6 +21,7 @@ extension Graph {
       throw Diagnostic(
         .invalidGraph, "\(op.name) has \(types.count) results, the node names \(resultCount)")
     }
+    for type in types { try type.checkSize() }
     return types
   }
 

@@ -33,6 +33,18 @@ extension SliceGradient: ReadsShapes {
 extension GatherGradient: ReadsShapes {
   public func readsShapeAlone(of operand: Int) -> Bool { operand == 1 }
 }
+extension GatherNDGradient: ReadsShapes {
+  public func readsShapeAlone(of operand: Int) -> Bool { operand == 1 }
+}
+extension TileGradient: ReadsShapes {
+  public func readsShapeAlone(of operand: Int) -> Bool { operand == 1 }
+}
+extension ResizeGradient: ReadsShapes {
+  public func readsShapeAlone(of operand: Int) -> Bool { operand == 1 }
+}
+extension EyeLike: ReadsShapes {
+  public func readsShapeAlone(of operand: Int) -> Bool { true }
+}
 extension ConcatGradient: ReadsShapes {
   public func readsShapeAlone(of operand: Int) -> Bool { operand > 0 }
 }

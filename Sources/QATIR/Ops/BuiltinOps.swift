@@ -16,14 +16,16 @@ extension OpRegistry {
     Sub.self, Sum.self, Tanh.self, Where.self,
   ]
   static let shapeOps: [any Operation.Type] = [
-    Concat.self, Constant.self, ConstantOfShape.self, Expand.self, Flatten.self, Gather.self,
-    Pad.self, Reshape.self, ShapeOp.self, Size.self, Slice.self, Split.self, Squeeze.self,
-    Transpose.self, Unsqueeze.self,
+    Concat.self, Constant.self, ConstantOfShape.self, DepthToSpace.self, Expand.self, EyeLike.self,
+    Flatten.self, Gather.self, GatherElements.self, GatherND.self, Pad.self, RangeOp.self,
+    Reshape.self, ScatterElements.self, ScatterND.self, ShapeOp.self, Size.self, Slice.self,
+    SpaceToDepth.self, Split.self, Squeeze.self, Tile.self, Transpose.self, Trilu.self,
+    Unsqueeze.self,
   ]
   static let convolutionOps: [any Operation.Type] = [
-    AveragePool.self, Conv.self, ConvTranspose.self, FusedConv.self, Gemm.self,
-    GlobalAveragePool.self,
-    GlobalMaxPool.self, MatMul.self, MaxPool.self,
+    AveragePool.self, Conv.self, ConvTranspose.self, Einsum.self, FusedConv.self, Gemm.self,
+    GlobalAveragePool.self, GlobalLpPool.self, GlobalMaxPool.self, LRN.self, LpPool.self,
+    MatMul.self, MaxPool.self, Resize.self,
   ]
   static let reductionOps: [any Operation.Type] = [
     ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
@@ -55,15 +57,18 @@ extension OpRegistry {
     ConvTransposeInputGradient.self, ConvTransposeWeightGradient.self, ConvWeightGradient.self,
     ExpandLike.self, FakeQuantize.self, FakeQuantizeBias.self, FakeQuantizeGradient.self,
     FoldedBatchNormalization.self, FoldedBiasRounding.self, GatherGradient.self,
+    GatherNDGradient.self,
     GlobalAveragePoolGradient.self,
-    GlobalMaxPoolGradient.self, GlobalNorm.self, LayerNormalizationGradient.self,
-    LearnRange.self, LearnedQuantizeGradient.self, LogSoftmaxGradient.self, MaxPoolGradient.self,
+    GlobalMaxPoolGradient.self, GlobalNorm.self, LRNGradient.self, LayerNormalizationGradient.self,
+    LearnRange.self, LearnedQuantizeGradient.self, LogSoftmaxGradient.self, LpPoolGradient.self,
+    MaxPoolGradient.self,
     MeanAbsoluteError.self,
     MeanSquaredError.self, MinMax.self, Observe.self, PadGradient.self, ProjectLearned.self,
     ReduceLike.self,
-    ReluGradient.self, ReshapeLike.self, SGD.self, ScaleFromLearned.self, ScaleFromRange.self,
+    ReluGradient.self, ReshapeLike.self, ResizeGradient.self, SGD.self, ScaleFromLearned.self,
+    ScaleFromRange.self,
     SliceGradient.self,
     SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self,
-    SteppedDropout.self, StopGradient.self,
+    SteppedDropout.self, StopGradient.self, TileGradient.self,
   ]
 }

@@ -100,10 +100,4 @@ extension LearnRange: Differentiable {
   }
 }
 
-extension LearnedMethod: AttributeConvertible {
-  public init?(_ value: AttributeValue) {
-    guard case .string(let name) = value else { return nil }
-    self.init(rawValue: name)
-  }
-  public var attributeValue: AttributeValue? { .string(rawValue) }
-}
+extension LearnedMethod: AttributeConvertible {}

@@ -13,12 +13,6 @@ public enum ObserverKind: String, Sendable, Hashable, CaseIterable, AttributeCon
   /// The range whose codes lose the least information, over a histogram.
   case entropy
 
-  public init?(_ value: AttributeValue) {
-    guard case .string(let name) = value else { return nil }
-    self.init(rawValue: name)
-  }
-  public var attributeValue: AttributeValue? { .string(rawValue) }
-
   /// Whether the range is read off a histogram.
   public var usesHistogram: Bool { self != .minMax && self != .movingAverage }
 }

@@ -11,12 +11,6 @@ public enum PadMode: String, AttributeConvertible {
   /// The tensor again.
   case wrap
 
-  public init?(_ value: AttributeValue) {
-    guard case .string(let name) = value else { return nil }
-    self.init(rawValue: name)
-  }
-  public var attributeValue: AttributeValue? { .string(rawValue) }
-
   /// Which position of an axis stands at `position`, which may lie outside of it.
   /// - Returns: `nil` for the constant. The axis must not be empty.
   public func source(of position: Int, size: Int) -> Int? {
@@ -111,14 +105,14 @@ extension Pad: Differentiable {
   public func gradients(
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
-    if call.needs(2) {
-      throw Diagnostic(
-        .unsupported, "Pad has no gradient for its constant_value",
-        hint: "make constant_value a constant")
-    }
     let axes = call.operands.count > 3 ? call.operands[3] : nil
     let dx = builder.emit(
       PadGradient(mode: mode), [call.seed, call.operand(0), call.operand(1), axes])
-    return [dx] + call.operands.dropFirst().map { _ in nil }
+    guard call.needs(2) else { return [dx] + call.operands.dropFirst().map { _ in nil } }
+    // All that is no copy of an element is the constant.
+    let sum = ReduceSum(keepDimensions: false)
+    let padding = builder.subtract(builder.emit(sum, [call.seed]), builder.emit(sum, [dx]))
+    let dConstant = builder.emit(ReshapeLike(), [padding, call.operand(2)])
+    return [dx, nil, dConstant] + call.operands.dropFirst(3).map { _ in nil }
   }
 }

@@ -46,10 +46,4 @@ public struct ScaleFromRange: Operation {
   }
 }
 
-extension QuantizationScheme: AttributeConvertible {
-  public init?(_ value: AttributeValue) {
-    guard case .string(let name) = value else { return nil }
-    self.init(rawValue: name)
-  }
-  public var attributeValue: AttributeValue? { .string(rawValue) }
-}
+extension QuantizationScheme: AttributeConvertible {}

@@ -10,12 +10,6 @@ public enum AutoPad: String, AttributeConvertible {
   case sameLower = "SAME_LOWER"
   /// None.
   case valid = "VALID"
-
-  public init?(_ value: AttributeValue) {
-    guard case .string(let name) = value else { return nil }
-    self.init(rawValue: name)
-  }
-  public var attributeValue: AttributeValue? { .string(rawValue) }
 }
 
 /// A window along one spatial axis of known size: the relation between a position of the output, a

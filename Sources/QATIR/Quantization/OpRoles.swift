@@ -98,6 +98,46 @@ extension Squeeze: Quantizable {
 extension Unsqueeze: Quantizable {
   public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
 }
+extension DepthToSpace: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension SpaceToDepth: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Split: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Tile: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Expand: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Slice: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Gather: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension GatherElements: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension GatherND: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Pad: Quantizable {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { .passThrough }
+}
+extension Resize: Quantizable {
+  // The nearest code is a code; what stands outside of a region is a number.
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? {
+    mode == .nearest && coordinates != .cropAndResize ? .passThrough : nil
+  }
+}
+
+extension Pad: FillsWithNumber {
+  public var numberOperand: Int { 2 }
+}
 
 extension BatchNormalization: HasParameters {
   public var trainableOperands: [Int] { [1, 2] }

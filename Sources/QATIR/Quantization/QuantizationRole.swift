@@ -7,7 +7,7 @@ public enum QuantizationRole: Sendable, Equatable {
   case weighted(input: Int, weight: Int, channelAxis: Int?, bias: Int?)
   /// Operands and result each have their own scale; `operands` lists those that carry activations.
   case activations(operands: [Int])
-  /// Codes pass through: result and first operand share scale and zero point.
+  /// Codes pass through: results and first operand share scale and zero point.
   case passThrough
   /// Like `activations`, with the result on this fixed scale and the lowest code as zero point.
   case fixedResult(scale: Float)
@@ -44,6 +44,13 @@ extension Graph {
     let ranks = node.operands.map { $0.flatMap { self[$0].type.shape?.rank } }
     return (node.op as? any Quantizable)?.groupAxis(ranks: ranks)
   }
+}
+
+/// An operation that passes codes through, and puts a number of its own beside them: on codes, the
+/// code of that number.
+public protocol FillsWithNumber: Quantizable {
+  /// The operand that is the number; where it is absent the number is 0.
+  var numberOperand: Int { get }
 }
 
 /// An operation some of whose operands are parameters to be trained, or state that training moves.

@@ -4,7 +4,10 @@ extension OpsetHistory {
   /// The history of every operation that has one.
   static let all: [String: OpsetHistory] = Dictionary(
     ([
-      clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, batchNormalization,
-    ] + otherReductions + softmax + quantizeLinear + younger).map { ($0.op, $0) },
+      clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, resize, batchNormalization,
+      scatter, upsample, tile,
+    ] + scatterings + lpPools + otherReductions + softmax + quantizeLinear + younger).map {
+      ($0.op, $0)
+    },
     uniquingKeysWith: { first, _ in first })
 }

@@ -29,6 +29,7 @@ struct OpsetHistory: Sendable {
 
 /// A node on its way from a file into the graph, in whatever form its opset has.
 struct ImportedNode {
+  /// What the operation is called; an upgrade may rename it.
   var type: String
   /// Empty for an absent one.
   var inputs: [String]
@@ -98,6 +99,11 @@ extension OpsetHistory.Change {
   /// Attributes that no longer exist, and that changed nothing for inference.
   static func dropped(at version: Int, _ names: [String]) -> Self {
     .init(version: version) { node throws(Diagnostic) in for name in names { _ = node.take(name) } }
+  }
+
+  /// A newer name of the operation.
+  static func renamed(at version: Int, to name: String) -> Self {
+    .init(version: version) { node throws(Diagnostic) in node.type = name }
   }
 
   /// A default that was another one before.

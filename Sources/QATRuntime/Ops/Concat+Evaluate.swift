@@ -59,7 +59,7 @@ private func partOffsets(of shape: [Int], axis: Int, from start: Int, count: Int
 
 extension AnyTensor {
   /// The elements of several tensors of one type as a vector.
-  fileprivate static func joined(_ tensors: [AnyTensor], _ element: ElementType) -> AnyTensor {
+  static func joined(_ tensors: [AnyTensor], _ element: ElementType) -> AnyTensor {
     let count = tensors.reduce(0) { $0 + $1.elementCount }
     if element.bitWidth < 8 {
       return AnyTensor(

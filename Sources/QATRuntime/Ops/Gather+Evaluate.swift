@@ -24,22 +24,23 @@ private func gatherOffsets(
   _ shape: [Int], axis: Int, _ indices: AnyTensor
 ) throws(Diagnostic) -> [Int] {
   let axis = try checkedAxis(axis, rank: shape.count)
-  let size = shape[axis]
-  let indices = indices.integers ?? []
-  if let wrong = indices.first(where: { !(-size..<size).contains($0) }) {
-    throw Diagnostic(
-      .invalidData, "index \(wrong) is outside axis \(axis) of size \(size)",
-      hint: "indices go from \(-size) to \(size - 1)")
-  }
-  let outer = shape[..<axis].reduce(1, *)
   let inner = shape[(axis + 1)...].reduce(1, *)
-  var offsets: [Int] = []
-  offsets.reserveCapacity(outer * indices.count * inner)
-  for block in 0..<outer {
-    for index in indices {
-      let start = (block * size + (index < 0 ? index + size : index)) * inner
-      offsets.append(contentsOf: start..<start + inner)
-    }
+  return try gatheredParts(shape, axis: axis, indices.integers ?? []).flatMap { part in
+    part * inner..<(part + 1) * inner
   }
-  return offsets
+}
+
+/// Which parts, of all elements behind an axis, a gathering along it takes.
+/// - Throws: `invalid-data` for an index out of range.
+func gatheredParts(
+  _ shape: [Int], axis: Int, _ indices: [Int]
+) throws(Diagnostic) -> [Int] {
+  let size = shape[axis]
+  var positions: [Int] = []
+  for index in indices {
+    positions.append(try checkedPosition(index, axis: axis, size: size))
+  }
+  return (0..<shape[..<axis].reduce(1, *)).flatMap { block in
+    positions.map { block * size + $0 }
+  }
 }

@@ -126,8 +126,42 @@ extension Split: Executable {
   }
 }
 
+extension Tile: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let x = request.shape(0), y = request.resultShape()
+    let from = rowMajorStrides(x), to = rowMajorStrides(y)
+    guard isMovable(request), !y.contains(0) else { return nil }
+    // Each axis as copies of what it was.
+    let move = Move(
+      x.indices.flatMap { [y[$0] / x[$0], x[$0]] }, from: from.flatMap { [0, $0] },
+      to: x.indices.flatMap { [x[$0] * to[$0], to[$0]] })
+    guard let move else { return nil }
+    return Kernel { call in move(call[0], call.result()) }
+  }
+}
+
+extension DepthToSpace: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let blocks = BlockAxes(wide: request.resultShape(), side: blockSize ?? 1, order)
+    let wide = rowMajorStrides(blocks.sizes)
+    guard isMovable(request), let move = Move(blocks.sizes, from: blocks.deepStrides, to: wide)
+    else { return nil }
+    return Kernel { call in move(call[0], call.result()) }
+  }
+}
+
+extension SpaceToDepth: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let blocks = BlockAxes(wide: request.shape(0), side: blockSize ?? 1, order)
+    let wide = rowMajorStrides(blocks.sizes)
+    guard isMovable(request), let move = Move(blocks.sizes, from: wide, to: blocks.deepStrides)
+    else { return nil }
+    return Kernel { call in move(call[0], call.result()) }
+  }
+}
+
 /// A box of elements that goes from one layout to another.
-private struct Move {
+struct Move {
   private let sizes: [Int], from: StridedBox, to: StridedBox
 
   /// - Returns: `nil` for more than 8 axes longer than 1.
@@ -145,6 +179,6 @@ private struct Move {
 }
 
 /// Whether elements have whole bytes, so that moving them is copying memory.
-private func isMovable(_ request: KernelRequest) -> Bool {
+func isMovable(_ request: KernelRequest) -> Bool {
   (request.element(0)?.bitWidth ?? 0) >= 8
 }

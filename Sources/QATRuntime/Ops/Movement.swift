@@ -19,6 +19,30 @@ func viewOffsets(shape: [Int], strides: [Int], start: Int = 0) -> [Int] {
   return offsets
 }
 
+/// The offsets of a tensor whose axes are read at these positions, in row-major order of the
+/// result;
+/// -1 where one of the positions is.
+func gridOffsets(shape: [Int], positions: [[Int]]) -> [Int] {
+  var offsets = [0]
+  for (size, positions) in zip(shape, positions) {
+    offsets = offsets.flatMap { offset in
+      positions.map { offset < 0 || $0 < 0 ? -1 : offset * size + $0 }
+    }
+  }
+  return offsets
+}
+
+/// The position that an index, which may count from the back, stands for.
+/// - Throws: `invalid-data` for one out of range.
+func checkedPosition(_ index: Int, axis: Int, size: Int) throws(Diagnostic) -> Int {
+  guard (-size..<size).contains(index) else {
+    throw Diagnostic(
+      .invalidData, "index \(index) is outside axis \(axis) of size \(size)",
+      hint: size == 0 ? nil : "indices go from \(-size) to \(size - 1)")
+  }
+  return index < 0 ? index + size : index
+}
+
 /// The offsets of a tensor broadcast to a larger shape by NumPy's rule.
 func broadcastOffsets(_ shape: [Int], to target: [Int]) -> [Int] {
   let strides = zip(shape, rowMajorStrides(shape)).map { $0 == 1 ? 0 : $1 }
@@ -39,6 +63,13 @@ extension AnyTensor {
     case 64: moved(as: UInt64.self, offsets, shape, fill)
     default: movedCodes(offsets, shape, fill)
     }
+  }
+
+  /// The tensor with elements of `updates`, of its type, at these row-major offsets.
+  func replacing(_ offsets: [Int], by updates: AnyTensor) -> AnyTensor {
+    var sources = Array(0..<elementCount)
+    for (update, offset) in offsets.enumerated() { sources[offset] = elementCount + update }
+    return AnyTensor.joined([self, updates], element).taking(sources, shape: shape)
   }
 
   private func moved<Unit: TensorScalar>(

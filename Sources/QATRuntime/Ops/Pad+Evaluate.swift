@@ -27,16 +27,19 @@ extension PadGradient: FloatEvaluable {
 private func padOffsets(
   _ shape: [Int], _ mode: PadMode, pads: AnyTensor?, axes: AnyTensor?
 ) throws(Diagnostic) -> [Int] {
-  let (begins, ends) = try Pad.amounts(
-    pads?.integers ?? [], axes: axes?.integers ?? Array(shape.indices), rank: shape.count)
-  var offsets = [0]
-  for (axis, size) in shape.enumerated() {
-    let sources = (0..<max(0, size + begins[axis] + ends[axis])).map { position in
+  let positions = try padPositions(
+    shape, mode, pads: pads?.integers ?? [], axes: axes?.integers ?? Array(shape.indices))
+  return gridOffsets(shape: shape, positions: positions)
+}
+
+/// For each axis and each position of the padded tensor the one that it is a copy of.
+func padPositions(
+  _ shape: [Int], _ mode: PadMode, pads: [Int], axes: [Int]
+) throws(Diagnostic) -> [[Int]] {
+  let (begins, ends) = try Pad.amounts(pads, axes: axes, rank: shape.count)
+  return shape.enumerated().map { axis, size in
+    (0..<max(0, size + begins[axis] + ends[axis])).map { position in
       mode.source(of: position - begins[axis], size: size) ?? -1
     }
-    offsets = offsets.flatMap { offset in
-      sources.map { offset < 0 || $0 < 0 ? -1 : offset * size + $0 }
-    }
   }
-  return offsets
 }

@@ -48,6 +48,20 @@ extension LayerNormalization: Executable {
   }
 }
 
+extension LRN: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let shape = request.shape(0), reach = (size ?? 1) - 1
+    guard request.element(0) == .f32, !shape.contains(0) else { return nil }
+    let layout = (batch: shape[0], channels: shape[1], inner: shape[2...].reduce(1, *))
+    let share = alpha / Float(reach + 1), beta = beta, bias = bias, pool = request.pool
+    return Kernel { call in
+      RowKernels.localResponse(
+        layout, before: reach / 2, behind: (reach + 1) / 2, share: share, beta: beta, bias: bias,
+        x: call[0], y: call.result(), pool)
+    }
+  }
+}
+
 extension GlobalAveragePool: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let shape = request.shape(0)

@@ -109,4 +109,110 @@ struct StructureGradientTests {
       try checkGradients(of: Pad(mode: mode), [distinct([2, 4]), integers(0, -1, 0, -1)])
     }
   }
+
+  @Test("of Pad for its constant")
+  func paddingConstant() throws {
+    try checkGradients(
+      of: Pad(), [distinct([2, 3]), integers(1, -1, 0, 2), distinct([], seed: 3)])
+  }
+
+  @Test("of picking by indices, which may repeat")
+  func indexing() throws {
+    let elements = AnyTensor(shape: [2, 3], [Int64(1), -1, 0, 2, 2, -3])
+    try checkGradients(of: GatherElements(axis: 1), [distinct([2, 3]), elements])
+    let rows = AnyTensor(shape: [1, 2], [Int64(1), 1])
+    try checkGradients(of: GatherElements(axis: 0), [distinct([2, 3]), rows])
+    let tuples = AnyTensor(shape: [3, 2], [Int64(0), 1, -1, 2, 0, 1])
+    try checkGradients(of: GatherND(), [distinct([2, 3, 2]), tuples])
+    let batched = AnyTensor(shape: [2, 1], [Int64(2), -1])
+    try checkGradients(of: GatherND(batchDimensions: 1), [distinct([2, 3, 2]), batched])
+  }
+
+  @Test(
+    "of scattering with every reduction",
+    arguments: [ScatterReduction.none, .add, .mul, .max, .min])
+  func scattering(_ reduction: ScatterReduction) throws {
+    let once = AnyTensor(shape: [2, 2], [Int64(1), -1, 0, 2])
+    let twice = AnyTensor(shape: [2, 2], [Int64(1), 1, 0, -3])
+    let updates = distinct([2, 2], seed: 5)
+    for indices in reduction == .none ? [once] : [once, twice] {
+      try checkGradients(
+        of: ScatterElements(axis: 1, reduction: reduction), [distinct([2, 3]), indices, updates])
+    }
+    let parts = AnyTensor(shape: [2, 1], reduction == .none ? [Int64(2), 0] : [Int64(2), -1])
+    try checkGradients(
+      of: ScatterND(reduction: reduction), [distinct([3, 2]), parts, updates])
+  }
+
+  @Test("of products with a 0 among what is scattered: only the 0 moves the result")
+  func scatteringZeros() throws {
+    let indices = AnyTensor(shape: [5], [Int64(0), 0, 1, 1, 1])
+    let updates = AnyTensor(shape: [5], [0.0, 3, 0, 0, 2])
+    try checkGradients(
+      of: ScatterElements(axis: 0, reduction: .mul), [distinct([3]), indices, updates])
+  }
+
+  @Test("of repeating, blocks, triangles and ranges")
+  func repeating() throws {
+    try checkGradients(of: Tile(), [distinct([2, 3, 1]), integers(2, 1, 3)])
+    for order in [BlockOrder.depthFirst, .columnFirst] {
+      try checkGradients(of: DepthToSpace(blockSize: 2, order: order), [distinct([2, 8, 1, 2])])
+      try checkGradients(of: SpaceToDepth(blockSize: 2, order: order), [distinct([2, 2, 2, 4])])
+    }
+    try checkGradients(of: Trilu(upper: false), [distinct([2, 3, 4]), AnyTensor(Int64(1))])
+    try checkGradients(
+      of: RangeOp(), [AnyTensor(0.5), AnyTensor(3.1), AnyTensor(0.4)], checking: [0, 2])
+  }
+
+  @Test("of resizing in every mode")
+  func resizing() throws {
+    let x = distinct([2, 1, 3, 4]), sizes = integers(5, 3)
+    var resize = Resize()
+    resize.axes = [2, 3]
+    for mode in [ResizeMode.nearest, .linear, .cubic] {
+      resize.mode = mode
+      for coordinates in [
+        ResizeCoordinates.halfPixel, .halfPixelSymmetric, .pytorchHalfPixel, .alignCorners,
+        .asymmetric,
+      ] {
+        resize.coordinates = coordinates
+        try checkGradients(of: resize, [x, nil, nil, sizes])
+      }
+      resize.excludeOutside = true
+      try checkGradients(of: resize, [x, nil, nil, sizes])
+      resize.excludeOutside = false
+    }
+    resize.antialias = true
+    try checkGradients(of: resize, [x, nil, nil, sizes])
+    var crop = Resize(.linear, .cropAndResize)
+    crop.extrapolationValue = 7
+    let region = AnyTensor(shape: [4], [Float(0), 0.25, 1, 1.4])
+    try checkGradients(of: crop, [distinct([2, 5]), region, nil, integers(2, 6)], checking: [0])
+  }
+
+  @Test("of norms")
+  func norms() throws {
+    let x = distinct([2, 2, 5, 4])
+    let window = WindowAttributes(kernelShape: [3, 2], pads: [1, 0, 1, 1], strides: [2, 2])
+    for p in 1...3 {
+      try checkGradients(of: LpPool(window, p: p, ceilMode: p == 2), [x])
+      try checkGradients(of: GlobalLpPool(p: p), [x])
+    }
+    try checkGradients(of: LRN(size: 3, alpha: 0.7, beta: 0.75, bias: 1.5), [distinct([2, 5, 3])])
+    try checkGradients(of: LRN(size: 4, alpha: 2, beta: 0.5), [distinct([1, 3, 2, 2])])
+  }
+
+  @Test(
+    "of equations",
+    arguments: [
+      ("ij,jk->ik", [[2, 3], [3, 4]]), ("ij,jk", [[2, 3], [3, 4]]), ("ij->", [[2, 3]]),
+      ("ij,ik->i", [[2, 3], [2, 4]]), ("ii->i", [[3, 3]]), ("iij,j->", [[2, 2, 3], [3]]),
+      ("iii", [[2, 2, 2]]), ("...ij,...jk->...ik", [[2, 1, 2, 3], [1, 2, 3, 2]]),
+      ("...i,i->", [[2, 3], [3]]), ("b...,b...->b", [[2, 3], [2, 1]]),
+      ("i,j,ij->j", [[2], [3], [2, 3]]),
+    ])
+  func equations(_ equation: String, _ shapes: [[Int]]) throws {
+    try checkGradients(
+      of: Einsum(equation), shapes.enumerated().map { distinct($1, seed: $0) })
+  }
 }

@@ -177,4 +177,104 @@ struct StructureInferenceTests {
         Operands([Operands.Operand(x)]))
     }
   }
+
+  @Test func indices() throws {
+    let x = type(n, 6, s), tuples = TensorType(.i64, [s, 2])
+    #expect(try shapes(GatherElements(axis: 1), x, TensorType(.i64, [n, 9, s])) == ["[N,9,S]"])
+    #expect(try shapes(GatherND(), x, tuples) == ["[S,S]"])
+    #expect(
+      try shapes(GatherND(batchDimensions: 1), x, TensorType(.i64, [n, 4, 1])) == ["[N,4,S]"])
+    #expect(try shapes(ScatterND(), x, tuples, type(s, s)) == ["[N,6,S]"])
+    expectMistake(.shapeMismatch) {
+      _ = try shapes(GatherElements(axis: 2), x, TensorType(.i64, [n, 9, s]))
+    }
+    expectMistake(.shapeMismatch) { _ = try shapes(GatherElements(), x, TensorType(.i64, [n, 6])) }
+    expectMistake(.invalidAttribute) { _ = try shapes(GatherND(batchDimensions: 3), x, tuples) }
+    expectMistake(.shapeMismatch) { _ = try shapes(GatherND(), x, TensorType(.i64, [s, 4])) }
+    expectMistake(.shapeMismatch) { _ = try shapes(GatherND(), x, TensorType(.i64, [s, 0])) }
+    expectMistake(.shapeMismatch) { _ = try shapes(ScatterND(), x, tuples, type(s, 3, 5)) }
+    expectMistake(.typeMismatch) {
+      let flags = TensorType(.bool, [3]), places = TensorType(.i64, [2])
+      _ = try shapes(
+        ScatterElements(axis: 0, reduction: .add), flags, places, TensorType(.bool, [2]))
+    }
+    for index in [Int64(3), -4] {
+      expectMistake(.invalidData) {
+        let outside = AnyTensor(shape: [1, 1], [index])
+        _ = try evaluate(GatherND(), counting([3, 2]), outside)
+      }
+    }
+  }
+
+  @Test func repetitionsAndBlocks() throws {
+    let x = type(n, 8, s, 4)
+    #expect(try shapes(Tile(), x, integers(1, 2, 3, 1)) == ["[N,16,3*S,4]"])
+    #expect(try shapes(DepthToSpace(blockSize: 2), x) == ["[N,2,2*S,8]"])
+    #expect(try shapes(SpaceToDepth(blockSize: 2), type(n, 3, 2 * s, 4)) == ["[N,12,S,2]"])
+    #expect(try shapes(EyeLike(), type(n, 3)) == ["[N,3]"])
+    let zero = AnyTensor(Int64(0)), one = AnyTensor(Int64(1))
+    #expect(try shapes(RangeOp(), zero, AnyTensor(Int64(7)), AnyTensor(Int64(2))) == ["[4]"])
+    expectMistake(.shapeMismatch) { _ = try shapes(Tile(), x, integers(1, 2)) }
+    expectMistake(.invalidOperand) { _ = try shapes(Tile(), x, integers(1, -2, 1, 1)) }
+    expectMistake(.shapeMismatch) {
+      _ = try shapes(Tile(), type(2, 3), integers(1 << 40, 1 << 40))
+    }
+    expectMistake(.shapeMismatch) {
+      _ = try shapes(Expand(), type(1), integers(1 << 40, 1 << 40, 0))
+    }
+    expectMistake(.shapeMismatch) { _ = try shapes(DepthToSpace(blockSize: 3), x) }
+    expectMistake(.invalidAttribute) { _ = try shapes(DepthToSpace(), x) }
+    expectMistake(.invalidAttribute) { _ = try shapes(SpaceToDepth(blockSize: 0), x) }
+    expectMistake(.shapeMismatch) { _ = try shapes(Trilu(), type(n)) }
+    expectMistake(.invalidOperand) { _ = try shapes(RangeOp(), zero, one, zero) }
+    expectMistake(.invalidOperand) {
+      _ = try shapes(RangeOp(), AnyTensor(Int64.min), AnyTensor(Int64.max), one)
+    }
+    expectMistake(.invalidOperand) {
+      _ = try shapes(RangeOp(), AnyTensor(Float(0)), AnyTensor(Float.infinity), AnyTensor(Float(1)))
+    }
+  }
+
+  @Test func resizedSizes() throws {
+    let x = type(n, 3, s, 8), doubled = AnyTensor(shape: [4], [Float(1), 1, 2, 2])
+    #expect(try shapes(Resize(), x, nil, doubled) == ["[N,3,2*S,16]"])
+    #expect(try shapes(Resize(), x, nil, nil, TensorType(.i64, [4])) == ["[?,?,?,?]"])
+    var named = Resize(.linear)
+    named.axes = [-1]
+    #expect(try shapes(named, x, nil, AnyTensor(shape: [1], [Float(0.5)])) == ["[N,3,S,?]"])
+    #expect(try shapes(named, type(2, 8), nil, nil, integers(5)) == ["[2,5]"])
+    named.axes = [1, 2]
+    named.policy = .notLarger
+    #expect(try shapes(named, type(2, 8, 6), nil, nil, integers(4, 9)) == ["[2,4,3]"])
+    expectMistake(.invalidOperand) { _ = try shapes(Resize(), x) }
+    expectMistake(.invalidOperand) {
+      _ = try shapes(Resize(), x, nil, doubled, integers(1, 1, 1, 1))
+    }
+    expectMistake(.shapeMismatch) { _ = try shapes(Resize(), x, nil, nil, integers(1, 1)) }
+    expectMistake(.invalidOperand) {
+      _ = try shapes(Resize(), type(2, 3), nil, AnyTensor(shape: [2], [Float(1), -.infinity]))
+    }
+    expectMistake(.shapeMismatch) { _ = try shapes(Resize(), type(2, 0), nil, nil, integers(2, 3)) }
+    named.axes = [1, -2]
+    expectMistake(.invalidAttribute) {
+      _ = try shapes(named, type(2, 8, 6), nil, nil, integers(4, 9))
+    }
+  }
+
+  @Test func equations() throws {
+    let a = type(n, s, 3), b = type(n, 3, 4)
+    #expect(try shapes(Einsum("bij,bjk->bik"), a, b) == ["[N,S,4]"])
+    #expect(try shapes(Einsum("...ij, ...jk"), a, b) == ["[N,S,4]"])
+    #expect(try shapes(Einsum("bij,bjk"), a, b) == ["[S,4]"])
+    #expect(try shapes(Einsum("ZaA"), type(1, 2, 3)) == ["[3,1,2]"])
+    for wrong in ["bij,bjk->bil", "bij,bjk->bb", "bij,bjk->b->i", "b?j,bjk", "bij,b...."] {
+      expectMistake(.invalidAttribute) { _ = try shapes(Einsum(wrong), a, b) }
+    }
+    for wrong in ["bij", "bij,bjk,i"] {
+      expectMistake(.invalidOperand) { _ = try shapes(Einsum(wrong), a, b) }
+    }
+    expectMistake(.shapeMismatch) { _ = try shapes(Einsum("bij,bkj->bik"), a, type(n, 4, 5)) }
+    expectMistake(.shapeMismatch) { _ = try shapes(Einsum("bi,bjk"), a, b) }
+    expectMistake(.shapeMismatch) { _ = try shapes(Einsum("...,...i"), a, b) }
+  }
 }
