@@ -40,11 +40,6 @@ public struct Importer {
     self.registry = registry
     opset = file.opsets[""] ?? 1
     graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
-    guard opset >= 7 || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty }) else {
-      throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)",
-        hint: "opsets from 7 on are read; convert it first")
-    }
     guard opset <= 28 else {
       throw Diagnostic(
         .unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")
@@ -119,11 +114,11 @@ public struct Importer {
   }
 
   private mutating func add(_ file: NodeFile) throws(Diagnostic) {
-    let first = try file.inputs.first.flatMap { name throws(Diagnostic) in try value(name) }
+    var inputs: [TensorType?] = []
+    for name in file.inputs { inputs.append(try value(name).map { graph[$0].type }) }
     var node = ImportedNode(
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
-      element: first.map { graph[$0].type.element } ?? .f32,
-      shape: first.flatMap { graph[$0].type.shape })
+      element: (inputs.first ?? nil)?.element ?? .f32, shapes: inputs.map { $0?.shape })
     let name = OpName(domain: file.domain, type: file.opType)
     if name.domain.isEmpty, let history = OpsetHistory.all[file.opType] {
       for change in history.changes where change.version > opset { try change.upgrade(&node) }

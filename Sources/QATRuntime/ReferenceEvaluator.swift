@@ -85,12 +85,20 @@ public struct ReferenceEvaluator: Sendable {
     let known = Operands(operands.map { $0.map(knownOperand) }, resultCount: resultCount)
     let types = try op.resultTypes(known)
     let call = EvaluationCall(operands: operands, resultTypes: Array(types.prefix(resultCount)))
-    for type in call.resultTypes where type.shape?.sizes == nil {
-      throw Diagnostic(
-        .shapeMismatch,
-        "the shape \(type) of a result of \(op.name) can't be told from its operands")
+    for type in call.resultTypes {
+      guard let shape = type.shape, shape.sizes != nil else {
+        throw Diagnostic(
+          .shapeMismatch,
+          "the shape \(type) of a result of \(op.name) can't be told from its operands")
+      }
+      guard shape.elementCount.size != nil else {
+        throw Diagnostic(.shapeMismatch, "a result of \(op.name) has too many elements: \(type)")
+      }
     }
-    let results = try evaluable.evaluate(call)
+    let results =
+      if let op = evaluable as? any WidensFloats { try op.evaluateWidened(call) } else {
+        try evaluable.evaluate(call)
+      }
     guard results.count == call.resultTypes.count,
       zip(results, call.resultTypes).allSatisfy({ $0.type == $1 })
     else {
