@@ -82,8 +82,8 @@ public struct AnyTensor: Sendable {
     }
   }
 
-  /// The elements of a tensor of floats of 16 bits and more as `Double`, or of integers; else `nil`.
-  /// O(n).
+  /// The elements of a tensor of floats of 16 bits and more as `Double`, or of integers; else
+  /// `nil`. O(n).
   public var doubles: [Double]? {
     switch element {
     case .f32: elements(as: Float.self)?.map(Double.init)

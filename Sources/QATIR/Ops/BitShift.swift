@@ -2,8 +2,8 @@ import QATCore
 
 /// The bits of `a` moved by `b` places, broadcast. Integers alone.
 ///
-/// Bits that leave are lost; zeros come in, from the left the sign bit. A `b` that is negative or not
-/// less than the type's bits moves all of them out.
+/// Bits that leave are lost; zeros come in, from the left the sign bit. A `b` that is negative or
+/// not less than the type's bits moves all of them out.
 public struct BitShift: BinaryElementwise {
   public static let name: OpName = "BitShift"
   public static let elements = Set<ElementType>.integers

@@ -1,6 +1,7 @@
 import QATCore
 
-/// `max(0, x) + min(0, alpha · (e^(x/alpha) - 1))`: an `Elu` whose slope is continuous for every `alpha`.
+/// `max(0, x) + min(0, alpha · (e^(x/alpha) - 1))`: an `Elu` whose slope is continuous for every
+/// `alpha`.
 ///
 /// - Source: Barron, arXiv:1704.07483.
 public struct Celu: UnaryElementwise {

@@ -2,10 +2,10 @@ import QATCore
 
 /// The sums of all elements up to each one along an axis.
 ///
-/// - Operands: `x`, numbers of any type; `axis` i32 or i64, a scalar, negative ones counted from the
-///   back.
-/// - Attributes: `exclusive`: without the element itself, so that the first sum is 0; `reverse`: from
-///   the last element on.
+/// - Operands: `x`, numbers of any type; `axis` i32 or i64, a scalar, negative ones counted from
+///   the back.
+/// - Attributes: `exclusive`: without the element itself, so that the first sum is 0; `reverse`:
+///   from the last element on.
 public struct CumSum: Operation {
   public static let name: OpName = "CumSum"
   public static let operands: [OperandSpec] = [

@@ -3,7 +3,8 @@ import QATCore
 /// Where along an axis an extremum stands.
 ///
 /// - Operand: `data`, numbers of any type. NaN counts as the extremum.
-/// - Result: i64, indices along the axis, of the shape of `data` with a 1 for the axis, or without it.
+/// - Result: i64, indices along the axis, of the shape of `data` with a 1 for the axis, or without
+///   it.
 /// - Attributes: `axis`, negative ones counted from the back; `keepdims`: whether the axis stays;
 ///   `select_last_index`: of elements that tie the last one, and not the first.
 public protocol ExtremumSearch: Operation {

@@ -2,9 +2,9 @@ import QATCore
 
 /// A vector for each index, with one value where the index points and another one elsewhere.
 ///
-/// - Operands: `indices`, numbers of any type, truncated to integers: those in -depth..<0 count from
-///   the back, those beyond point nowhere; `depth`, a number: how long the vectors are; `values` [2]
-///   of any type: the value elsewhere, the value pointed at.
+/// - Operands: `indices`, numbers of any type, truncated to integers: those in -depth..<0 count
+///   from the back, those beyond point nowhere; `depth`, a number: how long the vectors are;
+///   `values` [2] of any type: the value elsewhere, the value pointed at.
 /// - Result: the type of `values`, the shape of `indices` with an axis of size `depth` put in.
 /// - Attribute: `axis`: which one that is; negative ones counted from the back of the result.
 public struct OneHot: Operation {

@@ -2,8 +2,8 @@ import QATCore
 
 /// `x` where `x ≥ 0`, else `slope · x`.
 ///
-/// - Operands: `x` a float type, or i32, i64, u32, u64; `slope`: its type, broadcast to the shape of
-///   `x` by NumPy's rule (f[C, 1, 1] is one slope a channel of an image).
+/// - Operands: `x` a float type, or i32, i64, u32, u64; `slope`: its type, broadcast to the shape
+///   of `x` by NumPy's rule (f[C, 1, 1] is one slope a channel of an image).
 /// - Source: He et al., arXiv:1502.01852.
 public struct PRelu: Operation {
   public static let name: OpName = "PRelu"

@@ -1,13 +1,13 @@
 import QATCore
 
-/// The `k` largest or smallest elements along an axis, best first, and where they stand; of elements
-/// that tie the one with the lower index first. NaN is larger than every number.
+/// The `k` largest or smallest elements along an axis, best first, and where they stand; of
+/// elements that tie the one with the lower index first. NaN is larger than every number.
 ///
 /// - Operands: `x`, numbers of any type; `k` i64[1], not beyond the size of the axis.
 /// - Results: `values`: the type of `x`, the axis having size `k`; `indices` i64 along the axis, of
 ///   the same shape.
-/// - Attributes: `axis`, negative ones counted from the back; `largest`; `sorted`: 0 leaves the order
-///   open, and here it is the same.
+/// - Attributes: `axis`, negative ones counted from the back; `largest`; `sorted`: 0 leaves the
+///   order open, and here it is the same.
 public struct TopK: Operation {
   public static let name: OpName = "TopK"
   public static let operands: [OperandSpec] = [OperandSpec("x", .numeric), .i64("k")]

@@ -2,8 +2,8 @@ import QATCore
 
 /// The gradient of `TopK`: zeros, and `dy` where the chosen elements stood.
 ///
-/// - Operands: `dy`; `indices` i64 along the axis, of its shape, no two in a line the same; `x`, only
-///   its shape is read.
+/// - Operands: `dy`; `indices` i64 along the axis, of its shape, no two in a line the same; `x`,
+///   only its shape is read.
 public struct TopKGradient: Operation {
   public static let name: OpName = "qat.TopKGradient"
   public static let operands: [OperandSpec] = [.float("dy"), .i64("indices"), .float("x")]
