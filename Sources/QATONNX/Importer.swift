@@ -40,9 +40,13 @@ public struct Importer {
     self.registry = registry
     opset = file.opsets[""] ?? 1
     graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
-    guard opset <= 28 else {
+    let isStandard = file.graph.nodes.contains { $0.domain.isEmpty }
+    if isStandard, file.opsets[""] == nil, file.irVersion >= 3 {
+      throw Diagnostic(.malformedFile, "the model does not say its opset", at: "opset_import")
+    }
+    guard (1...28).contains(opset) else {
       throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")
+        .unsupported, "the model is of opset \(opset)", hint: "opsets from 1 to 28 are read")
     }
     if !file.functions.isEmpty {
       throw Diagnostic(
