@@ -35,6 +35,16 @@ public struct AnyTensor: Sendable {
   /// A scalar: shape `[]`.
   public init<Scalar: TensorScalar>(_ scalar: Scalar) { self.init(shape: [], [scalar]) }
 
+  /// A number of a float type of 16 bits and more, rounded to it; `f32` for any other type.
+  public init(_ element: ElementType, number: Double) {
+    switch element {
+    case .f64: self.init(number)
+    case .f16: self.init(Half(number))
+    case .bf16: self.init(BrainFloat(Float(number)))
+    default: self.init(Float(number))
+    }
+  }
+
   /// How many elements there are.
   public var elementCount: Int { shape.reduce(1, *) }
   /// Element type and shape.
@@ -72,11 +82,14 @@ public struct AnyTensor: Sendable {
     }
   }
 
-  /// The elements of a float or double tensor as `Double`, or of an integer one; else `nil`. O(n).
+  /// The elements of a tensor of floats of 16 bits and more as `Double`, or of integers; else
+  /// `nil`. O(n).
   public var doubles: [Double]? {
     switch element {
     case .f32: elements(as: Float.self)?.map(Double.init)
     case .f64: elements(as: Double.self)
+    case .f16: elements(as: Half.self)?.map { Double($0.float) }
+    case .bf16: elements(as: BrainFloat.self)?.map { Double($0.float) }
     default: integers?.map(Double.init)
     }
   }

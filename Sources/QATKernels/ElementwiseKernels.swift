@@ -3,11 +3,18 @@ import QATCore
 
 /// Loops over float tensors of one shape.
 public enum FloatLoops {
-  public enum Binary: Sendable { case add, subtract, multiply, divide }
+  public enum Binary: Sendable {
+    case add, subtract, multiply, divide, minimum, maximum
+    /// The second operand is the slope where the first is below 0.
+    case prelu
+  }
   /// Functions of one float; what they compute to which precision stands with the C functions.
   public enum Unary: Sendable {
-    case relu, abs, negate, sqrt, reciprocal, floor, exp, log, sigmoid, tanh, erf, gelu, geluTanh
-    case hardSwish
+    case relu, abs, negate, sqrt, reciprocal, floor, ceil, round, exp, log, sigmoid, tanh, erf
+    case gelu, geluTanh, hardSwish, mish, softplus, sin, cos
+    case swish(alpha: Float)
+    /// Multiples of `exp(x) - 1` below 0 and of `x` above.
+    case elu(below: Float, above: Float)
     case leakyRelu(slope: Float)
     case hardSigmoid(alpha: Float, beta: Float)
   }
@@ -22,6 +29,9 @@ public enum FloatLoops {
       case .subtract: QAT_SUBTRACT
       case .multiply: QAT_MULTIPLY
       case .divide: QAT_DIVIDE
+      case .minimum: QAT_MINIMUM
+      case .maximum: QAT_MAXIMUM
+      case .prelu: QAT_PRELU
       }
     // SAFETY: sizes were checked.
     unsafe qat_binary_f32(
@@ -39,6 +49,8 @@ public enum FloatLoops {
       case .sqrt: (QAT_SQRT, 0, 0)
       case .reciprocal: (QAT_RECIPROCAL, 0, 0)
       case .floor: (QAT_FLOOR, 0, 0)
+      case .ceil: (QAT_CEIL, 0, 0)
+      case .round: (QAT_ROUND, 0, 0)
       case .exp: (QAT_EXP, 0, 0)
       case .log: (QAT_LOG, 0, 0)
       case .sigmoid: (QAT_SIGMOID, 0, 0)
@@ -47,6 +59,12 @@ public enum FloatLoops {
       case .gelu: (QAT_GELU, 0, 0)
       case .geluTanh: (QAT_GELU_TANH, 0, 0)
       case .hardSwish: (QAT_HARD_SWISH, 0, 0)
+      case .mish: (QAT_MISH, 0, 0)
+      case .softplus: (QAT_SOFTPLUS, 0, 0)
+      case .sin: (QAT_SIN, 0, 0)
+      case .cos: (QAT_COS, 0, 0)
+      case .swish(let alpha): (QAT_SWISH, alpha, 0)
+      case .elu(let below, let above): (QAT_ELU, below, above)
       case .leakyRelu(let slope): (QAT_LEAKY_RELU, slope, 0)
       case .hardSigmoid(let alpha, let beta): (QAT_HARD_SIGMOID, alpha, beta)
       }

@@ -48,7 +48,7 @@ public enum RowKernels {
       share, beta, bias, x.pointer(Float.self), y.pointer(Float.self), pool.pool)
   }
 
-  public enum Reduction: Sendable { case sum, mean, min, max }
+  public enum Reduction: Sendable { case sum, mean, min, max, sumOfSquares }
 
   /// y[outer][inner] from x[outer][axis][inner].
   public static func reduce(
@@ -61,11 +61,25 @@ public enum RowKernels {
       case .mean: QAT_MEAN
       case .min: QAT_MIN
       case .max: QAT_MAX
+      case .sumOfSquares: QAT_SUM_SQUARES
       }
     // SAFETY: sizes were checked.
     unsafe qat_reduce_f32(
       code, Int64(outer), Int64(axis), Int64(inner), x.pointer(Float.self),
       y.base.assumingMemoryBound(to: Float.self))
+  }
+
+  /// Where along the axis of x[outer][axis][inner] the largest or smallest elements stand; of those
+  /// that tie the first, or the last.
+  public static func indicesOfExtrema(
+    smallest: Bool, last: Bool, outer: Int, axis: Int, inner: Int, x: TensorView,
+    indices: MutableTensorView
+  ) {
+    precondition(axis > 0 && x.count == outer * axis * inner && indices.count == outer * inner)
+    // SAFETY: sizes were checked.
+    unsafe qat_arg_extremum_f32(
+      smallest, last, Int64(outer), Int64(axis), Int64(inner), x.pointer(Float.self),
+      indices.pointer(Int64.self))
   }
 
   /// Every element of a row takes the row's value in `values`, times a factor.

@@ -41,14 +41,13 @@ public struct Importer {
     of file: ModelFile, registry: OpRegistry = .builtin
   ) throws(Diagnostic) -> Graph {
     let opset = file.opsets[""] ?? 1
-    guard opset >= 7 || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty }) else {
-      throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)",
-        hint: "opsets from 7 on are read; convert it first")
+    let isStandard = file.graph.nodes.contains { $0.domain.isEmpty }
+    if isStandard, file.opsets[""] == nil, file.irVersion >= 3 {
+      throw Diagnostic(.malformedFile, "the model does not say its opset", at: "opset_import")
     }
-    guard opset <= 28 else {
+    guard (1...28).contains(opset) else {
       throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")
+        .unsupported, "the model is of opset \(opset)", hint: "opsets from 1 to 28 are read")
     }
     var importer = Importer(
       file.graph,
@@ -142,11 +141,11 @@ public struct Importer {
     let opset = file.opset ?? context.opset
     if name == Scan.name, opset < 9 { file = file.scanOfSequences }
     if let bodies = try bodies(of: file, name) { file = bodies }
-    let first = try file.inputs.first.flatMap { name throws(Diagnostic) in try value(name) }
+    var inputs: [TensorType?] = []
+    for name in file.inputs { inputs.append(try value(name).map { graph[$0].type }) }
     var node = ImportedNode(
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
-      element: first.map { graph[$0].type.element } ?? .f32,
-      shape: first.flatMap { graph[$0].type.shape })
+      element: (inputs.first ?? nil)?.element ?? .f32, shapes: inputs.map { $0?.shape })
     if name.domain.isEmpty {
       try upgrade(&node, from: opset)
       name = OpName(domain: "", type: node.type)

@@ -15,13 +15,20 @@ struct AxisLines {
     outer = shape[..<axis].reduce(1, *)
   }
 
+  /// How many lines there are.
+  var count: Int { outer * stride }
+
+  /// The offset of a line's first element.
+  func start(of line: Int) -> Int { line / stride * length * stride + line % stride }
+
+  /// The offsets of a line's elements.
+  subscript(line: Int) -> StrideTo<Int> {
+    let start = start(of: line)
+    return Swift.stride(from: start, to: start + length * stride, by: stride)
+  }
+
   /// Calls `body` with the offsets of each line's elements.
   func forEach(_ body: (StrideTo<Int>) -> Void) {
-    for block in 0..<outer {
-      for inner in 0..<self.stride {
-        let start = block * length * self.stride + inner
-        body(Swift.stride(from: start, to: start + length * self.stride, by: self.stride))
-      }
-    }
+    for line in 0..<count { body(self[line]) }
   }
 }

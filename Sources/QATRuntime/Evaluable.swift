@@ -54,7 +54,7 @@ public struct EvaluationCall: Sendable {
 }
 
 /// An operation on floats whose evaluation is one generic function.
-public protocol FloatEvaluable: Evaluable {
+public protocol FloatEvaluable: WidensFloats {
   /// The results, computed in `T`.
   func evaluate<T: ReferenceFloat>(_ call: EvaluationCall, as: T.Type) throws(Diagnostic)
     -> [AnyTensor]

@@ -5,12 +5,7 @@ import QATIR
 public typealias ReferenceInteger = TensorScalar & FixedWidthInteger
 
 /// An operation on numbers of any type: one generic function for floats, one for integers.
-public protocol NumericEvaluable: FloatEvaluable {
-  /// The results for operands of an integer type.
-  func evaluate<T: ReferenceInteger>(
-    _ call: EvaluationCall, asInteger: T.Type
-  ) throws(Diagnostic) -> [AnyTensor]
-}
+public protocol NumericEvaluable: FloatEvaluable, IntegerEvaluable {}
 
 extension NumericEvaluable {
   /// Runs the generic function of the type of the first operand.
@@ -23,6 +18,27 @@ extension NumericEvaluable {
     switch call[0].element {
     case .f32: try evaluate(call, as: Float.self)
     case .f64: try evaluate(call, as: Double.self)
+    default: try evaluateIntegers(call)
+    }
+  }
+}
+
+/// An operation on integers of any type: one generic function.
+public protocol IntegerEvaluable: Evaluable {
+  /// The results for operands of an integer type.
+  func evaluate<T: ReferenceInteger>(
+    _ call: EvaluationCall, asInteger: T.Type
+  ) throws(Diagnostic) -> [AnyTensor]
+}
+
+extension IntegerEvaluable {
+  /// Runs the generic function of the type of the first operand.
+  public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
+    try evaluateIntegers(call)
+  }
+
+  func evaluateIntegers(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
+    switch call[0].element {
     case .i8: try evaluate(call, asInteger: Int8.self)
     case .i16: try evaluate(call, asInteger: Int16.self)
     case .i32: try evaluate(call, asInteger: Int32.self)

@@ -25,6 +25,16 @@ extension Erf: OverwritesFirst {}
 extension Gelu: OverwritesFirst {}
 extension Exp: OverwritesFirst {}
 extension Sqrt: OverwritesFirst {}
+extension Abs: OverwritesFirst {}
+extension Ceil: OverwritesFirst {}
+extension Celu: OverwritesFirst {}
+extension Elu: OverwritesFirst {}
+extension Mish: OverwritesFirst {}
+extension Neg: OverwritesFirst {}
+extension PRelu: OverwritesFirst {}
+extension Selu: OverwritesFirst {}
+extension Softplus: OverwritesFirst {}
+extension Swish: OverwritesFirst {}
 extension ApplyMask: OverwritesFirst {}
 extension LearnedQuantizeGradient: OverwritesFirst {}
 extension ReluGradient: OverwritesEither {}

@@ -12,28 +12,44 @@ extension Reduction {
   /// The extremum along the axes, found by `better`, which says whether an element beats another.
   ///
   /// NaN wins over every number.
-  /// - Throws: `invalid-data` where there is no element to choose from.
+  /// - Parameter worst: the extremum of no elements, which none is worse than.
   func extremum<T: TensorScalar>(
-    _ call: EvaluationCall, as: T.Type, _ better: (T, T) -> Bool
+    _ call: EvaluationCall, from worst: T, _ better: (T, T) -> Bool
   ) throws(Diagnostic) -> AnyTensor {
-    let x = call.tensor(0, as: T.self), kept = try keptShape(call)
-    if kept.reduce(1, *) > 0, x.count == 0 {
-      throw Diagnostic(.invalidData, "\(name) of no elements")
+    let x = call.tensor(0, as: T.self)
+    let result = reduce(x, to: try keptShape(call), from: worst) { better($1, $0) ? $1 : $0 }
+    return AnyTensor(result.reshaped(call.shape()))
+  }
+
+  /// The sums along the axes of a term an element, in double precision, and a function of them.
+  func total<T: ReferenceFloat>(
+    _ call: EvaluationCall, as: T.Type, of term: (Double) -> Double, _ finish: (Double) -> Double
+  ) throws(Diagnostic) -> AnyTensor {
+    let totals = reduce(call.tensor(0, as: T.self), to: try keptShape(call), from: 0.0) {
+      $0 + term(Double($1))
     }
-    // The first element along each reduced axis starts its fold: start from where it stands.
-    var result = [T](repeating: .zero, count: kept.reduce(1, *))
-    var isKnown = [Bool](repeating: false, count: result.count)
-    let walk = BroadcastWalk([kept], to: x.shape), elements = x.elements
-    walk.forEachRow { start, starts in
-      var i = starts[0]
-      for k in start..<start + walk.rowLength {
-        if !isKnown[i] || better(elements[k], result[i]) {
-          result[i] = elements[k]
-          isKnown[i] = true
-        }
-        i += walk.rowStrides[0]
-      }
+    return AnyTensor(totals.map { T(finish($0)) }.reshaped(call.shape()))
+  }
+
+  /// The same of integers: truncated toward zero, the nearest end of the range where it is beyond.
+  func saturatedTotal<T: ReferenceInteger>(
+    _ call: EvaluationCall, as: T.Type, of term: (Double) -> Double, _ finish: (Double) -> Double
+  ) throws(Diagnostic) -> AnyTensor {
+    let totals = reduce(call.tensor(0, as: T.self), to: try keptShape(call), from: 0.0) {
+      $0 + term(Double($1))
     }
-    return AnyTensor(shape: call.shape(), result)
+    return AnyTensor(
+      totals.map { saturated(finish($0), as: T.self) }.reshaped(call.shape()))
+  }
+
+  /// The sums along the axes of an integer an element, which wrap around.
+  func wrappingTotal<T: ReferenceInteger>(
+    _ call: EvaluationCall, as: T.Type, of term: (T) -> T
+  ) throws(Diagnostic) -> AnyTensor {
+    let zero: T = 0
+    let totals = reduce(call.tensor(0, as: T.self), to: try keptShape(call), from: zero) {
+      $0 &+ term($1)
+    }
+    return AnyTensor(totals.reshaped(call.shape()))
   }
 }

@@ -91,7 +91,10 @@ public struct ReferenceEvaluator: Sendable {
         .shapeMismatch,
         "the shape \(type) of a result of \(op.name) can't be told from its operands")
     }
-    let results = try evaluable.evaluate(call)
+    let results =
+      if let op = evaluable as? any WidensFloats { try op.evaluateWidened(call) } else {
+        try evaluable.evaluate(call)
+      }
     guard results.count == call.resultTypes.count,
       zip(results, call.resultTypes).allSatisfy({ $0.type.isCompatible(with: $1) })
     else {

@@ -126,6 +126,45 @@ def pow_(d):
     return one("Pow", [x, np.array(exponent, F32)], opset=d.pick(7, 12, 13, 15), constants=(1,))
 
 
+def prelu(d):
+    x = d.values(d.shape(1, 4), d.pick(F32, F32, np.float64, np.int32))
+    slope = [1 if d.pick(0, 1) else s for s in x.shape][d.pick(0, 0, 1) * (x.ndim - 1):]
+    return one("PRelu", [x, d.values(slope, x.dtype)], opset=d.pick(9, 16), constants=d.pick((1,), ()))
+
+
+def mod(d):
+    a, b = d.broadcast()
+    dtype = d.pick(np.int8, np.uint8, np.int16, np.int32, np.int64, np.uint32, F32, np.float64)
+    truncates = np.dtype(dtype).kind == "f" or d.pick(0, 1)
+    x, y = d.values(a, dtype), d.values(b, dtype)
+    return one("Mod", [x, np.where(y == 0, np.ones_like(y), y)],
+               {"fmod": 1} if truncates else {"fmod": d.pick(None, 0)}, opset=d.pick(10, 13))
+
+
+def variadic(op, dtypes=(F32,)):
+    def make(d):
+        dtype = d.pick(*dtypes)
+        shapes = d.pick(d.broadcast(), [d.shape()] * d.pick(1, 2, 3))
+        return one(op, [d.values(s, dtype) for s in shapes], opset=d.pick(8, 13) if dtype == F32 else 13)
+    return make
+
+
+def logic(op, opset=(7,), dtypes=(bool,), attributes=lambda d: {}):
+    def make(d):
+        a, b = d.broadcast()
+        dtype = d.pick(*dtypes)
+        y = np.abs(d.values(b, dtype)) if op == "BitShift" else d.values(b, dtype)
+        return one(op, [d.values(a, dtype), y], attributes(d), opset=d.pick(*opset))
+    return make
+
+
+def predicate(op, opsets, attributes=lambda d: {}):
+    def make(d):
+        x = np.concatenate([SPECIAL, d.values([5])]).astype(d.pick(F32, F32, np.float64))
+        return one(op, [x], attributes(d), opset=d.pick(*opsets))
+    return make
+
+
 SPECIAL = np.array([0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-40, 88, -88, 3.4e38, 0.5], F32)
 
 
@@ -331,9 +370,9 @@ def pool(op):
     return make
 
 
-def reduce(op):
+def reduce(op, values=Draw.values, dtypes=(F32, F32, F32, np.int32, np.float64)):
     def make(d):
-        x = d.values(d.shape(1, 4), d.pick(F32, F32, F32, np.int32, np.float64))
+        x = values(d, d.shape(1, 4), d.pick(*dtypes))
         axes = d.pick(None, d.axes(x.ndim), d.axes(x.ndim))
         keep = d.pick(None, 0, 1)
         opset = d.pick(11, 13, 18, 18)
@@ -346,6 +385,44 @@ def reduce(op):
             attributes["noop_with_empty_axes"] = 1
         return one(op, [x, empty], attributes, opset=opset, constants=(1,))
     return make
+
+
+def arg(op):
+    def make(d):
+        x = d.values(d.shape(1, 4), d.pick(F32, F32, np.int32, np.float64, np.int8))
+        x = x.round() if d.pick(0, 1) else x
+        opset = d.pick(11, 12, 13)
+        last = d.pick(None, 0, 1) if opset >= 12 else None
+        return one(op, [x], {"axis": d.pick(None, d.axis(x.ndim)), "keepdims": d.pick(None, 0, 1),
+                             "select_last_index": last}, opset=opset)
+    return make
+
+
+def top_k(d):
+    x = d.values(d.shape(1, 4, 9), d.pick(F32, F32, np.float64, np.int32, np.int64))
+    x = x.round() if d.pick(0, 1) else x
+    axis = d.axis(x.ndim)
+    k = int(d.random.integers(1, x.shape[axis] + 1))
+    if d.pick(0, 0, 1) and x.dtype.kind == "f":
+        return one("TopK", [x.astype(F32)], {"axis": axis, "k": k}, opset=9, outputs=2)
+    return one("TopK", [x, np.array([k])], {"axis": axis, "largest": d.pick(None, 0, 1)},
+               opset=d.pick(11, 21), outputs=2, constants=(1,))
+
+
+def cumulative(d):
+    x = d.values(d.shape(1, 4), d.pick(F32, F32, np.float64, np.int32, np.int64))
+    axis = np.array(d.axis(x.ndim), d.pick(np.int32, np.int64))
+    return one("CumSum", [x, axis], {"exclusive": d.pick(None, 1), "reverse": d.pick(None, 1)},
+               opset=d.pick(11, 14), constants=d.pick((), (1,)))
+
+
+def one_hot(d):
+    depth = d.pick(1, 3, 7)
+    indices = d.random.integers(-depth - 2, depth + 2, d.shape(0, 3)).astype(d.pick(np.int64, F32))
+    values = d.values([2], d.pick(F32, np.int64, np.int32))
+    size = np.array(depth if d.pick(0, 1) else [depth], d.pick(np.int64, F32))
+    return one("OneHot", [indices, size, values], {"axis": d.pick(None, d.axis(indices.ndim, 1))},
+               opset=d.pick(9, 11), constants=(1,))
 
 
 # Shapes ----------------------------------------------------------------------------------------
@@ -624,6 +701,43 @@ OPS = {
     "Tanh": unary("Tanh", (7, 13)),
     "Gelu": unary("Gelu", (20,), special=False,
                   attributes=lambda d: {"approximate": d.pick(None, "none", "tanh")}, atol=2e-6),
+    "PRelu": prelu,
+    "Elu": unary("Elu", (7, 21), attributes=lambda d: {"alpha": d.pick(None, 0.3)}),
+    "Selu": unary("Selu", (7, 21), attributes=lambda d: d.pick({}, {"alpha": 1.2, "gamma": 0.7})),
+    "Celu": unary("Celu", (12,), attributes=lambda d: {"alpha": d.pick(None, 2.5)}),
+    "Softplus": unary("Softplus", (7, 21), atol=2e-6),
+    "Softsign": unary("Softsign", (7, 21), special=False),
+    "Mish": unary("Mish", (18, 21), special=False, atol=2e-6),
+    "Swish": unary("Swish", (24,), special=False, attributes=lambda d: {"alpha": d.pick(None, 1.7)}),
+    "ThresholdedRelu": unary("ThresholdedRelu", (10, 21), attributes=lambda d: {"alpha": d.pick(None, 0.4)}),
+    "Mod": mod,
+    "Max": variadic("Max", (F32, F32, np.float64, np.int32, np.uint32, np.int64)),
+    "Min": variadic("Min", (F32, F32, np.float64, np.int32, np.uint32, np.int64)),
+    "Sum": variadic("Sum", (F32, F32, np.float64)),
+    "Mean": variadic("Mean"),
+    "Abs": unary("Abs", (7, 13), dtypes=(F32, np.int8, np.int32, np.int64, np.uint8)),
+    "Neg": unary("Neg", (7, 13), dtypes=(F32, np.int8, np.int32, np.int64)),
+    "Sign": unary("Sign", (9, 13), dtypes=(F32, np.int8, np.int32, np.int64, np.uint8), special=False),
+    "Floor": unary("Floor", (7, 13)),
+    "Ceil": unary("Ceil", (7, 13)),
+    "Round": unary("Round", (11, 21), dtypes=(F32, np.float64)),
+    **{op: unary(op, (7, 21), dtypes=(F32, F32, np.float64), special=False, atol=2e-6)
+       for op in ("Sin", "Cos", "Atan")},
+    **{op: unary(op, (7, 21), special=False, rtol=1e-4) for op in ("Tan", "Asin", "Acos")},
+    **{op: unary(op, (9, 21), special=False, rtol=1e-4)
+       for op in ("Sinh", "Cosh", "Asinh", "Acosh", "Atanh")},
+    **{op: logic(op) for op in ("And", "Or", "Xor")},
+    **{op: logic(op, (9, 13), (F32, np.float64, np.int32, np.int64)) for op in ("Greater", "Less")},
+    **{op: logic(op, (12, 16), (F32, np.float64, np.int32, np.int64))
+       for op in ("GreaterOrEqual", "LessOrEqual")},
+    **{op: logic(op, (18,), (np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64, np.uint64))
+       for op in ("BitwiseAnd", "BitwiseOr", "BitwiseXor")},
+    "BitwiseNot": unary("BitwiseNot", (18,), dtypes=(np.int8, np.uint8, np.int32, np.uint64)),
+    "BitShift": logic("BitShift", (11,), (np.uint8, np.uint16, np.uint32, np.uint64),
+                      lambda d: {"direction": d.pick("LEFT", "RIGHT")}),
+    "IsNaN": predicate("IsNaN", (9, 13, 20)),
+    "IsInf": predicate("IsInf", (10, 20), lambda d: {"detect_negative": d.pick(None, 0),
+                                                     "detect_positive": d.pick(None, 0)}),
     "Softmax": soft("Softmax"),
     "LogSoftmax": soft("LogSoftmax"),
     "BatchNormalization": batch_norm,
@@ -636,6 +750,17 @@ OPS = {
     "ReduceSum": reduce("ReduceSum"),
     "ReduceMax": reduce("ReduceMax"),
     "ReduceMin": reduce("ReduceMin"),
+    "ReduceL1": reduce("ReduceL1"),
+    "ReduceL2": reduce("ReduceL2"),
+    "ReduceLogSum": reduce("ReduceLogSum", Draw.positive, (F32, np.float64)),
+    "ReduceLogSumExp": reduce("ReduceLogSumExp", dtypes=(F32, np.float64)),
+    "ReduceProd": reduce("ReduceProd"),
+    "ReduceSumSquare": reduce("ReduceSumSquare"),
+    "ArgMax": arg("ArgMax"),
+    "ArgMin": arg("ArgMin"),
+    "TopK": top_k,
+    "CumSum": cumulative,
+    "OneHot": one_hot,
     "Flatten": flatten,
     "Reshape": reshape,
     "Transpose": transpose,

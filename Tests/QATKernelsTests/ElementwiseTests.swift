@@ -1,5 +1,6 @@
 import CQATKernels
 import Foundation
+import QATCore
 import Testing
 
 extension KernelTests {
@@ -8,7 +9,7 @@ extension KernelTests {
     static let x: [Float] =
       (-2200...2200).map { Float($0) / 20 } + [0, -0.0, 1e-30, -1e-6, 88.7, -87.4]
 
-    private func apply(_ op: qat_unary, _ x: [Float], _ p: Float = 0, _ q: Float = 0) -> [Float] {
+    private func apply(_ op: qat_unary, _ x: [Float], _ p: Float = 1, _ q: Float = 1) -> [Float] {
       var y = [Float](repeating: 0, count: x.count)
       qat_unary_f32(op, Int64(x.count), x, p, q, &y)
       return y
@@ -20,7 +21,8 @@ extension KernelTests {
       let functions: [(qat_unary, (Double) -> Double)] = [
         (QAT_EXP, { exp($0) }), (QAT_TANH, { tanh($0) }), (QAT_SIGMOID, { 1 / (1 + exp(-$0)) }),
         (QAT_ERF, { erf($0) }), (QAT_GELU, { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }),
-        (QAT_SILU, { $0 / (1 + exp(-$0)) }), (QAT_SOFTPLUS, { max($0, 0) + log1p(exp(-abs($0))) }),
+        (QAT_SWISH, { $0 / (1 + exp(-$0)) }), (QAT_MISH, { $0 * tanh(log1p(exp($0))) }),
+        (QAT_SOFTPLUS, { max($0, 0) + log1p(exp(-abs($0))) }),
         (QAT_RELU, { max($0, 0) }), (QAT_ABS, { abs($0) }), (QAT_SIN, { sin($0) }),
         (QAT_HARD_SWISH, { $0 * min(max($0 / 6 + 0.5, 0), 1) }),
       ]
@@ -53,9 +55,9 @@ extension KernelTests {
       let ops: [(qat_unary, Float, Float)] = [
         (QAT_RELU, 0, 0), (QAT_LEAKY_RELU, 0.1, 0), (QAT_CLIP, -1, 1), (QAT_SIGMOID, 0, 0),
         (QAT_TANH, 0, 0), (QAT_EXP, 0, 0), (QAT_GELU, 0, 0), (QAT_GELU_TANH, 0, 0),
-        (QAT_SILU, 0, 0),
-        (QAT_HARD_SIGMOID, 0.2, 0.5), (QAT_HARD_SWISH, 0, 0), (QAT_ELU, 0.7, 0),
-        (QAT_SOFTPLUS, 0, 0),
+        (QAT_SWISH, 1, 0), (QAT_SWISH, 1.3, 0), (QAT_MISH, 0, 0), (QAT_SOFTPLUS, 0, 0),
+        (QAT_HARD_SIGMOID, 0.2, 0.5), (QAT_HARD_SWISH, 0, 0), (QAT_ELU, 0.7, 1),
+        (QAT_ELU, 1.758, 1.0507),
         (QAT_SIN, 0, 0), (QAT_COS, 0, 0), (QAT_ERF, 0, 0), (QAT_ABS, 0, 0), (QAT_RECIPROCAL, 0, 0),
       ]
       for (op, p, q) in ops {
@@ -75,6 +77,44 @@ extension KernelTests {
       }
     }
 
+    @Test("every 16-bit float widens and rounds back, and ties go to even on each CPU")
+    func halves() {
+      let codes = (0...UInt16.max).map { $0 }
+      // What lies between neighbours, and just beside it.
+      var between: [Float] = [65504, 65519.99, 65520, 1e30, -1e30, .infinity, 1e-8, -2e-8, 1e-40]
+      for (widen, round, decode) in [
+        (qat_widen_f16, qat_round_f16, { NarrowFloat(.f16)!.decode(Int($0)) }),
+        (qat_widen_bf16, qat_round_bf16, { NarrowFloat(.bf16)!.decode(Int($0)) }),
+      ]
+        as [(
+          (Int64, UnsafePointer<UInt16>?, UnsafeMutablePointer<Float>?) -> Void,
+          (Int64, UnsafePointer<Float>?, UnsafeMutablePointer<UInt16>?) -> Void, (UInt16) -> Float
+        )]
+      {
+        let format = NarrowFloat(decode(0x3C00) == 1 ? .f16 : .bf16)!
+        let exact = codes.map(decode)
+        for (a, b) in zip(exact, exact.dropFirst()) where a.isFinite && b.isFinite {
+          let middle = Float((Double(a) + Double(b)) / 2)
+          between += [middle, middle.nextUp, middle.nextDown]
+        }
+        let results = withEachCPU { _ in
+          var wide = [Float](repeating: 0, count: codes.count)
+          widen(Int64(codes.count), codes, &wide)
+          #expect(zip(wide, exact).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) })
+          var narrow = [UInt16](repeating: 0, count: between.count)
+          round(Int64(between.count), between, &narrow)
+          return narrow
+        }
+        let expected = between.map { UInt16(format.encode($0)) }
+        for result in results { #expect(result == expected) }
+      }
+      var nan = [UInt16](repeating: 0, count: 1)
+      qat_round_f16(1, [.nan], &nan)
+      #expect(NarrowFloat(.f16)!.decode(Int(nan[0])).isNaN)
+      qat_round_bf16(1, [.nan], &nan)
+      #expect(NarrowFloat(.bf16)!.decode(Int(nan[0])).isNaN)
+    }
+
     @Test("pairs combine, with one operand for all where asked")
     func combine() {
       let a: [Float] = [1, -2, .nan, 4, 0.5]
@@ -85,7 +125,7 @@ extension KernelTests {
       let functions: [(qat_binary, Function)] = [
         (QAT_ADD, { p, q in p + q }), (QAT_SUBTRACT, { p, q in p - q }),
         (QAT_MULTIPLY, { p, q in p * q }), (QAT_DIVIDE, { p, q in p / q }), (QAT_MINIMUM, least),
-        (QAT_MAXIMUM, most),
+        (QAT_MAXIMUM, most), (QAT_PRELU, { p, q in p < 0 ? p * q : p }),
       ]
       for (op, function) in functions {
         for (stepA, stepB): (Int32, Int32) in [(1, 1), (0, 1), (1, 0), (0, 0)] {

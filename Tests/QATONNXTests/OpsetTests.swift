@@ -118,6 +118,72 @@ struct OpsetTests {
     }
   }
 
+  @Test("TopK: k was an attribute before 10")
+  func topK() throws {
+    let results = try run(
+      "TopK", opset: 9, [("k", .int(2))], on: numbers([3], [1, 3, 2]), outputs: ["y", "indices"])
+    #expect(results[0].doubles == [3, 2] && results[1].integers == [1, 2])
+  }
+
+  @Test("Selu: defaults had fewer digits before 6, and attributes named inputs to be overwritten")
+  func selu() throws {
+    let x = numbers([2], [1, 2])
+    let old = try run("Selu", opset: 5, [("consumed_inputs", .ints([0]))], on: x)[0]
+    #expect(old == numbers([2], [1.0507, 2 * 1.0507]))
+    #expect(try run("Selu", opset: 6, [], on: x)[0] != old)
+  }
+
+  @Test("PRelu: before 7 a vector of slopes belonged to the channels")
+  func prelu() throws {
+    let x = numbers([1, 2, 2], [-1, -2, -3, -4]), slope = ("slope", numbers([2], [10, 100]))
+    let old = try run("PRelu", opset: 6, [], on: x, constants: [slope])[0]
+    #expect(old.doubles == [-10, -20, -300, -400])
+    let new = try run("PRelu", opset: 7, [], on: x, constants: [slope])[0]
+    #expect(new.doubles == [-10, -200, -30, -400])
+  }
+
+  @Test("arithmetic: before 7 an axis placed the second operand", arguments: [1, 6])
+  func broadcast(_ opset: Int) throws {
+    let x = numbers([2, 2, 1], [1, 2, 3, 4])
+    func sums(_ b: AnyTensor, axis: Int? = nil) throws -> [Double]? {
+      var attributes: [(name: String, value: AttributeValue)] = [("broadcast", .int(1))]
+      if let axis { attributes.append(("axis", .int(axis))) }
+      return try run("Add", opset: opset, attributes, on: x, constants: [("b", b)])[0].doubles
+    }
+    let b = numbers([2], [10, 20])
+    #expect(try sums(b, axis: 0) == [11, 12, 23, 24])
+    #expect(try sums(b, axis: 1) == [11, 22, 13, 24])
+    #expect(try sums(b, axis: -2) == [11, 22, 13, 24])
+    #expect(throws: Diagnostic.self) { try sums(b, axis: 3) }
+    #expect(try sums(numbers([1], [5])) == [6, 7, 8, 9])
+  }
+
+  @Test("export asks for the opset that has an operation and its element types")
+  func needed() throws {
+    func opset(_ op: any Operation, _ elements: ElementType...) throws -> Int? {
+      var graph = Graph(name: "g")
+      let operands = elements.enumerated().map { index, element in
+        graph.addInput("x\(index)", TensorType(element, [2]))
+      }
+      let node = try graph.addNode(op, operands, name: "n", results: ["y"])
+      graph.setOutputs([graph[node].result])
+      return try Exporter.file(of: graph).opsets[""]
+    }
+    #expect(try opset(Elu(), .f32) == 13)
+    #expect(try opset(Elu(), .bf16) == 22)
+    #expect(try opset(Mish(), .f32) == 18)
+    #expect(try opset(Mish(), .bf16) == 22)
+    #expect(try opset(Celu(), .f16) == 28)
+    #expect(try opset(Swish(), .f32) == 24)
+    #expect(try opset(Mod(), .i32, .i32) == 13)
+    #expect(try opset(Mod(), .f32, .f32) == 28)
+    #expect(try opset(Mod(truncates: true), .f32, .f32) == 13)
+    #expect(try opset(BitShift(direction: "LEFT"), .i8, .i8) == 28)
+    #expect(try opset(Add(), .i8, .i8) == 14)
+    #expect(try opset(ReduceMax(), .bool) == 20)
+    #expect(try opset(ReduceL2(keepDimensions: true, noopWithEmptyAxes: true), .f32) == 18)
+  }
+
   @Test("BatchNormalization: `spatial` went with 9")
   func batchNormalization() throws {
     let one = numbers([1], [1]), zero = numbers([1], [0])

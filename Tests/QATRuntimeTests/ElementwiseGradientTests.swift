@@ -10,9 +10,19 @@ struct ElementwiseGradientTests {
     let ops: [any Operation] = [
       Neg(), Abs(), Exp(), Erf(), Relu(), LeakyRelu(alpha: 0.1), Sigmoid(),
       HardSigmoid(alpha: 0.4, beta: 0.5), HardSwish(), Tanh(), Gelu(), Gelu(approximate: "tanh"),
-      Identity(),
+      Identity(), Elu(), Selu(), Celu(), Softplus(), Softsign(), Mish(), Swish(), ThresholdedRelu(),
+      Sin(), Cos(), Tan(), Atan(), Sinh(), Cosh(), Asinh(),
     ]
     for op in ops { try checkGradients(of: op, [numbers([3, 5])]) }
+    for op in [Asin(), Acos(), Atanh()] as [any Operation] {
+      try checkGradients(of: op, [numbers([3, 5], scale: 0.4)])
+    }
+    try checkGradients(of: Acosh(), [numbers([3, 5], scale: 0.4, offset: 2)])
+    var elu = Elu(), celu = Celu(), swish = Swish()
+    (elu.alpha, celu.alpha, swish.alpha) = (0.7, 1.3, 1.7)
+    for op in [elu, celu, swish] as [any Operation] {
+      try checkGradients(of: op, [numbers([3, 5])])
+    }
     for op in [Sqrt(), Log(), Reciprocal()] as [any Operation] {
       try checkGradients(of: op, [positives([3, 5])])
     }
@@ -32,7 +42,10 @@ struct ElementwiseGradientTests {
     for op in [Div(), Pow()] as [any Operation] {
       try checkGradients(of: op, [positives(a, 1), positives(b, 2)])
     }
-    for op in [Max(), Min(), Sum()] as [any Operation] {
+    for op in [Mod(), Mod(truncates: true)] {
+      try checkGradients(of: op, [numbers(a, 1, scale: 3), positives(b, 2)])
+    }
+    for op in [Max(), Min(), Sum(), Mean()] as [any Operation] {
       try checkGradients(of: op, [numbers(a, 1), numbers(b, 5), numbers(a, 9)])
     }
   }
@@ -49,6 +62,11 @@ struct ElementwiseGradientTests {
     try checkGradients(of: Clip(), [x, AnyTensor(-0.7), AnyTensor(1.1)])
     try checkGradients(of: Clip(), [x, nil, AnyTensor(1.1)])
     try checkGradients(of: Clip(), [x])
+  }
+
+  @Test("of a slope below 0", arguments: [[], [4], [3, 1], [2, 3, 4]])
+  func slope(_ slope: [Int]) throws {
+    try checkGradients(of: PRelu(), [numbers([2, 3, 4]), numbers(slope, 3)])
   }
 
   @Test("of a choice")
@@ -94,8 +112,34 @@ struct ElementwiseGradientTests {
         ReduceSum(keepDimensions: keep), ReduceMean(keepDimensions: keep),
         ReduceMax(keepDimensions: keep), ReduceMin(keepDimensions: keep),
         ReduceMean(keepDimensions: keep, noopWithEmptyAxes: true),
+        ReduceL1(keepDimensions: keep), ReduceL2(keepDimensions: keep),
+        ReduceLogSumExp(keepDimensions: keep), ReduceSumSquare(keepDimensions: keep),
+        ReduceL2(keepDimensions: keep, noopWithEmptyAxes: true),
       ]
       for op in ops { try checkGradients(of: op, operands) }
+      let positive = [positives([2, 3, 4]), axes]
+      try checkGradients(of: ReduceLogSum(keepDimensions: keep), positive)
+      try checkGradients(of: ReduceProd(keepDimensions: keep), [numbers([2, 2, 3], 4), axes])
+    }
+  }
+
+  @Test("of a product where one factor is 0, and where two are")
+  func zeroFactors() throws {
+    let x = AnyTensor(shape: [3, 4], [1.5, 0, -2, 3, 0, 2, 0, 1, 1, 2, 3, 4] as [Double])
+    try checkGradients(of: ReduceProd(), [x, AnyTensor(shape: [1], [Int64(1)])])
+    try checkGradients(of: ReduceProd(), [x, AnyTensor(shape: [1], [Int64(0)])])
+  }
+
+  @Test("of the best elements, and of sums up to each", arguments: [-1, 0, 1])
+  func alongAxis(_ axis: Int) throws {
+    let x = numbers([3, 4, 5]), k = AnyTensor(shape: [1], [Int64(2)])
+    for largest in [true, false] {
+      try checkGradients(of: TopK(axis: axis, largest: largest), [x, k])
+      try checkGradients(of: TopK(axis: axis, largest: largest), [x, k], results: 2)
+    }
+    for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)] {
+      try checkGradients(
+        of: CumSum(exclusive: exclusive, reverse: reverse), [x, AnyTensor(Int64(axis))])
     }
   }
 

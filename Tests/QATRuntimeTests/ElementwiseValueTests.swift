@@ -36,6 +36,19 @@ struct ElementwiseValueTests {
       ),
       (Erf(), [-0.99999928, -0.84270078, -0.27632639, 0, 0.52049989, 0.99532229, 1]),
       (LeakyRelu(), [-0.035, -0.01, -0.0025, 0, 0.5, 2, 4]),
+      (Elu(), [-0.96980262, -0.63212055, -0.22119921, 0, 0.5, 2, 4]),
+      (Selu(), [-1.7050093, -1.1113307, -0.38889018, 0, 0.52535051, 2.101402, 4.2028041]),
+      (Celu(), [-0.96980262, -0.63212055, -0.22119921, 0, 0.5, 2, 4]),
+      (
+        Softplus(),
+        [0.029750422, 0.31326169, 0.57593948, 0.69314718, 0.97407699, 2.1269281, 4.0181499]
+      ),
+      (Softsign(), [-0.77777779, -0.5, -0.2, 0, 0.33333334, 0.66666669, 0.80000001]),
+      (Mish(), [-0.10409575, -0.30340144, -0.12992696, 0, 0.37524524, 1.943959, 3.9974127]),
+      (ThresholdedRelu(), [0, 0, 0, 0, 0, 2, 4]),
+      (Round(), [-4, -1, -0, 0, 0, 2, 4]),
+      (Sin(), [0.35078323, -0.84147096, -0.24740396, 0, 0.47942555, 0.90929741, -0.7568025]),
+      (Asinh(), [-1.9657205, -0.88137358, -0.24746647, 0, 0.48121184, 1.4436355, 2.0947125]),
     ]
     for (op, values) in expected { expectClose(try evaluate(op, [x])[0], values) }
   }
@@ -111,11 +124,29 @@ struct ElementwiseRuleTests {
     #expect(try evaluate(ReduceMax(), [x, none])[0] == AnyTensor(shape: [1, 1], [Int32(4)]))
     let truths = AnyTensor(shape: [2], [true, false])
     #expect(try evaluate(ReduceMin(), [truths])[0] == AnyTensor(shape: [1], [false]))
-    #expect(throws: Diagnostic.self) {
-      try evaluate(ReduceMax(), [AnyTensor(shape: [0, 2], [Float]())])
+  }
+
+  @Test("reductions of nothing give what changes nothing")
+  func empty() throws {
+    let floats = AnyTensor(shape: [0, 2], [Float]()), codes = AnyTensor(shape: [0], [Int8]())
+    let expected: [(any Operation, Float, Int8)] = [
+      (ReduceSum(), 0, 0), (ReduceL1(), 0, 0), (ReduceL2(), 0, 0), (ReduceSumSquare(), 0, 0),
+      (ReduceProd(), 1, 1), (ReduceMax(), -.infinity, -128), (ReduceMin(), .infinity, 127),
+      (ReduceLogSum(), -.infinity, -128), (ReduceLogSumExp(), -.infinity, -128),
+    ]
+    for (op, float, code) in expected {
+      #expect(try evaluate(op, [floats])[0] == AnyTensor(shape: [1, 1], [float]))
+      #expect(try evaluate(op, [codes])[0] == AnyTensor(shape: [1], [code]))
     }
-    let empty = try evaluate(ReduceSum(), [AnyTensor(shape: [0, 2], [Float]()), nil])[0]
-    #expect(empty == AnyTensor(shape: [1, 1], [Float(0)]))
+    #expect(throws: Diagnostic.self) { try evaluate(ReduceMean(), [codes]) }
+  }
+
+  @Test("logarithms of sums of powers do not overflow")
+  func largePowers() throws {
+    let x = AnyTensor(shape: [2], [Float(1000), 1000])
+    expectClose(try evaluate(ReduceLogSumExp(), [x])[0], [1000.693147])
+    let integers = AnyTensor(shape: [2], [Int32(1000), 1000])
+    #expect(try evaluate(ReduceLogSumExp(), [integers])[0].integers == [1000])
   }
 
   @Test("casts saturate floats, keep the low bits of integers, and round to half floats once")

@@ -63,15 +63,21 @@ private let unary: [Case] = [
   Case(op: HardSwish(), operands: [floats([4, 33], -6, 6)], tolerance: 1e-6),
   Case(op: HardSigmoid(), operands: [floats([4, 33], -6, 6)], tolerance: 1e-6),
   Case(op: LeakyRelu(), operands: [floats([4, 33], -6, 6)], tolerance: 1e-7),
+  Case(op: Ceil(), operands: [floats([3, 37])]), Case(op: Round(), operands: [floats([3, 37])]),
+  Case(op: Sin(), operands: [floats([4, 33], -9, 9)], tolerance: 1e-6),
+  Case(op: Cos(), operands: [floats([4, 33], -9, 9)], tolerance: 1e-6),
+  Case(op: Elu(), operands: [floats([4, 33], -9, 9)], tolerance: 1e-6),
+  Case(op: Selu(), operands: [floats([4, 33], -9, 9)], tolerance: 1e-6),
+  Case(op: Celu(), operands: [floats([4, 33], -9, 9)], tolerance: 1e-6),
+  Case(op: Softplus(), operands: [floats([4, 33], -30, 30)], tolerance: 1e-6),
+  Case(op: Mish(), operands: [floats([4, 33], -30, 30)], tolerance: 1e-6),
+  Case(op: Swish(), operands: [floats([4, 33], -30, 30)], tolerance: 1e-6),
 ]
 
-private let broadcasts: [Case] = [
-  ([2, 3, 4, 5], [2, 3, 4, 5]), ([2, 3, 4, 5], []), ([], [7, 3]), ([2, 3, 4, 5], [3, 1, 1]),
-  ([3, 1, 1], [2, 3, 4, 5]), ([6, 9], [9]), ([6, 9], [6, 1]), ([4, 1, 5], [1, 3, 5]),
-  ([1, 6], [6, 6]),
-].flatMap { a, b in
-  [Add() as any Operation, Sub(), Mul(), Div()].map { op in
-    Case(op: op, operands: [floats(a), floats(b, 1, 3)], inputs: [0, 1])
+private let folds: [Case] = [Max() as any Operation, Min(), Sum(), Mean()].flatMap { op in
+  let operands = [floats([3, 7]), floats([3, 7], 1, 3), floats([3, 7], -1, 1)]
+  return (1...3).map {
+    Case(op: op, operands: Array(operands.prefix($0)), inputs: Set(0..<$0), tolerance: 1e-6)
   }
 }
 
@@ -135,6 +141,62 @@ private let resizes: [Case] = [
     ]
   }
 }
+
+private let reductions: [Case] = [true, false].flatMap { keep in
+  [nil, [-1], [0], [1, 2], [0, -3], [0, 1, 2, 3]].flatMap { (axes: [Int64]?) -> [Case] in
+    let operands = [floats([2, 3, 4, 5]), axes.map { integers($0) }]
+    let ops: [any Operation] = [
+      ReduceSum(keepDimensions: keep), ReduceMean(keepDimensions: keep),
+      ReduceMax(keepDimensions: keep), ReduceMin(keepDimensions: keep),
+      ReduceSumSquare(keepDimensions: keep), ReduceL2(keepDimensions: keep),
+    ]
+    return ops.map { Case(op: $0, operands: operands, tolerance: 1e-6) }
+  }
+}
+
+/// In floats of 16 bits, which are rounded once: in the last place at most.
+private let halves: [Case] = [ElementType.f16, .bf16].flatMap { element in
+  let rounded = { (x: AnyTensor) -> AnyTensor in
+    try! ReferenceEvaluator.evaluate(Cast(to: element), [x])[0]
+  }
+  let x = rounded(floats([2, 3, 6, 5])), w = rounded(floats([4, 3, 3, 3], -1, 1))
+  let tolerance = element == .f16 ? 0x1p-10 : 0x1p-7
+  let conv = Conv(window([3, 3], [1, 1], [1, 1, 1, 1]), group: 1)
+  return [
+    Case(op: conv, operands: [x, w, rounded(floats([4]))], tolerance: tolerance),
+    Case(op: conv, operands: [x, w], inputs: [0, 1], tolerance: tolerance),
+    Case(op: Add(), operands: [x, rounded(floats([3, 1, 1]))], inputs: [0, 1]),
+    Case(op: Mish(), operands: [x], tolerance: tolerance), Case(op: ArgMax(axis: 1), operands: [x]),
+    Case(op: Softmax(), operands: [x], tolerance: tolerance),
+    Case(op: MatMul(), operands: [x, rounded(floats([5, 7]))], tolerance: tolerance),
+  ]
+}
+
+/// Among numbers many of which tie.
+private let searches: [Case] = [false, true].flatMap { last in
+  (-1...2).flatMap { axis -> [Case] in
+    let values = numbers(7 * 300 * 3).map { Float(Int($0 * 9)) }
+    let x = AnyTensor(shape: [7, 300, 3], values)
+    return [
+      Case(op: ArgMax(axis: axis, selectLastIndex: last), operands: [x]),
+      Case(op: ArgMin(axis: axis, keepDimensions: false, selectLastIndex: last), operands: [x]),
+    ]
+  }
+}
+
+private let broadcasts: [Case] =
+  [
+    ([2, 3, 4, 5], [2, 3, 4, 5]), ([2, 3, 4, 5], []), ([], [7, 3]), ([2, 3, 4, 5], [3, 1, 1]),
+    ([3, 1, 1], [2, 3, 4, 5]), ([6, 9], [9]), ([6, 9], [6, 1]), ([4, 1, 5], [1, 3, 5]),
+    ([1, 6], [6, 6]),
+  ].flatMap { a, b in
+    [Add() as any Operation, Sub(), Mul(), Div()].map { op in
+      Case(op: op, operands: [floats(a), floats(b, 1, 3)], inputs: [0, 1])
+    }
+  }
+  + [[2, 3, 4, 5], [], [3, 1, 1], [4, 5]].map { slope in
+    Case(op: PRelu(), operands: [floats([2, 3, 4, 5]), floats(slope, 0.1, 0.3)], inputs: [0, 1])
+  }
 
 private let rowFunctions: [Case] = [
   Case(op: LRN(size: 5, alpha: 0.3), operands: [floats([2, 7, 20, 17])], tolerance: 1e-6),
@@ -351,8 +413,8 @@ private let training: [Case] = {
 struct KernelBindingTests {
   @Test(
     "give what the reference evaluation gives",
-    arguments: unary + broadcasts + movements + rowFunctions + pools + quantized + channelsLast
-      + integers + training + products)
+    arguments: unary + broadcasts + folds + movements + rowFunctions + reductions + searches + pools
+      + halves + quantized + channelsLast + integers + training + products)
   fileprivate func agree(_ test: Case) throws {
     var graph = Graph(name: "one")
     var feeds: [String: AnyTensor] = [:]

@@ -26,6 +26,7 @@ QAT_INLINE void qat_binary_f32_body(qat_binary op, int64_t count, const float *a
     case QAT_MINIMUM: LOOP(p != p || p < q ? p : q)
     case QAT_MAXIMUM: LOOP(p != p || p > q ? p : q)
     case QAT_POWER: LOOP(powf(p, q))
+    case QAT_PRELU: LOOP(p < 0 ? p * q : p)
   }
 }
 QAT_VERSIONS(qat_binary_f32,

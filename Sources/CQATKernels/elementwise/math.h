@@ -29,6 +29,19 @@ QAT_INLINE float qat_exp(float x) {
 
 QAT_INLINE float qat_sigmoid(float x) { return 1.0f / (1.0f + qat_exp(-x)); }
 
+// log(1 + u) = 2 artanh(u / (2 + u)) for 0 <= u <= 1: the series to degree 15 on |s| <= 1/3.
+QAT_INLINE float qat_log1p(float u) {
+  const float s = u / (2.0f + u), t = s * s;
+  float p = 2.0f / 15.0f;
+  p = p * t + 2.0f / 13.0f;
+  p = p * t + 2.0f / 11.0f;
+  p = p * t + 2.0f / 9.0f;
+  p = p * t + 2.0f / 7.0f;
+  p = p * t + 2.0f / 5.0f;
+  p = p * t + 2.0f / 3.0f;
+  return 2.0f * s + s * (t * p);
+}
+
 // Odd polynomial near 0 (the series of tanh to degree 15 on |x| < 0.55), 1 - 2 / (exp(2x) + 1)
 // beyond.
 QAT_INLINE float qat_tanh(float x) {

@@ -17,6 +17,12 @@ QAT_INLINE float gelu_tanh(float v) {
   return 0.5f * v * (1.0f + qat_tanh(GELU_SCALE * (v + 0.044715f * v * v * v)));
 }
 
+// tanh(log(1 + e^v)) = n / (n + 2), n = e^v (e^v + 2), which is 1 long before n is infinite.
+QAT_INLINE float mish_gate(float v) {
+  const float e = qat_exp(v < 20.0f ? v : 20.0f), n = e * (e + 2.0f);
+  return n / (n + 2.0f);
+}
+
 QAT_INLINE float limited(float v, float lo, float hi) {
   const float least = v < lo ? lo : v;
   return least > hi ? hi : least;
@@ -42,11 +48,12 @@ QAT_INLINE void qat_unary_f32_body(qat_unary op, int64_t count, const float *x, 
     case QAT_ERF: LOOP(qat_erf(v))
     case QAT_GELU: LOOP(0.5f * v * (1.0f + qat_erf(v * HALF_ROOT)))
     case QAT_GELU_TANH: LOOP(gelu_tanh(v))
-    case QAT_SILU: LOOP(v * qat_sigmoid(v))
+    case QAT_SWISH: LOOP(v * qat_sigmoid(p * v))
+    case QAT_MISH: LOOP(v * mish_gate(v))
     case QAT_HARD_SIGMOID: LOOP(limited(p * v + q, 0, 1))
     case QAT_HARD_SWISH: LOOP(v * limited(v * (1.0f / 6.0f) + 0.5f, 0, 1))
-    case QAT_ELU: LOOP(v < 0 ? p * (qat_exp(v) - 1.0f) : v)
-    case QAT_SOFTPLUS: LOOP((v > 0 ? v : 0) + log1pf(qat_exp(-fabsf(v))))
+    case QAT_ELU: LOOP(v < 0 ? p * (qat_exp(v) - 1.0f) : q * v)
+    case QAT_SOFTPLUS: LOOP((v > 0 ? v : 0) + qat_log1p(qat_exp(-fabsf(v))))
     case QAT_SIN: LOOP(sinf(v))
     case QAT_COS: LOOP(cosf(v))
   }
@@ -63,9 +70,14 @@ QAT_VERSIONS(qat_unary_f32,
   }                                                                                   \
   break;
 
-QAT_INLINE float silu_slope(float v) {
-  const float s = qat_sigmoid(v);
-  return s * (1.0f + v * (1.0f - s));
+QAT_INLINE float swish_slope(float v, float p) {
+  const float s = qat_sigmoid(p * v);
+  return s * (1.0f + p * v * (1.0f - s));
+}
+
+QAT_INLINE float mish_slope(float v) {
+  const float t = mish_gate(v);
+  return t + v * (1.0f - t * t) * qat_sigmoid(v);
 }
 
 QAT_INLINE float gelu_slope(float v) {
@@ -97,10 +109,11 @@ QAT_INLINE void qat_unary_gradient_f32_body(qat_unary op, int64_t count, const f
     case QAT_ERF: GRADIENT(g * (1.12837917f * qat_exp(-v * v)))
     case QAT_GELU: GRADIENT(g * gelu_slope(v))
     case QAT_GELU_TANH: GRADIENT(g * gelu_tanh_slope(v))
-    case QAT_SILU: GRADIENT(g * silu_slope(v))
+    case QAT_SWISH: GRADIENT(g * swish_slope(v, p))
+    case QAT_MISH: GRADIENT(g * mish_slope(v))
     case QAT_HARD_SIGMOID: GRADIENT(r > 0 && r < 1 ? p * g : 0)
     case QAT_HARD_SWISH: GRADIENT(v <= -3 ? 0 : v >= 3 ? g : g * (v * (1.0f / 3.0f) + 0.5f))
-    case QAT_ELU: GRADIENT(v < 0 ? g * (r + p) : g)
+    case QAT_ELU: GRADIENT(v < 0 ? g * (r + p) : q * g)
     case QAT_SOFTPLUS: GRADIENT(g * qat_sigmoid(v))
     case QAT_SIN: GRADIENT(g * cosf(v))
     case QAT_COS: GRADIENT(-g * sinf(v))

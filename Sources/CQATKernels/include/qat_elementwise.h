@@ -10,23 +10,25 @@
 
 typedef enum {
   QAT_ADD, QAT_SUBTRACT, QAT_MULTIPLY, QAT_DIVIDE, QAT_MINIMUM, QAT_MAXIMUM, QAT_POWER,
+  QAT_PRELU,
 } qat_binary;
 // y[i] = a[i * a_stride] op b[i * b_stride]; strides 0 or 1. MINIMUM and MAXIMUM pass NaNs on.
+// PRELU: b is the slope below 0.
 void qat_binary_f32(qat_binary op, int64_t count, const float *a, int a_stride, const float *b,
                     int b_stride, float *y);
 
 typedef enum {
   QAT_RELU, QAT_LEAKY_RELU, QAT_CLIP, QAT_ABS, QAT_NEGATE, QAT_SQRT, QAT_RECIPROCAL, QAT_FLOOR,
   QAT_CEIL, QAT_ROUND, QAT_EXP, QAT_LOG, QAT_SIGMOID, QAT_TANH, QAT_ERF, QAT_GELU, QAT_GELU_TANH,
-  QAT_SILU, QAT_HARD_SIGMOID, QAT_HARD_SWISH, QAT_ELU, QAT_SOFTPLUS, QAT_SIN, QAT_COS,
+  QAT_SWISH, QAT_MISH, QAT_HARD_SIGMOID, QAT_HARD_SWISH, QAT_ELU, QAT_SOFTPLUS, QAT_SIN, QAT_COS,
 } qat_unary;
 // y = op(x). Parameters: LEAKY_RELU slope p; CLIP p...q (NaN passes); HARD_SIGMOID
-// clamp(p x + q, 0, 1); ELU p. ROUND: half to even. EXP, SIGMOID, TANH, SILU, GELU_TANH and ELU use
-// the project's own exp and tanh (within 3 units in the last place), the same bits everywhere; LOG,
-// ERF, GELU, SOFTPLUS, SIN, COS and POWER use the C library.
+// clamp(p x + q, 0, 1); ELU p (exp(x) - 1) below 0, q x above; SWISH x sigmoid(p x). ROUND: half to
+// even. LOG, SIN, COS and POWER use the C library; the others the project's own exp and its
+// relatives (within 3 units in the last place), the same bits everywhere.
 void qat_unary_f32(qat_unary op, int64_t count, const float *x, float p, float q, float *y);
 // dx = dy * op'(x), y = op(x) as computed forward. For RELU, LEAKY_RELU, CLIP (0 outside, 1 on the
-// borders), SIGMOID, TANH, EXP, GELU, SILU, HARD_SIGMOID, HARD_SWISH, ELU, SQRT.
+// borders), SIGMOID, TANH, EXP, GELU, SWISH, MISH, HARD_SIGMOID, HARD_SWISH, ELU, SOFTPLUS, SQRT.
 void qat_unary_gradient_f32(qat_unary op, int64_t count, const float *x, const float *y,
                             const float *dy, float p, float q, float *dx);
 
@@ -56,6 +58,17 @@ typedef enum { QAT_SUM, QAT_MEAN, QAT_MIN, QAT_MAX, QAT_SUM_SQUARES } qat_reduct
 // y[outer][inner] from x[outer][axis][inner]. An empty axis gives 0, NaN (mean) or the infinities.
 void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner, const float *x,
                     float *y);
+
+// index[outer][inner]: where the largest, or smallest, element of x[outer][axis][inner] stands along
+// the axis, which is not empty; of those that tie the first, or the last. NaN beats every number.
+void qat_arg_extremum_f32(bool smallest, bool last, int64_t outer, int64_t axis, int64_t inner,
+                          const float *x, int64_t *index);
+
+// 16-bit floats, as their bits, to float (exactly) and back (to nearest, ties to even).
+void qat_widen_f16(int64_t count, const uint16_t *x, float *y);
+void qat_widen_bf16(int64_t count, const uint16_t *x, float *y);
+void qat_round_f16(int64_t count, const float *x, uint16_t *y);
+void qat_round_bf16(int64_t count, const float *x, uint16_t *y);
 
 // Copies a box of up to 8 dimensions of 1-, 2-, 4- or 8-byte elements between strided layouts
 // (strides in elements): transposes, slices, concatenations, broadcasts (stride 0).

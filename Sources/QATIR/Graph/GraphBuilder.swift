@@ -65,8 +65,7 @@ public struct GraphBuilder: Sendable {
 
   /// A scalar constant of the element type of `value`, for arithmetic with it.
   public mutating func scalar(_ number: Double, like value: ValueID) -> ValueID {
-    let element = graph[value].type.element
-    return constant(element == .f64 ? AnyTensor(number) : AnyTensor(Float(number)), name: "scalar")
+    constant(AnyTensor(graph[value].type.element, number: number), name: "scalar")
   }
 
   /// Adds a constant i64[N].

@@ -57,6 +57,9 @@ extension ReduceLike: ReadsShapes {
 extension ExpandLike: ReadsShapes {
   public func readsShapeAlone(of operand: Int) -> Bool { operand == 1 }
 }
+extension TopKGradient: ReadsShapes {
+  public func readsShapeAlone(of operand: Int) -> Bool { operand == 2 }
+}
 extension Nhwc: ReadsShapes {
   public func readsShapeAlone(of operand: Int) -> Bool {
     (base as? any ReadsShapes)?.readsShapeAlone(of: operand) ?? false

@@ -1,11 +1,15 @@
 import QATCore
 
 /// Arithmetic on two tensors of one type, element by element, broadcast by NumPy's rule.
-public protocol BinaryElementwise: Operation {}
+public protocol BinaryElementwise: Operation {
+  /// The element types it takes; all numbers unless the operation says otherwise.
+  static var elements: Set<ElementType> { get }
+}
 
 extension BinaryElementwise {
+  public static var elements: Set<ElementType> { .numeric }
   public static var operands: [OperandSpec] {
-    [OperandSpec("a", .numeric, as: "T"), OperandSpec("b", .numeric, as: "T")]
+    [OperandSpec("a", elements, as: "T"), OperandSpec("b", elements, as: "T")]
   }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {

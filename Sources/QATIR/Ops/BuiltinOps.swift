@@ -7,13 +7,17 @@ extension OpRegistry {
 
   static let controlFlowOps: [any Operation.Type] = [If.self, Loop.self, Scan.self]
   static let elementwiseOps: [any Operation.Type] = [
-    Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
-    DequantizeLinear.self, Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self,
-    Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self,
-    Identity.self, LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self,
-    Log.self, LogSoftmax.self, Max.self, Min.self, Mul.self, Neg.self, Not.self, Or.self,
-    Pow.self, Reciprocal.self, Relu.self, Sigmoid.self, Sign.self, Softmax.self, Sqrt.self,
-    Sub.self, Sum.self, Tanh.self, Where.self,
+    Abs.self, Acos.self, Acosh.self, Add.self, And.self, Asin.self, Asinh.self, Atan.self,
+    Atanh.self, BatchNormalization.self, BitShift.self, BitwiseAnd.self, BitwiseNot.self,
+    BitwiseOr.self, BitwiseXor.self, Cast.self, Ceil.self, Celu.self, Clip.self, Cos.self,
+    Cosh.self, DequantizeLinear.self, Div.self, Dropout.self, Elu.self, Equal.self, Erf.self,
+    Exp.self, Floor.self, Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self,
+    HardSwish.self, Identity.self, IsInf.self, IsNaN.self, LayerNormalization.self, LeakyRelu.self,
+    Less.self, LessOrEqual.self, Log.self, LogSoftmax.self, Max.self, Mean.self, Min.self,
+    Mish.self, Mod.self, Mul.self, Neg.self, Not.self, Or.self, PRelu.self, Pow.self,
+    Reciprocal.self, Relu.self, Round.self, Selu.self, Sigmoid.self, Sign.self, Sin.self, Sinh.self,
+    Softmax.self, Softplus.self, Softsign.self, Sqrt.self, Sub.self, Sum.self, Swish.self, Tan.self,
+    Tanh.self, ThresholdedRelu.self, Where.self, Xor.self,
   ]
   static let shapeOps: [any Operation.Type] = [
     Concat.self, Constant.self, ConstantOfShape.self, DepthToSpace.self, Expand.self, EyeLike.self,
@@ -28,7 +32,9 @@ extension OpRegistry {
     MatMul.self, MaxPool.self, Resize.self,
   ]
   static let reductionOps: [any Operation.Type] = [
-    ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
+    ArgMax.self, ArgMin.self, CumSum.self, NonZero.self, OneHot.self, ReduceL1.self, ReduceL2.self,
+    ReduceLogSum.self, ReduceLogSumExp.self, ReduceMax.self, ReduceMean.self, ReduceMin.self,
+    ReduceProd.self, ReduceSum.self, ReduceSumSquare.self, TopK.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
     CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,
@@ -69,6 +75,6 @@ extension OpRegistry {
     ScaleFromRange.self,
     SliceGradient.self,
     SoftmaxCrossEntropy.self, SoftmaxCrossEntropyGradient.self, SoftmaxGradient.self,
-    SteppedDropout.self, StopGradient.self, TileGradient.self,
+    SteppedDropout.self, StopGradient.self, TileGradient.self, TopKGradient.self,
   ]
 }

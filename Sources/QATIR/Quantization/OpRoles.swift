@@ -146,6 +146,9 @@ extension BatchNormalization: HasParameters {
 extension LayerNormalization: HasParameters {
   public var trainableOperands: [Int] { [1, 2] }
 }
+extension PRelu: HasParameters {
+  public var trainableOperands: [Int] { [1] }
+}
 extension Gather: HasParameters {
   public var trainableOperands: [Int] { [0] }
 }

@@ -5,9 +5,8 @@ extension OpsetHistory {
   static let all: [String: OpsetHistory] = Dictionary(
     ([
       clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, resize, batchNormalization,
-      scatter, upsample, tile,
-    ] + scatterings + lpPools + otherReductions + softmax + quantizeLinear + younger).map {
-      ($0.op, $0)
-    },
-    uniquingKeysWith: { first, _ in first })
+      scatter, upsample, tile, mod, prelu, selu, topK,
+    ] + scatterings + lpPools + otherReductions + softmax + quantizeLinear + younger
+      + consumedInputs + legacyBroadcast + laterTypes).map { ($0.op, $0) },
+    uniquingKeysWith: { $0.merging($1) })
 }

@@ -11,6 +11,14 @@ struct OpsetHistory: Sendable {
   /// The lowest opset that holds a node as the IR has it; 13 where none says otherwise.
   let needed: @Sendable (Node, Graph) -> Int
 
+  /// What both histories of the same operation say.
+  func merging(_ other: OpsetHistory) -> OpsetHistory {
+    let first = needed, second = other.needed
+    return OpsetHistory(
+      op, (changes + other.changes).sorted { $0.version < $1.version },
+      needed: { max(first($0, $1), second($0, $1)) })
+  }
+
   /// A change that came with an opset: nodes of older ones are rewritten.
   struct Change: Sendable {
     let version: Int
@@ -37,8 +45,8 @@ struct ImportedNode {
   var attributes: [(name: String, value: AttributeValue)]
   /// The element type of the first input, where it is known.
   let element: ElementType
-  /// The shape of the first input, where it is known.
-  let shape: Shape?
+  /// The shapes of the inputs, where they are known.
+  let shapes: [Shape?]
   /// Constants that the upgrade makes, by name.
   var constants: [(name: String, tensor: AnyTensor)] = []
   /// Nodes that go in front or behind: the upgrade of an operation that became several.
@@ -50,6 +58,9 @@ struct ImportedNode {
     let inputs: [String]
     let output: String
   }
+
+  /// The shape of the first input, where it is known.
+  var shape: Shape? { shapes.first ?? nil }
 
   /// Removes an attribute and returns its value.
   mutating func take(_ name: String) -> AttributeValue? {
@@ -90,8 +101,7 @@ extension OpsetHistory.Change {
       for (attribute, input) in moves {
         guard case .float(let number)? = node.take(attribute) else { continue }
         node.setInput(
-          input, to: node.element == .f64 ? AnyTensor(Double(number)) : AnyTensor(number),
-          named: attribute)
+          input, to: AnyTensor(node.element, number: Double(number)), named: attribute)
       }
     }
   }

@@ -4,6 +4,8 @@ extension OpsetHistory {
   /// Operations that are younger than opset 13, and features of older ones.
   static let younger = [
     since(14, "HardSwish"), since(17, "LayerNormalization"), since(20, "Gelu"),
+    since(18, "BitwiseAnd"), since(18, "BitwiseNot"), since(18, "BitwiseOr"),
+    since(18, "BitwiseXor"), since(18, "Mish"), since(24, "Swish"),
     since(14, "Reshape", with: "allowzero"), since(15, "Shape", with: "start"),
     since(19, "AveragePool", with: "dilations"), since(19, "Cast", with: "saturate"),
   ]

@@ -64,7 +64,7 @@ extension Cast: Evaluable {
 }
 
 /// The integer toward zero, the nearest end of the range where it is beyond, 0 for NaN.
-private func saturated<T: ReferenceFloat, I: FixedWidthInteger>(_ x: T, as: I.Type) -> I {
+func saturated<T: ReferenceFloat, I: FixedWidthInteger>(_ x: T, as: I.Type) -> I {
   if x.isNaN { return 0 }
   // `T(I.max)` may be rounded up to a power of two, which is beyond the range as well.
   return x >= T(I.max) ? .max : x <= T(I.min) ? .min : I(x)

@@ -22,6 +22,38 @@ extension Div: Executable {
     binary(.divide, request)
   }
 }
+extension PRelu: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    binary(.prelu, request)
+  }
+}
+extension Max: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    folded(.maximum, request)
+  }
+}
+extension Min: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    folded(.minimum, request)
+  }
+}
+extension Sum: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    folded(.add, request)
+  }
+}
+extension Mean: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    guard let sum = folded(.add, request) else { return nil }
+    let count = Float(request.operands.count)
+    return Kernel(scratchByteCount: 4) { (call) throws(Diagnostic) in
+      try sum.run(call)
+      guard let divisor = call.scratch?.floats(at: 0, count: 1) else { return }
+      divisor.write([count])
+      FloatLoops.binary(.divide, call.result().readOnly, divisor.readOnly, call.result())
+    }
+  }
+}
 extension Relu: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
@@ -84,6 +116,20 @@ extension Adam: Executable {
 private func binary(_ op: FloatLoops.Binary, _ request: KernelRequest) -> Kernel? {
   guard request.element(0) == .f32 else { return nil }
   return rows(request, 0, 1) { a, b, y in FloatLoops.binary(op, a, b, y) }
+}
+
+/// A fold over operands of one shape.
+private func folded(_ op: FloatLoops.Binary, _ request: KernelRequest) -> Kernel? {
+  let indices = request.operands.indices
+  guard request.element(0) == .f32,
+    indices.allSatisfy({ request.shape($0) == request.resultShape() })
+  else { return nil }
+  return Kernel { call in
+    let y = call.result()
+    if indices.count == 1 { return y.copy(from: call[0]) }
+    FloatLoops.binary(op, call[0], call[1], y)
+    for index in indices.dropFirst(2) { FloatLoops.binary(op, y.readOnly, call[index], y) }
+  }
 }
 
 extension Reshape: SharesBytes {}

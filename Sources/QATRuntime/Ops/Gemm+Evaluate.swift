@@ -1,7 +1,7 @@
 import QATCore
 import QATIR
 
-extension Gemm: Evaluable {
+extension Gemm: WidensFloats {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
     switch call[0].element {
     case .f32: return try product(call, as: Float.self)

@@ -1,7 +1,7 @@
 import QATCore
 import QATIR
 
-extension MatMul: Evaluable {
+extension MatMul: WidensFloats {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
     switch call[0].element {
     case .f32: return product(call, as: Float.self)

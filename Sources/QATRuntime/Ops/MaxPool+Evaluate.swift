@@ -1,7 +1,7 @@
 import QATCore
 import QATIR
 
-extension MaxPool: Evaluable {
+extension MaxPool: WidensFloats {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
     switch call[0].element {
     case .f32: return pooled(call, call.tensor(0, as: Float.self), lowest: -.infinity)

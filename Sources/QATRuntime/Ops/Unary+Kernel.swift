@@ -74,6 +74,57 @@ extension HardSwish: Executable {
     unary(.hardSwish, request)
   }
 }
+extension Ceil: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.ceil, request)
+  }
+}
+extension Round: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.round, request)
+  }
+}
+extension Sin: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.sin, request)
+  }
+}
+extension Cos: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.cos, request)
+  }
+}
+extension Softplus: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.softplus, request)
+  }
+}
+extension Mish: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.mish, request)
+  }
+}
+extension Swish: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.swish(alpha: alpha), request)
+  }
+}
+extension Elu: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.elu(below: alpha, above: 1), request)
+  }
+}
+extension Selu: Executable {
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    unary(.elu(below: gamma * alpha, above: gamma), request)
+  }
+}
+extension Celu: Executable {
+  /// With `alpha` 1.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    alpha == 1 ? unary(.elu(below: 1, above: 1), request) : nil
+  }
+}
 
 private func unary(_ op: FloatLoops.Unary, _ request: KernelRequest) -> Kernel? {
   guard request.element(0) == .f32 else { return nil }

@@ -265,7 +265,7 @@ final class Plan {
     let node = graph[id]
     guard let op = node.op as? any Executable else { return nil }
     let request = request(for: node, in: graph, places, pool)
-    do throws(Diagnostic) { return try op.kernel(for: request) } catch {
+    do throws(Diagnostic) { return try op.kernelWideningFloats(for: request) } catch {
       throw error.at("node '\(node.name)' (\(node.op.name))")
     }
   }

@@ -1,0 +1,6 @@
+import QATCore
+import QATIR
+
+extension Round: UnaryFormula {
+  public func value<T: ReferenceFloat>(_ x: T) -> T { x.rounded(.toNearestOrEven) }
+}

@@ -1,0 +1,6 @@
+import QATCore
+import QATIR
+
+extension Softplus: UnaryFormula {
+  public func value<T: ReferenceFloat>(_ x: T) -> T { T.softplus(x) }
+}
