@@ -40,11 +40,6 @@ public struct Importer {
     self.registry = registry
     opset = file.opsets[""] ?? 1
     graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
-    guard opset >= 7 || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty }) else {
-      throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)",
-        hint: "opsets from 7 on are read; convert it first")
-    }
     guard opset <= 28 else {
       throw Diagnostic(
         .unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")

@@ -1,14 +1,14 @@
 extension OpRegistry {
   /// Every operation of this folder, by family. A type missing here is missing everywhere.
   public static let builtin = OpRegistry(
-    elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps + trainingOps
-      + channelsLastOps)
+    elementwiseOps + shapeOps + convolutionOps + reductionOps + normalizationOps + sequenceOps
+      + quantizationOps + trainingOps + channelsLastOps)
 
   static let elementwiseOps: [any Operation.Type] = [
-    Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
+    Abs.self, Add.self, And.self, Cast.self, Clip.self,
     DequantizeLinear.self, Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self,
     Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self,
-    Identity.self, LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self,
+    Identity.self, LeakyRelu.self, Less.self, LessOrEqual.self,
     Log.self, LogSoftmax.self, Max.self, Min.self, Mul.self, Neg.self, Not.self, Or.self,
     Pow.self, Reciprocal.self, Relu.self, Sigmoid.self, Sign.self, Softmax.self, Sqrt.self,
     Sub.self, Sum.self, Tanh.self, Where.self,
@@ -25,6 +25,14 @@ extension OpRegistry {
   ]
   static let reductionOps: [any Operation.Type] = [
     ReduceMax.self, ReduceMean.self, ReduceMin.self, ReduceSum.self,
+  ]
+  static let normalizationOps: [any Operation.Type] = [
+    BatchNormalization.self, GroupNormalization.self, InstanceNormalization.self,
+    LayerNormalization.self, RMSNormalization.self,
+  ]
+  static let sequenceOps: [any Operation.Type] = [
+    Attention.self, GRU.self, LSTM.self, RNN.self, RecurrentGradient<GRU>.self,
+    RecurrentGradient<LSTM>.self, RecurrentGradient<RNN>.self, RotaryEmbedding.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
     CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,

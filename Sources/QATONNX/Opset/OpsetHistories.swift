@@ -5,6 +5,7 @@ extension OpsetHistory {
   static let all: [String: OpsetHistory] = Dictionary(
     ([
       clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, batchNormalization,
-    ] + otherReductions + softmax + quantizeLinear + younger).map { ($0.op, $0) },
+      instanceNormalization, groupNormalization, rmsNormalization, rotaryEmbedding, attention,
+    ] + recurrent + otherReductions + softmax + quantizeLinear + younger).map { ($0.op, $0) },
     uniquingKeysWith: { first, _ in first })
 }
