@@ -106,6 +106,25 @@ extension BatchNormalization: HasParameters {
 extension LayerNormalization: HasParameters {
   public var trainableOperands: [Int] { [1, 2] }
 }
+extension InstanceNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1, 2] }
+}
+extension GroupNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1, 2] }
+}
+extension RMSNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1] }
+}
+extension LSTM: HasParameters {
+  // The states before the first step are data, even where a file holds them.
+  public var trainableOperands: [Int] { [1, 2, 3, 7] }
+}
+extension GRU: HasParameters {
+  public var trainableOperands: [Int] { [1, 2, 3] }
+}
+extension RNN: HasParameters {
+  public var trainableOperands: [Int] { [1, 2, 3] }
+}
 extension Gather: HasParameters {
   public var trainableOperands: [Int] { [0] }
 }

@@ -19,6 +19,7 @@ struct AttentionBias {
     (queries, keys) = (scores[2], scores[3])
     past = call.optional(4)?.shape[2] ?? 0
     lengths = call.optional(6)?.integers
+    if let lengths { try checkLengths(lengths, keys: keys) }
     guard let tensor = call.optional(3) else {
       (mask, strides, maskLength) = (nil, [], keys)
       return
@@ -35,8 +36,8 @@ struct AttentionBias {
     let position = query + (lengths == nil ? past : length - queries)
     var first = 0, end = min(length, maskLength)
     if op.isCausal { end = min(end, position + 1) }
-    if op.rightWindow >= 0 { end = min(end, position + 1 + op.rightWindow) }
-    if op.leftWindow >= 0 { first = position - op.leftWindow }
+    if op.rightWindow >= 0 { end = min(end, position + 1 + min(op.rightWindow, keys + queries)) }
+    if op.leftWindow >= 0 { first = position - min(op.leftWindow, keys + queries) }
     end = max(0, end)
     return min(max(0, first), end)..<end
   }
@@ -50,5 +51,12 @@ struct AttentionBias {
       row[key] = T(mask[start + key * strides[3]])
     }
     return row
+  }
+}
+
+/// - Throws: `invalid-data` where an entry of an attention's cache holds more keys than there are.
+func checkLengths(_ lengths: [Int], keys: Int) throws(Diagnostic) {
+  if let wrong = lengths.first(where: { !(0...keys).contains($0) }) {
+    throw Diagnostic(.invalidData, "nonpad_kv_seqlen has an entry \(wrong), there are \(keys) keys")
   }
 }

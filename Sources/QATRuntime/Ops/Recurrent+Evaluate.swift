@@ -33,6 +33,8 @@ protocol RecurrentEvaluable: Recurrent, FloatEvaluable {
   func gradient<T: ReferenceFloat>(
     of step: RecurrentStep<T>, _ after: [[T]], _ weights: RecurrentWeights<T>
   ) -> RecurrentStepGradient<T>
+  /// The gradients of a call of the layer: a requirement, so that each layer has code of its own.
+  func evaluateGradients(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor]
 }
 
 extension RecurrentEvaluable {

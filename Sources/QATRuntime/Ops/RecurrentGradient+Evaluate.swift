@@ -1,24 +1,33 @@
 import QATCore
 import QATIR
 
-extension RecurrentGradient: FloatEvaluable {
-  public func evaluate<T: ReferenceFloat>(
-    _ call: EvaluationCall, as: T.Type
-  ) throws(Diagnostic) -> [AnyTensor] {
-    guard let base = base as? any RecurrentEvaluable else {
+extension RecurrentGradient: Evaluable {
+  public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
+    guard let layer = base as? any RecurrentEvaluable else {
       throw Diagnostic(.unsupported, "unsupported layer \(Base.name): its steps are not known")
     }
-    return try gradients(of: base, call, as: T.self)
+    return try layer.evaluateGradients(call)
+  }
+}
+
+extension RecurrentEvaluable {
+  func evaluateGradients(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
+    let x = call[Self.results.count]
+    switch x.element {
+    case .f32: return try gradients(call, as: Float.self)
+    case .f64: return try gradients(call, as: Double.self)
+    default: throw call.unsupportedElement(x.element)
+    }
   }
 
   private func gradients<T: ReferenceFloat>(
-    of base: some RecurrentEvaluable, _ call: EvaluationCall, as: T.Type
+    _ call: EvaluationCall, as: T.Type
   ) throws(Diagnostic) -> [AnyTensor] {
-    let seedCount = Base.results.count
+    let seedCount = Self.results.count, floats = RecurrentGradient<Self>.floatOperands
     let operands = Array(call.operands.dropFirst(seedCount))
-    let layer = try RecurrentLayer<T>(base, operands), sizes = layer.sizes
+    let layer = try RecurrentLayer<T>(self, operands), sizes = layer.sizes
     var gradients = Dictionary(
-      uniqueKeysWithValues: zip(Self.floatOperands, call.resultTypes.indices).map { operand, index in
+      uniqueKeysWithValues: zip(floats, call.resultTypes.indices).map { operand, index in
         (operand, [T](repeating: 0, count: call.shape(index).reduce(1, *)))
       })
     let seeds = (0..<seedCount).map { call.optional($0)?.elements(as: T.self) }
@@ -28,19 +37,19 @@ extension RecurrentGradient: FloatEvaluable {
         var states = seeds.dropFirst().map { seed in
           seed.map { Array($0[range]) } ?? [T](repeating: 0, count: sizes.hidden)
         }
-        for (step, result) in layer.run(base, direction, entry).reversed() {
+        for (step, result) in layer.run(self, direction, entry).reversed() {
           let start = sizes.output(step, direction, entry)
           if let dy = seeds[0] { for i in 0..<sizes.hidden { states[0][i] += dy[start + i] } }
-          let slope = base.gradient(of: result, states, layer.weights[direction])
-          layer.add(slope, of: result, step, direction, entry, Base.vectorCounts, to: &gradients)
+          let slope = gradient(of: result, states, layer.weights[direction])
+          layer.add(slope, of: result, step, direction, entry, Self.vectorCounts, to: &gradients)
           states = slope.before
         }
-        for (index, state) in zip(Base.initialStates, states) {
+        for (index, state) in zip(Self.initialStates, states) {
           gradients[index]?.replaceSubrange(range, with: state)
         }
       }
     }
-    return zip(Self.floatOperands, call.resultTypes.indices).map { operand, index in
+    return zip(floats, call.resultTypes.indices).map { operand, index in
       AnyTensor(shape: call.shape(index), gradients[operand] ?? [])
     }
   }

@@ -8,7 +8,8 @@ extension RotaryEmbedding: FloatEvaluable {
     let x = call.tensor(0, as: T.self), heads = HeadPlaces(x.shape, heads: headCount)
     let cos = call.tensor(1, as: T.self).elements, sin = call.tensor(2, as: T.self).elements
     let half = call[1].shape[call[1].shape.count - 1]
-    let positions = try call.positions(of: call.optional(3), below: call[1].shape[0])
+    let positions = call.optional(3)?.integers
+    if let positions { try checkPositions(positions, below: call[1].shape[0]) }
     var y = x.elements
     for entry in 0..<heads.batch {
       for step in 0..<heads.length {
@@ -28,17 +29,10 @@ extension RotaryEmbedding: FloatEvaluable {
   }
 }
 
-extension EvaluationCall {
-  /// The rows of a table that an operand names.
-  /// - Throws: `invalid-data` for a row that the table does not have.
-  fileprivate func positions(
-    of operand: AnyTensor?, below count: Int
-  ) throws(Diagnostic) -> [Int]? {
-    guard let positions = operand?.integers else { return nil }
-    if let wrong = positions.first(where: { !(0..<count).contains($0) }) {
-      throw Diagnostic(.invalidData, "position \(wrong) is outside a table of \(count)")
-    }
-    return positions
+/// - Throws: `invalid-data` for a position outside the tables.
+func checkPositions(_ positions: [Int], below count: Int) throws(Diagnostic) {
+  if let wrong = positions.first(where: { !(0..<count).contains($0) }) {
+    throw Diagnostic(.invalidData, "position \(wrong) is outside a table of \(count)")
   }
 }
 
