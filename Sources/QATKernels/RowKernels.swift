@@ -81,7 +81,8 @@ public enum RowKernels {
     // SAFETY: sizes were checked.
     unsafe qat_groupnorm_f32(
       Int64(batch), Int64(groups), Int64(channels / groups), Int64(inner), x.pointer(Float.self),
-      scale.pointer(Float.self), bias.pointer(Float.self), epsilon, y.pointer(Float.self), pool.pool)
+      scale.pointer(Float.self), bias.pointer(Float.self), epsilon, y.pointer(Float.self), pool.pool
+    )
   }
 
   /// How many rows there are.

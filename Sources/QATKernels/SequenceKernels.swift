@@ -83,7 +83,9 @@ public struct AttentionKernel: Sendable {
         sum + next.0 * (next.1 - 1)
       }
       precondition(given.count > last)
-      if given.element == .bool { unsafe x.shown = given.pointer(Bool.self) } else {
+      if given.element == .bool {
+        unsafe x.shown = given.pointer(Bool.self)
+      } else {
         unsafe x.mask = given.pointer(Float.self)
       }
       unsafe (x.mask_entry, x.mask_head) = (Int64(mask.strides[0]), Int64(mask.strides[1]))

@@ -128,7 +128,8 @@ struct OpsetTests {
     #expect(y[0].doubles == [3, 5])
   }
 
-  @Test("BatchNormalization: more than one result meant training before 14", arguments: [1, 6, 7, 9])
+  @Test(
+    "BatchNormalization: more than one result meant training before 14", arguments: [1, 6, 7, 9])
   func batchNormalization(_ opset: Int) throws {
     let x = numbers([2, 1], [1, 3])
     let parameters = ["s", "b", "m", "v"].map { name in
@@ -139,7 +140,8 @@ struct OpsetTests {
     let alone = try run("BatchNormalization", opset: opset, old, on: x, constants: parameters)
     #expect(alone[0].doubles == [1, 3])
     let training = try run(
-      "BatchNormalization", opset: opset, [("epsilon", .float(0)), ("momentum", .float(0.5))], on: x,
+      "BatchNormalization", opset: opset, [("epsilon", .float(0)), ("momentum", .float(0.5))],
+      on: x,
       outputs: ["y", "m1", "v1"], constants: parameters)
     #expect(training.map(\.doubles) == [[-1, 1], [1], [1]])
   }

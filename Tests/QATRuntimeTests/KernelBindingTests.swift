@@ -129,9 +129,11 @@ private let normalizations: [Case] = {
 
 private let attention: [Case] = {
   let q = floats([2, 4, 70, 8]), k = floats([2, 2, 9, 8], -1, 1), v = floats([2, 2, 9, 5], 0, 1)
-  let mask = floats([70, 9], -1, 1), shown = AnyTensor(shape: [4, 1, 7], numbers(28).map { $0 > 0.4 })
+  let mask = floats([70, 9], -1, 1),
+    shown = AnyTensor(shape: [4, 1, 7], numbers(28).map { $0 > 0.4 })
   let past = [floats([2, 2, 3, 8], -1, 1), floats([2, 2, 3, 5], 0, 1)]
-  let lengths = integers([4, 9]), hidden = AnyTensor(shape: [1, 9], [Bool](repeating: false, count: 9))
+  let lengths = integers([4, 9]),
+    hidden = AnyTensor(shape: [1, 9], [Bool](repeating: false, count: 9))
   var causal = Attention(), flat = Attention()
   (causal.isCausal, causal.softcap, causal.leftWindow) = (true, 2, 4)
   (flat.queryHeadCount, flat.keyHeadCount) = (4, 2)
@@ -142,19 +144,22 @@ private let attention: [Case] = {
   ]
   return [Attention(), causal].flatMap { op in
     operands.map { Case(op: op, operands: $0, inputs: [0, 1, 2], tolerance: 1e-5) }
-  } + (0..<4).map { stage in
-    causal.scoreStage = Attention.ScoreStage(rawValue: stage) ?? .product
-    return Case(
-      op: causal, operands: [q, k, v, nil] + past, inputs: [0, 1, 2, 4, 5], results: 4,
-      tolerance: 1e-5)
-  } + [
-    Case(op: flat, operands: side, tolerance: 1e-5),
-    Case(op: flat, operands: side + [nil] + past, results: 3, tolerance: 1e-5),
-  ]
+  }
+    + (0..<4).map { stage in
+      causal.scoreStage = Attention.ScoreStage(rawValue: stage) ?? .product
+      return Case(
+        op: causal, operands: [q, k, v, nil] + past, inputs: [0, 1, 2, 4, 5], results: 4,
+        tolerance: 1e-5)
+    } + [
+      Case(op: flat, operands: side, tolerance: 1e-5),
+      Case(op: flat, operands: side + [nil] + past, results: 3, tolerance: 1e-5),
+    ]
 }()
 
 private let rotary: [Case] = [false, true].flatMap { interleaved in
-  let tables = [floats([7, 3]), floats([7, 3], 0, 1), AnyTensor(shape: [2, 4], [Int64](0...7).map { $0 % 7 })]
+  let tables = [
+    floats([7, 3]), floats([7, 3], 0, 1), AnyTensor(shape: [2, 4], [Int64](0...7).map { $0 % 7 }),
+  ]
   let rows = [floats([2, 4, 4]), floats([2, 4, 4], 0, 1)]
   return [
     Case(

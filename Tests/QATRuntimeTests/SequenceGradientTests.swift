@@ -74,7 +74,8 @@ struct SequenceGradientTests {
     op.softcap = 2
     try op.setAttribute("qk_matmul_output_mode", .int(stage))
     let operands = [
-      numbers([1, 2, 3, 2]), numbers([1, 1, 4, 2], 2), numbers([1, 1, 4, 2], 3), numbers([3, 4], 4),
+      numbers([1, 2, 3, 2]), numbers([1, 1, 4, 2], 2), numbers([1, 1, 4, 2], 3),
+      numbers([3, 4], 4),
     ]
     try checkGradients(of: op, operands, results: 4, seeded: 4)
   }

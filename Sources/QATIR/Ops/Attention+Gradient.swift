@@ -45,7 +45,8 @@ extension Attention: Differentiable {
     if let ds {
       let scaled = builder.multiply(ds, by: layout.scale)
       let q = layout.split(call.operand(0), layout.heads, &builder)
-      dq = layout.joined(builder.matrixProduct(scaled, keys), from: q, like: call.operand(0), &builder)
+      dq = layout.joined(
+        builder.matrixProduct(scaled, keys), from: q, like: call.operand(0), &builder)
       let rows = layout.shared(q, &builder)
       dKeys = builder.sum(dKeys, builder.matrixProduct(builder.transposed(scaled), rows))
     }

@@ -121,11 +121,13 @@ public struct Attention: Operation {
   }
 
   private func checkSameLength(_ operands: Operands, _ a: Int, _ b: Int) throws(Diagnostic) {
-    guard let first = operands.optional(a)?.knownShape, let second = operands.optional(b)?.knownShape,
+    guard let first = operands.optional(a)?.knownShape,
+      let second = operands.optional(b)?.knownShape,
       let x = first[2].size, let y = second[2].size, x != y
     else { return }
     throw Diagnostic(
-      .shapeMismatch, "\(Self.operands[b].name) is of length \(y), \(Self.operands[a].name) of \(x)")
+      .shapeMismatch, "\(Self.operands[b].name) is of length \(y), \(Self.operands[a].name) of \(x)"
+    )
   }
 }
 
@@ -133,6 +135,7 @@ public struct Attention: Operation {
 public struct AttentionSizes: Sendable {
   /// Whether heads lie side by side in tensors of rank 3.
   public let isFlat: Bool
+  /// Entries.
   public let batch: Dimension
   /// Heads of q, and of k and v.
   public let heads: Dimension, keyHeads: Dimension
@@ -147,7 +150,8 @@ public struct AttentionSizes: Sendable {
   /// - Throws: `shape-mismatch` where q, k and v do not fit; `invalid-attribute` for head counts.
   public init(of op: Attention, _ operands: Operands) throws(Diagnostic) {
     let shapes = (0..<3).map { operands[$0].knownShape }
-    guard shapes[0].rank == 3 || shapes[0].rank == 4, shapes.allSatisfy({ $0.rank == shapes[0].rank })
+    guard shapes[0].rank == 3 || shapes[0].rank == 4,
+      shapes.allSatisfy({ $0.rank == shapes[0].rank })
     else {
       throw Diagnostic(
         .shapeMismatch, "q, k and v have shapes \(shapes[0]), \(shapes[1]) and \(shapes[2])",
@@ -162,7 +166,8 @@ public struct AttentionSizes: Sendable {
     }
     let (q, k, v) = (split[0], split[1], split[2])
     for (name, a, b) in [
-      ("the batch of k", k[0], q[0]), ("the batch of v", v[0], q[0]), ("the heads of v", v[1], k[1]),
+      ("the batch of k", k[0], q[0]), ("the batch of v", v[0], q[0]),
+      ("the heads of v", v[1], k[1]),
       ("the length of v", v[2], k[2]), ("the head size of k", k[3], q[3]),
     ] {
       if let x = a.size, let y = b.size, x != y {

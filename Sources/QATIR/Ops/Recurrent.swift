@@ -28,7 +28,7 @@ public struct RecurrentAttributes: Sendable, Equatable {
   public var alphas: [Float]? = nil
   /// The second parameters of those activations that have one, in order.
   public var betas: [Float]? = nil
-  /// What an activation reads is kept inside -clip...clip.
+  /// What the activations of gates read is kept inside -clip...clip.
   public var clip: Float? = nil
   /// `forward`, `reverse` or `bidirectional`.
   public var direction = "forward"
@@ -46,6 +46,7 @@ public struct RecurrentAttributes: Sendable, Equatable {
 }
 
 extension Recurrent {
+  /// The operands that all recurrent layers have.
   public static var sharedOperands: [OperandSpec] {
     [
       .float("x"), .float("w"), .float("r"), .float("b", .optional),
@@ -53,6 +54,7 @@ extension Recurrent {
       .float("initial_h", .optional),
     ]
   }
+  /// The attributes that all recurrent layers have.
   public static var sharedAttributes: [Attribute<Self>] {
     [
       .init("activation_alpha", \.recurrence.alphas), .init("activation_beta", \.recurrence.betas),

@@ -28,12 +28,14 @@ public struct RecurrentActivation: Sendable, Equatable {
     case thresholdedRelu = "ThresholdedRelu"
   }
 
+  /// Which function it is.
   public let kind: Kind
   /// The first parameter; 0 where the function has none.
   public let alpha: Float
   /// The second parameter; 0 where the function has none.
   public let beta: Float
 
+  /// A function with its parameters.
   public init(_ kind: Kind, alpha: Float = 0, beta: Float = 0) {
     self.kind = kind
     self.alpha = alpha

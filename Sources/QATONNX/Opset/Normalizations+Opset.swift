@@ -11,7 +11,8 @@ extension OpsetHistory {
     "GroupNormalization",
     [
       .init(version: 21) { node throws(Diagnostic) in
-        guard case .int(let groups)? = node.attributes.first(where: { $0.name == "num_groups" })?.value,
+        guard
+          case .int(let groups)? = node.attributes.first(where: { $0.name == "num_groups" })?.value,
           let channels = node.shape?.dimensions.dropFirst().first?.size,
           groups > 0, channels % groups == 0, node.inputs.count == 3
         else {
@@ -34,7 +35,9 @@ extension OpsetHistory {
   static let attention = OpsetHistory(
     "Attention",
     needed: { node, _ in
-      if node.op.attributeValues.contains(where: { $0.name.hasSuffix("_window_size") }) { return 25 }
+      if node.op.attributeValues.contains(where: { $0.name.hasSuffix("_window_size") }) {
+        return 25
+      }
       return node.operands.count > 6 && node.operands[6] != nil ? 24 : 23
     })
 

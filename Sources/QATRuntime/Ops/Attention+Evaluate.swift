@@ -25,7 +25,9 @@ extension Attention: FloatEvaluable {
           let a = places.offset(entry, head, query)
           let product = (0..<heads.length).map { key in
             let b = heads.offset(entry, head / group, key)
-            let sum = (0..<places.size).reduce(T(0)) { $0 + q.elements[a + $1] * k.elements[b + $1] }
+            let sum = (0..<places.size).reduce(T(0)) {
+              $0 + q.elements[a + $1] * k.elements[b + $1]
+            }
             return factor * sum
           }
           let capped = cap > 0 ? product.map { cap * T.tanh($0 / cap) } : product

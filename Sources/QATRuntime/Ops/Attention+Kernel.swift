@@ -18,7 +18,9 @@ extension Attention: Executable {
     let hasMask = request.isPresent(3)
     return Kernel(scratchByteCount: kernel.scratchByteCount(pool)) { call throws(Diagnostic) in
       guard let scratch = call.scratch else { return }
-      if let lengths = call.optional(6) { try checkLengths(lengths.int64s.map { Int($0) }, keys: kernel.keys) }
+      if let lengths = call.optional(6) {
+        try checkLengths(lengths.int64s.map { Int($0) }, keys: kernel.keys)
+      }
       kernel.run(
         q: call[0], k: keys.join(call, result: 1), v: values.join(call, result: 2),
         y: call.result(), mask: hasMask ? call.optional(3) : nil, lengths: call.optional(6),

@@ -19,7 +19,8 @@ extension LSTM: RecurrentEvaluable {
     let g = gate(3, 1, seeing: nil)
     let cell = (0..<n).map { f[$0].value * c[$0] + i[$0].value * g[$0].value }
     let o = gate(1, 0, seeing: cell)
-    let out = cell.map { weights.activate(2, $0) }
+    // The clip is one of gates, as ONNX Runtime has it.
+    let out = cell.map { weights.functions[2].evaluated($0, clip: nil) }
     let next = zip(o, out).map { $0.value * $1.value }
     return RecurrentStep(
       before: states, after: [next, cell], reads: [h, h, h, h],

@@ -54,9 +54,11 @@ struct RecurrentWeights<T: ReferenceFloat> {
   let clip: T?
 
   /// Rows of `w` times x, and their bias.
-  func ofInput(_ x: ArraySlice<T>) -> [T] { inputBias.indices.map { row in
-    inputBias[row] + dot(w[row * inputs..<(row + 1) * inputs], x)
-  } }
+  func ofInput(_ x: ArraySlice<T>) -> [T] {
+    inputBias.indices.map { row in
+      inputBias[row] + dot(w[row * inputs..<(row + 1) * inputs], x)
+    }
+  }
 
   /// The rows of a gate's block of `r` times a vector, and their bias.
   func ofState(_ gate: Int, _ h: [T]) -> [T] {
@@ -75,7 +77,7 @@ struct RecurrentWeights<T: ReferenceFloat> {
     return result
   }
 
-  /// An activation and its slope.
+  /// The activation of a gate and its slope.
   func activate(_ function: Int, _ x: T) -> (value: T, slope: T) {
     functions[function].evaluated(x, clip: clip)
   }
@@ -99,7 +101,8 @@ struct RecurrentLayer<T: ReferenceFloat> {
     func elements(_ index: Int) -> [T]? {
       index < operands.count ? operands[index]?.elements(as: T.self) : nil
     }
-    guard let x = operands[0], let w = elements(1), let r = operands[2], let rows = elements(2) else {
+    guard let x = operands[0], let w = elements(1), let r = operands[2], let rows = elements(2)
+    else {
       preconditionFailure("required operands")
     }
     attributes = op.recurrence

@@ -20,7 +20,8 @@ struct SequenceInferenceTests {
     }
   }
 
-  private func mistake(_ op: any Operation, _ operands: [Shape?], integers: Set<Int> = []) -> String {
+  private func mistake(_ op: any Operation, _ operands: [Shape?], integers: Set<Int> = []) -> String
+  {
     do {
       return "no mistake: \(try shapes(op, operands, integers: integers))"
     } catch let error as Diagnostic { return error.message } catch { return "\(error)" }
@@ -56,11 +57,14 @@ struct SequenceInferenceTests {
   @Test("attention says what does not fit")
   func attention() {
     let q: Shape = [2, 4, 3, 8], k: Shape = [2, 2, 5, 8]
-    #expect(mistake(Attention(), [q, [2, 3, 5, 8], [2, 3, 5, 8]]) == "4 heads of q can't share 3 of k and v")
+    #expect(
+      mistake(Attention(), [q, [2, 3, 5, 8], [2, 3, 5, 8]])
+        == "4 heads of q can't share 3 of k and v")
     #expect(mistake(Attention(), [q, k, [2, 2, 6, 8]]) == "the length of v is 6, expected 5")
     #expect(mistake(Attention(), [q, [2, 2, 5, 7], k]) == "the head size of k is 7, expected 8")
     #expect(mistake(Attention(), [q, k, [2, 5, 16]]).hasPrefix("q, k and v have shapes"))
-    #expect(mistake(Attention(), [q, k, k, nil, [2, 2, 1, 8]]) == "past_key and past_value go together")
+    #expect(
+      mistake(Attention(), [q, k, k, nil, [2, 2, 1, 8]]) == "past_key and past_value go together")
     #expect(
       mistake(Attention(), [q, k, k, nil, [2, 2, 1, 8], [2, 2, 2, 8]])
         == "past_value is of length 2, past_key of 1")
@@ -79,8 +83,10 @@ struct SequenceInferenceTests {
     #expect(throws: Diagnostic.self) {
       try ReferenceEvaluator.evaluate(
         Attention(),
-        [numbers([1, 1, 2, 2]), numbers([1, 1, 3, 2]), numbers([1, 1, 3, 2]), nil, nil, nil,
-          AnyTensor(shape: [1], [Int64(4)])])
+        [
+          numbers([1, 1, 2, 2]), numbers([1, 1, 3, 2]), numbers([1, 1, 3, 2]), nil, nil, nil,
+          AnyTensor(shape: [1], [Int64(4)]),
+        ])
     }
   }
 
@@ -92,7 +98,8 @@ struct SequenceInferenceTests {
       mistake(RotaryEmbedding(), [[2, 1, 3, 8], [2, 3, 3], table])
         == "cos_cache has shape [2,3,3], expected [2,3,4]")
     #expect(
-      mistake(RotaryEmbedding(), [[2, 1, 3, 7], table, table]) == "7 elements of a head make no pairs")
+      mistake(RotaryEmbedding(), [[2, 1, 3, 7], table, table])
+        == "7 elements of a head make no pairs")
     #expect(
       mistake(RotaryEmbedding(turnedCount: 10), [[2, 1, 3, 8], table, table])
         == "10 elements of a head of 8 can't be turned")
@@ -140,8 +147,11 @@ struct SequenceInferenceTests {
       mistake(GroupNormalization(), [[2, 6, 5], [6], [6]])
         == "6 channels can't be divided into 0 groups")
     #expect(
-      mistake(InstanceNormalization(), [[2, 6, 5], [5], [6]]) == "scale has shape [5], expected [6]")
-    #expect(mistake(InstanceNormalization(), [[6], [6], [6]]) == "x has shape [6], expected [N,C,…]")
-    #expect(mistake(RMSNormalization(axis: 3), [[2, 6, 5], [5]]).contains("outside a tensor of rank 3"))
+      mistake(InstanceNormalization(), [[2, 6, 5], [5], [6]]) == "scale has shape [5], expected [6]"
+    )
+    #expect(
+      mistake(InstanceNormalization(), [[6], [6], [6]]) == "x has shape [6], expected [N,C,…]")
+    #expect(
+      mistake(RMSNormalization(axis: 3), [[2, 6, 5], [5]]).contains("outside a tensor of rank 3"))
   }
 }
