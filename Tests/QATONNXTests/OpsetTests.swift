@@ -147,7 +147,7 @@ struct OpsetTests {
   }
 
   @Test("Dropout: the mask had the type of the data before 10", arguments: [1, 7, 9])
-  func dropout(_ opset: Int) throws {
+  func dropoutMask(_ opset: Int) throws {
     let x = numbers([2], [1, 3])
     let results = try run(
       "Dropout", opset: opset, [("ratio", .float(0.4))], on: x, outputs: ["y", "mask"])

@@ -4,14 +4,14 @@ import QATCore
 ///
 ///     s = scale · q kᵀ;  z = softcap · tanh(s / softcap) + bias;  p = softmax(z);  y = p v
 ///
-/// The bias is `attn_mask` (a number, or -∞ where false), and -∞ where a key is hidden. A query i may
-/// see a key j that `isCausal` (j ≤ i + offset), the windows (i + offset - left ≤ j ≤ i + offset +
-/// right) and `nonpad_kv_seqlen` (j < nonpad) allow, offset being how many keys lie in front of the
-/// first query: those of `past_key`, or nonpad - queries. A row p that sees no key is 0. Several
-/// heads of q share one of k and v, the first ones the first.
+/// The bias is `attn_mask` (a number, or -∞ where false), and -∞ where a key is hidden. With an
+/// offset of as many keys as lie in front of the first query (those of `past_key`, or nonpad -
+/// queries), a query i sees those keys j that `isCausal` (j ≤ i + offset), the windows (i + offset -
+/// left ≤ j ≤ i + offset + right) and `nonpad_kv_seqlen` (j < nonpad) allow. The row p of a query
+/// that sees no key is 0. Several heads of q share one of k and v, the first ones the first.
 ///
-/// - Operands: `q` [B,Hq,Lq,D] or [B,Lq,Hq·D]; `k`, `v` [B,Hk,Lk,D] and [B,Hk,Lk,Dv] or [B,Lk,Hk·D] and
-///   [B,Lk,Hk·Dv]; `attn_mask` broadcast to [B,Hq,Lq,P + Lk], its last axis may be shorter: what lies
+/// - Operands: `q` [B,Hq,Lq,D] or [B,Lq,Hq·D]; `k`, `v` [B,Hk,Lk,D] and [B,Hk,Lk,Dv] or [B,Lk,Hk·D]
+///   and [B,Lk,Hk·Dv]; `attn_mask` broadcast to [B,Hq,Lq,P + Lk], its last axis may be shorter: what lies
 ///   behind it is hidden; `past_key`, `past_value` [B,Hk,P,D] and [B,Hk,P,Dv], in front of k and v;
 ///   `nonpad_kv_seqlen` i64[B].
 /// - Results: `y` [B,Hq,Lq,Dv] or [B,Lq,Hq·Dv]; `present_key`, `present_value` [B,Hk,P + Lk,…], past

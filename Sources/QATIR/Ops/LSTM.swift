@@ -6,14 +6,14 @@ import QATCore
 ///     f = f(x Wfᵀ + h Rfᵀ + Pf · c + bf)        g = g(x Wcᵀ + h Rcᵀ + bc)
 ///     c' = f · c + i · g                        h' = o · h(c')
 ///
-/// The blocks of the weights stand in the order i, o, f, c; the activations f, g, h are Sigmoid, Tanh,
-/// Tanh where nothing else is said.
+/// The blocks of the weights stand in the order i, o, f, c; the activations f, g, h are Sigmoid,
+/// Tanh, Tanh where nothing else is said.
 ///
-/// - Operands: those of a `Recurrent`; `initial_h`, `initial_c` [D,B,H]; `p` [D,3·H], the peepholes of
-///   i, o and f.
+/// - Operands: those of a `Recurrent`; `initial_h`, `initial_c` [D,B,H]; `p` [D,3·H], the peepholes
+///   of i, o and f.
 /// - Results: `y`, `y_h`, `y_c`.
-/// - Source: Hochreiter, Schmidhuber, Long short-term memory (1997); Gers, Schmidhuber, Recurrent nets
-///   that time and count (2000).
+/// - Source: Hochreiter, Schmidhuber, Long short-term memory (1997); Gers, Schmidhuber, Recurrent
+///   nets that time and count (2000).
 public struct LSTM: Recurrent {
   public static let name: OpName = "LSTM"
   public static let gateCount = 4

@@ -2,9 +2,9 @@ import QATCore
 
 /// A recurrent layer: `LSTM`, `GRU`, `RNN`.
 ///
-/// - Operands: `x` [L,B,I]; `w` [D,G·H,I] and `r` [D,G·H,H], the weights of the gates, one below the
-///   other, in each of D directions; `b` [D,2·G·H], a bias that belongs to `w` and one that belongs to
-///   `r`; `sequence_lens` i32[B]; the states before the first step [D,B,H].
+/// - Operands: `x` [L,B,I]; `w` [D,G·H,I] and `r` [D,G·H,H], the weights of the gates, one below
+///   the other, in each of D directions; `b` [D,2·G·H], a bias that belongs to `w` and one that
+///   belongs to `r`; `sequence_lens` i32[B]; the states before the first step [D,B,H].
 /// - Results: `y` [L,D,B,H], 0 behind a sequence's end; the states behind its last step [D,B,H].
 /// - With `layout` = 1 the batch comes first: [B,L,I], [B,D,H], [B,L,D,H].
 public protocol Recurrent: Operation {

@@ -4,8 +4,8 @@ import QATCore
 ///
 ///     y₁ = cos · x₁ - sin · x₂,  y₂ = sin · x₁ + cos · x₂
 ///
-/// The pairs are the elements i and i + d/2 of the first d elements of a head, or 2i and 2i + 1 where
-/// `interleaved`; what lies behind the first d passes.
+/// The pairs are the elements i and i + d/2 of the first d elements of a head, or 2i and 2i + 1
+/// where `interleaved`; what lies behind the first d passes.
 ///
 /// - Operands: `x` [B,heads,S,head size] or [B,S,heads · head size]; `cos`, `sin` [B,S,d/2], or
 ///   [positions,d/2] together with `position_ids` i64[B,S].

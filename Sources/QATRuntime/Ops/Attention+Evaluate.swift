@@ -10,46 +10,45 @@ extension Attention: FloatEvaluable {
     let k = try joined(call, past: 4, new: 1, as: T.self)
     let v = try joined(call, past: 5, new: 2, as: T.self)
     let heads = HeadPlaces(k.shape, heads: nil), values = HeadPlaces(v.shape, heads: nil)
-    let factor = T(scale ?? 1 / Float(places.size).squareRoot()), cap = T(softcap)
-    let group = places.count / max(heads.count, 1)
     let sizes = [places.batch, places.count, places.length]
     let biases = try AttentionBias(self, call, scores: sizes + [heads.length])
-    var y = [T](repeating: 0, count: sizes.reduce(1, *) * values.size)
-    var stages = [T](repeating: 0, count: sizes.reduce(1, *) * heads.length)
-    let results = HeadPlaces(
-      q.rank == 4 ? sizes + [values.size] : [sizes[0], sizes[2], sizes[1] * values.size],
-      heads: sizes[1])
+    let group = places.count / max(heads.count, 1), wantsScores = call.resultTypes.count > 3
+    var y = [T](repeating: 0, count: call.shape().reduce(1, *)), scores: [T] = []
+    let results = HeadPlaces(call.shape(), heads: queryHeadCount)
     for entry in 0..<places.batch {
       for head in 0..<places.count {
         for query in 0..<places.length {
-          let a = places.offset(entry, head, query)
-          let product = (0..<heads.length).map { key in
-            let b = heads.offset(entry, head / group, key)
-            let sum = (0..<places.size).reduce(T(0)) {
-              $0 + q.elements[a + $1] * k.elements[b + $1]
-            }
-            return factor * sum
-          }
-          let capped = cap > 0 ? product.map { cap * T.tanh($0 / cap) } : product
-          let bias = biases.row(entry, head, query, as: T.self)
-          let biased = zip(capped, bias).map { $0 + $1 }
-          let p = bias.allSatisfy({ $0 == -.infinity }) ? bias.map { _ in 0 } : softmax(biased)
+          let start = places.offset(entry, head, query)
+          let keys = (0..<heads.length).map { heads.offset(entry, head / group, $0) }
+          let stages = stages(
+            of: q.elements[start..<start + places.size], k.elements, at: keys,
+            bias: biases.row(entry, head, query, as: T.self))
+          if wantsScores { scores += stages[scoreStage.rawValue] }
           let target = results.offset(entry, head, query)
-          for (key, weight) in p.enumerated() {
-            let b = values.offset(entry, head / group, key)
-            for i in 0..<values.size { y[target + i] += weight * v.elements[b + i] }
+          for (key, weight) in stages[3].enumerated() {
+            let value = values.offset(entry, head / group, key)
+            for i in 0..<values.size { y[target + i] += weight * v.elements[value + i] }
           }
-          let stage = [product, capped, biased, p][scoreStage.rawValue]
-          let row = ((entry * places.count + head) * places.length + query) * heads.length
-          stages.replaceSubrange(row..<row + heads.length, with: stage)
         }
       }
     }
-    let all = [
-      AnyTensor(shape: call.shape(), y), AnyTensor(k), AnyTensor(v),
-      AnyTensor(shape: sizes + [heads.length], stages),
-    ]
+    var all = [AnyTensor(shape: call.shape(), y), AnyTensor(k), AnyTensor(v)]
+    if wantsScores { all.append(AnyTensor(shape: call.shape(3), scores)) }
     return Array(all.prefix(call.resultTypes.count))
+  }
+
+  /// The scores of one query with every key: products, capped, biased, probabilities.
+  private func stages<T: ReferenceFloat>(
+    of query: ArraySlice<T>, _ k: [T], at keys: [Int], bias: [T]
+  ) -> [[T]] {
+    let factor = T(scale ?? 1 / Float(query.count).squareRoot()), cap = T(softcap)
+    let products = keys.map { key in
+      factor * zip(query, k[key..<key + query.count]).reduce(T(0)) { $0 + $1.0 * $1.1 }
+    }
+    let capped = cap > 0 ? products.map { cap * T.tanh($0 / cap) } : products
+    let biased = zip(capped, bias).map { $0 + $1 }
+    let seesNothing = bias.allSatisfy { $0 == -.infinity }
+    return [products, capped, biased, seesNothing ? bias.map { _ in 0 } : softmax(biased)]
   }
 
   /// Past and new keys or values, as [B,heads,length,size].

@@ -55,7 +55,8 @@ extension Attention: Executable {
   }
 }
 
-/// The keys or values that an attention reads: an operand as it is, or past and new ones in a result.
+/// The keys or values that an attention reads: an operand as it is, or past and new ones joined in
+/// a result.
 private struct JoinedHeads {
   /// Of all of them.
   let places: HeadPlaces

@@ -2,8 +2,8 @@ import QATCore
 import QATIR
 import QATKernels
 
-// The products of all steps with `w` are one product; each step then adds one of the states with `r`.
-// Layers with other than the ordinary activations, with clipping or peepholes are evaluated.
+// The products of all steps with `w` are one product; each step then adds one of the states with
+// `r`. Layers with other than the ordinary activations, with clipping or peepholes are evaluated.
 
 extension LSTM: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
