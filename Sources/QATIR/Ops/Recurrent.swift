@@ -70,7 +70,7 @@ extension Recurrent {
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let types = try parameterTypes(operands)
-    for (index, type) in types {
+    for (index, type) in types.sorted(by: { $0.key < $1.key }) {
       try checkShape(operands, index, type.knownShape, of: Self.operands)
     }
     _ = try activations()
