@@ -334,11 +334,13 @@ def attention(d):
 
     inputs = [heads_of(heads, queries, size), heads_of(keys, length, size),
               heads_of(keys, length, value), None, None, None, None]
-    lengths = d.random.integers(0, length + 1, batch)
+    lengths, causal = d.random.integers(0, length + 1, batch), d.pick(None, 1)
     if masked:
         # The last axis may be shorter, but not than the valid keys.
         total = max(int(lengths.max()), 1) if kind == "lengths" else length + past
-        shape = d.pick([queries, total], [1, heads, queries, total], [batch, 1, 1, total])
+        # The reference takes the number of queries from a mask, where there is a causal one.
+        rows = queries if causal else d.pick(1, queries)
+        shape = d.pick([queries, total], [1, heads, queries, total], [batch, 1, rows, total])
         inputs[3] = d.values(shape, masked)
     if kind == "past":
         inputs[4:6] = [d.values([batch, keys, past, size]), d.values([batch, keys, past, value])]
@@ -349,7 +351,7 @@ def attention(d):
     # With a cap the reference gives the capped products for the plain ones as well.
     mode = d.pick(1, 2, 3) if cap else d.pick(None, 1, 2, 3)
     attributes = {
-        "is_causal": d.pick(None, 1), "scale": d.pick(None, 0.3), "softcap": cap,
+        "is_causal": causal, "scale": d.pick(None, 0.3), "softcap": cap,
         "qk_matmul_output_mode": mode, "q_num_heads": heads if flat else None,
         "kv_num_heads": keys if flat else None}
     if opset == 25:
