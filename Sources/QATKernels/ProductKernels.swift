@@ -51,10 +51,21 @@ public enum FloatProduct {
   private let memory: Arena
 
   /// - Parameter b: [k, n], or [n, k] where `transposed`.
-  public init(k: Int, n: Int, b: TensorView, transposed: Bool) {
-    precondition(b.count == k * n)
+  public convenience init(k: Int, n: Int, b: TensorView, transposed: Bool) {
+    self.init(k: k, n: n)
+    replace(b: b, transposed: transposed)
+  }
+
+  /// Uninitialised, for a matrix that changes.
+  public init(k: Int, n: Int) {
     (self.k, self.n) = (k, n)
     memory = Arena(byteCount: 4 * qat_sgemm_packed_b_size(Int64(k), Int64(n)))
+  }
+
+  /// Packs another matrix.
+  /// - Parameter b: [k, n], or [n, k] where `transposed`.
+  public func replace(b: TensorView, transposed: Bool) {
+    precondition(b.count == k * n)
     // SAFETY: `memory` has the size that packing asks for.
     unsafe qat_sgemm_pack_b(
       Int64(k), Int64(n), b.pointer(Float.self), Int64(transposed ? k : n), transposed,

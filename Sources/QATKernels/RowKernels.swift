@@ -22,17 +22,76 @@ public enum RowKernels {
     }
   }
 
-  /// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, of each row.
+  /// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, of each row; without gamma it is 1.
+  /// - Parameters:
+  ///   - mean, inverse: of each row, and 1 / sqrt(variance + epsilon), where wanted.
   public static func layerNorm(
-    columns: Int, x: TensorView, gamma: TensorView, beta: TensorView?, epsilon: Float,
-    y: MutableTensorView, _ pool: ThreadPool
+    columns: Int, x: TensorView, gamma: TensorView?, beta: TensorView?, epsilon: Float,
+    y: MutableTensorView, mean: MutableTensorView? = nil, inverse: MutableTensorView? = nil,
+    _ pool: ThreadPool
   ) {
-    precondition(columns > 0 && x.count == y.count && x.count % columns == 0)
-    precondition(gamma.count == columns && (beta?.count ?? columns) == columns)
+    let rows = check(columns, x, y, gamma)
+    precondition((beta?.count ?? columns) == columns && (gamma != nil || beta == nil))
+    precondition((mean?.count ?? rows) == rows && (inverse?.count ?? rows) == rows)
     // SAFETY: sizes were checked.
     unsafe qat_layernorm_f32(
-      Int64(x.count / columns), Int64(columns), x.pointer(Float.self), gamma.pointer(Float.self),
-      beta?.pointer(Float.self), epsilon, y.pointer(Float.self), nil, nil, pool.pool)
+      Int64(rows), Int64(columns), x.pointer(Float.self), gamma?.pointer(Float.self),
+      beta?.pointer(Float.self), epsilon, y.pointer(Float.self), mean?.pointer(Float.self),
+      inverse?.pointer(Float.self), pool.pool)
+  }
+
+  /// The gradients of `layerNorm` by x, and by gamma where wanted; both rows' statistics are scratch
+  /// memory of a float each.
+  public static func layerNormGradient(
+    columns: Int, dy: TensorView, x: TensorView, gamma: TensorView?, epsilon: Float,
+    dx: MutableTensorView, dgamma: MutableTensorView?, mean: MutableTensorView,
+    inverse: MutableTensorView, _ pool: ThreadPool
+  ) {
+    precondition(dy.count == x.count && (dgamma?.count ?? columns) == columns)
+    layerNorm(
+      columns: columns, x: x, gamma: nil, beta: nil, epsilon: epsilon, y: dx, mean: mean,
+      inverse: inverse, pool)
+    // SAFETY: sizes were checked, here and in `layerNorm`.
+    unsafe qat_layernorm_f32_gradient(
+      Int64(x.count / columns), Int64(columns), dy.pointer(Float.self), x.pointer(Float.self),
+      gamma?.pointer(Float.self), mean.pointer(Float.self), inverse.pointer(Float.self),
+      dx.pointer(Float.self), dgamma?.pointer(Float.self), nil)
+  }
+
+  /// y = x / sqrt(mean of x² + epsilon) * gamma, of each row.
+  public static func rmsNorm(
+    columns: Int, x: TensorView, gamma: TensorView, epsilon: Float, y: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    let rows = check(columns, x, y, gamma)
+    // SAFETY: sizes were checked.
+    unsafe qat_rmsnorm_f32(
+      Int64(rows), Int64(columns), x.pointer(Float.self), gamma.pointer(Float.self), epsilon,
+      y.pointer(Float.self), pool.pool)
+  }
+
+  /// Groups of neighbouring channels of x [batch][channels][inner], normalized like rows, with a
+  /// scale and a bias of each channel.
+  public static func groupNorm(
+    batch: Int, groups: Int, channels: Int, inner: Int, x: TensorView, scale: TensorView,
+    bias: TensorView, epsilon: Float, y: MutableTensorView, _ pool: ThreadPool
+  ) {
+    precondition(x.count == batch * channels * inner && y.count == x.count)
+    precondition(scale.count == channels && bias.count == channels && channels % groups == 0)
+    // SAFETY: sizes were checked.
+    unsafe qat_groupnorm_f32(
+      Int64(batch), Int64(groups), Int64(channels / groups), Int64(inner), x.pointer(Float.self),
+      scale.pointer(Float.self), bias.pointer(Float.self), epsilon, y.pointer(Float.self), pool.pool
+    )
+  }
+
+  /// How many rows there are.
+  private static func check(
+    _ columns: Int, _ x: TensorView, _ y: MutableTensorView, _ gamma: TensorView?
+  ) -> Int {
+    precondition(columns > 0 && x.count == y.count && x.count % columns == 0)
+    precondition((gamma?.count ?? columns) == columns)
+    return x.count / columns
   }
 
   /// y = x / (bias + share * the sum of squares)^beta of x [batch, channels, inner]: the sum is

@@ -45,6 +45,7 @@ import QATCore
   /// A copy of the elements, of a view of floats: for vectors.
   public var floats: [Float] { copied() }
   public var int64s: [Int64] { copied() }
+  public var int32s: [Int32] { copied() }
   /// Whether the first element of a view of truth values is true.
   public var isTrue: Bool {
     precondition(element == .bool && count > 0)
@@ -101,6 +102,12 @@ import QATCore
     precondition(source.byteCount == byteCount, "\(source.byteCount) bytes into \(byteCount)")
     // SAFETY: both hold `byteCount` bytes.
     unsafe base.copyMemory(from: source.base, byteCount: byteCount)
+  }
+
+  /// Makes all bytes 0.
+  public func clear() {
+    // SAFETY: the view holds `byteCount` bytes.
+    unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
   }
 
   /// Copies elements in.

@@ -159,8 +159,11 @@ public struct Importer {
       attach(file.restAsInitializer, to: .tensor(output))
       return
     }
-    // An upgrade may put nodes behind: then the node's own result has another name.
-    let outputs = node.after.isEmpty ? node.outputs : [node.outputs[0] + ".inner"]
+    // Nodes that an upgrade puts behind may give the result: then the node's own has another name.
+    var outputs = node.outputs
+    if node.after.contains(where: { $0.output == outputs[0] }) {
+      outputs = [outputs[0] + ".inner"]
+    }
     let id = try insert(op, file, inputs: node.inputs, outputs: outputs)
     for extra in node.after { try add(extra, replacing: graph[id].result) }
   }

@@ -94,6 +94,36 @@ extension QLinearMatMul: CountsMultiplyAdds {
   public func multiplyAdds(_ request: KernelRequest) -> Int { perInner(request) }
 }
 
+extension Attention: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    // Every query meets every key and every value.
+    let heads = HeadPlaces(request.shape(0), heads: queryHeadCount)
+    let keys = HeadPlaces(request.shape(1), heads: keyHeadCount)
+    let past = request.isPresent(4) ? request.shape(4)[2] : 0
+    let pairs = heads.batch * heads.count * heads.length * (keys.length + past)
+    let values = HeadPlaces(request.shape(2), heads: keyHeadCount)
+    return pairs * (heads.size + values.size)
+  }
+}
+
+extension LSTM: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int { perStep(request) }
+}
+
+extension GRU: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int { perStep(request) }
+}
+
+extension RNN: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int { perStep(request) }
+}
+
+/// Of a recurrent layer: every step of every entry meets all weights.
+private func perStep(_ request: KernelRequest) -> Int {
+  let weights = request.shape(1).reduce(1, *) + request.shape(2).reduce(1, *)
+  return request.shape(0).prefix(2).reduce(1, *) * weights
+}
+
 /// Of a convolution with weights [M, C / group, ...]: each element of the output sums so many.
 private func perOutput(weight: [Int], output: [Int]) -> Int {
   output.reduce(1, *) * weight.dropFirst().reduce(1, *)

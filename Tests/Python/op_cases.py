@@ -17,6 +17,7 @@ class Case:
     rtol: float = 1e-5
     atol: float = 1e-6
     scaled: bool = False  # `atol` in units of the largest expected magnitude: long sums
+    reference: bool = False  # ONNX's reference says what is right: the runtime is behind it
     note: str = ""
 
 
@@ -331,7 +332,130 @@ def layer_norm(d):
     bias = d.pick(None, d.values(tail))
     return one("LayerNormalization", [x, d.values(tail), bias],
                {"axis": axis, "epsilon": d.pick(None, 1e-3)}, opset=17,
-               outputs=1, rtol=1e-4, atol=1e-4)
+               outputs=d.pick(1, 3), rtol=1e-4, atol=1e-4)
+
+
+def group_norm(d):
+    c, groups = d.pick((6, 2), (6, 6), (4, 1), (3, 3))
+    x = d.values([d.pick(1, 3), c] + [int(v) for v in d.random.integers(3, 6, d.pick(1, 2, 3))])
+    opset = d.pick(18, 21)
+    count = groups if opset == 18 else c
+    return one("GroupNormalization", [x, d.values([count]), d.values([count])],
+               {"num_groups": groups, "epsilon": d.pick(None, 1e-3)}, opset=opset,
+               constants=d.pick((), (1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def instance_norm(d):
+    c = d.pick(1, 3, 6)
+    x = d.values([d.pick(1, 3), c] + d.shape(1, 3, 6))
+    return one("InstanceNormalization", [x, d.values([c]), d.values([c])],
+               {"epsilon": d.pick(None, 1e-3)}, opset=d.pick(6, 13, 22),
+               constants=d.pick((), (1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def rms_norm(d):
+    dtype = d.pick(F32, F32, np.float64)
+    x = d.values(d.shape(1, 4, 8), dtype)
+    axis = d.pick(None, d.axis(x.ndim))
+    tail = list(x.shape[axis if axis is not None else -1:])
+    scale = d.values(d.pick(tail, tail[-1:], [1]), dtype)
+    return one("RMSNormalization", [x, scale], {"axis": axis, "epsilon": d.pick(None, 1e-3)},
+               opset=23, rtol=1e-4, atol=1e-5)
+
+
+def attention(d):
+    batch, size, value = int(d.random.integers(1, 3)), d.pick(4, 8, 3), d.pick(4, 5)
+    keys, group = d.pick((1, 1), (2, 1), (2, 2), (1, 3))
+    heads, flat = keys * group, d.pick(False, False, True)
+    queries, length = int(d.random.integers(1, 80)), int(d.random.integers(1, 9))
+    kind, masked = d.pick("none", "past", "lengths"), d.pick(None, None, F32, bool)
+    past = int(d.random.integers(1, 5)) if kind == "past" else 0
+
+    def heads_of(count, steps, width):
+        return d.values([batch, steps, count * width] if flat else [batch, count, steps, width])
+
+    inputs = [heads_of(heads, queries, size), heads_of(keys, length, size),
+              heads_of(keys, length, value), None, None, None, None]
+    lengths, causal = d.random.integers(0, length + 1, batch), d.pick(None, 1)
+    if masked:
+        # The last axis may be shorter, but not than the valid keys.
+        total = max(int(lengths.max()), 1) if kind == "lengths" else length + past
+        # The reference takes the number of queries from a mask, where there is a causal one.
+        rows = queries if causal else d.pick(1, queries)
+        shape = d.pick([queries, total], [1, heads, queries, total], [batch, 1, rows, total])
+        inputs[3] = d.values(shape, masked)
+    if kind == "past":
+        inputs[4:6] = [d.values([batch, keys, past, size]), d.values([batch, keys, past, value])]
+    if kind == "lengths":
+        inputs[6] = lengths
+    opset = 24 if kind == "lengths" else d.pick(23, 24, 25)
+    cap = d.pick(None, 2.0)
+    # With a cap the reference gives the capped products for the plain ones as well.
+    mode = d.pick(1, 2, 3) if cap else d.pick(None, 1, 2, 3)
+    attributes = {
+        "is_causal": causal, "scale": d.pick(None, 0.3), "softcap": cap,
+        "qk_matmul_output_mode": mode, "q_num_heads": heads if flat else None,
+        "kv_num_heads": keys if flat else None}
+    if opset == 25:
+        attributes |= {"left_window_size": d.pick(None, 0, 2), "right_window_size": d.pick(None, 1)}
+    outputs = d.pick(["y"], ["y", "", "", "scores"], ["y", "k", "v"], ["y", "k", "v", "scores"])
+    if kind == "past":
+        outputs = ["y", "k", "v"] + outputs[3:]
+    if kind == "lengths":
+        outputs = ["y", "", "", "scores"] if len(outputs) == 4 else ["y"]
+    return one("Attention", inputs, attributes, opset=opset, outputs=outputs, rtol=1e-4, atol=1e-5,
+               reference=True)
+
+
+def rotary(d):
+    batch, heads, steps, size = d.pick(1, 2), d.pick(1, 3), int(d.random.integers(1, 6)), d.pick(4, 8)
+    flat, turned = d.pick(False, True), d.pick(None, None, 2, 4)
+    x = d.values([batch, steps, heads * size] if flat else [batch, heads, steps, size])
+    half, ids = (turned or size) // 2, d.pick(False, True)
+    table = [9, half] if ids else [batch, steps, half]
+    positions = d.random.integers(0, 9, [batch, steps]) if ids else None
+    return one("RotaryEmbedding", [x, d.values(table), d.values(table), positions],
+               {"interleaved": d.pick(None, 1), "rotary_embedding_dim": turned,
+                "num_heads": heads if flat else None}, opset=23, reference=True)
+
+
+PARAMETRIC = ["Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu"]
+
+
+def recurrent(op):
+    gates, functions = {"LSTM": (4, 3), "GRU": (3, 2), "RNN": (1, 1)}[op]
+
+    def make(d):
+        steps, batch, size, hidden = d.pick(1, 2, 7), d.pick(1, 3), d.pick(1, 5, 20), d.pick(1, 3, 16)
+        direction = d.pick("forward", "reverse", "bidirectional")
+        n = 2 if direction == "bidirectional" else 1
+        inputs = [d.values([steps, batch, size]), d.values([n, gates * hidden, size], scale=0.5),
+                  d.values([n, gates * hidden, hidden], scale=0.5),
+                  d.pick(None, d.values([n, 2 * gates * hidden])),
+                  d.pick(None, d.random.integers(1, steps + 1, batch).astype(np.int32)),
+                  d.pick(None, d.values([n, batch, hidden]))]
+        attributes = {"hidden_size": hidden, "direction": direction,
+                      "clip": d.pick(None, None, 0.5)}
+        if op == "LSTM":
+            inputs += [d.pick(None, d.values([n, batch, hidden])),
+                       d.pick(None, None, d.values([n, 3 * hidden]))]
+            attributes["input_forget"] = d.pick(None, None, 1)
+        if op == "GRU":
+            attributes["linear_before_reset"] = d.pick(None, 1)
+        if d.random.integers(3) == 0:
+            names = ["Relu", "Tanh", "Sigmoid", "Softsign", "Softplus"] + PARAMETRIC
+            chosen = [names[d.random.integers(len(names))] for _ in range(n * functions)]
+            alphas = [float(v) for v in d.random.uniform(0.1, 0.9, len(chosen))]
+            attributes |= {"activations": chosen}
+            if any(c in PARAMETRIC for c in chosen):
+                attributes["activation_alpha"] = alphas[:sum(c in PARAMETRIC for c in chosen)]
+                attributes["activation_beta"] = alphas[:sum(
+                    c in ("Affine", "ScaledTanh", "HardSigmoid") for c in chosen)] or None
+        results = ["y", "y_h"] + (["y_c"] if op == "LSTM" else [])
+        kept = d.pick(results, results[:1], ["", "y_h"])
+        return one(op, inputs, attributes, opset=d.pick(7, 14, 22), outputs=kept,
+                   constants=d.pick((), (1, 2, 3)), rtol=1e-4, atol=1e-5)
+    return make
 
 
 # Pooling and reducing --------------------------------------------------------------------------
@@ -742,6 +866,14 @@ OPS = {
     "LogSoftmax": soft("LogSoftmax"),
     "BatchNormalization": batch_norm,
     "LayerNormalization": layer_norm,
+    "GroupNormalization": group_norm,
+    "InstanceNormalization": instance_norm,
+    "RMSNormalization": rms_norm,
+    "Attention": attention,
+    "RotaryEmbedding": rotary,
+    "LSTM": recurrent("LSTM"),
+    "GRU": recurrent("GRU"),
+    "RNN": recurrent("RNN"),
     "MaxPool": pool("MaxPool"),
     "AveragePool": pool("AveragePool"),
     "GlobalAveragePool": lambda d: one(

@@ -40,12 +40,13 @@ OPS = {**FLOAT, **INTEGER}
 def expected(case):
     """(outputs, who computed them); None where neither takes the model."""
     try:
-        return ort.run(case.model, case.feeds, optimize=False), "onnxruntime"
+        if not case.reference:
+            return ort.run(case.model, case.feeds, optimize=False), "onnxruntime"
     except Exception as refused:
         case.note = str(refused).replace("\n", " ")[:200]
     try:
         results = ReferenceEvaluator(case.model).run(None, case.feeds)
-        return [np.asarray(r) for r in results], "onnx.reference"
+        return [np.asarray(r) for r in results if r is not None], "onnx.reference"
     except Exception as refused:
         case.note += " | " + str(refused).replace("\n", " ")[:200]
     return None, None

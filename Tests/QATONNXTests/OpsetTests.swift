@@ -233,4 +233,42 @@ struct OpsetTests {
       constants: [("indices", places), ("updates", numbers([2], [8, 9]))])
     #expect(y[0].doubles == [9, 2, 8])
   }
+
+  @Test(
+    "BatchNormalization: more than one result meant training before 14", arguments: [1, 6, 7, 9])
+  func batchNormalization(_ opset: Int) throws {
+    let x = numbers([2, 1], [1, 3])
+    let parameters = ["s", "b", "m", "v"].map { name in
+      (name: name, tensor: numbers([1], [name == "s" || name == "v" ? 1 : 0]))
+    }
+    let old: [(name: String, value: AttributeValue)] =
+      (opset < 7 ? [("is_test", .int(1))] : []) + [("epsilon", .float(0))]
+    let alone = try run("BatchNormalization", opset: opset, old, on: x, constants: parameters)
+    #expect(alone[0].doubles == [1, 3])
+    let training = try run(
+      "BatchNormalization", opset: opset, [("epsilon", .float(0)), ("momentum", .float(0.5))],
+      on: x,
+      outputs: ["y", "m1", "v1"], constants: parameters)
+    #expect(training.map(\.doubles) == [[-1, 1], [1], [1]])
+  }
+
+  @Test("Dropout: the mask had the type of the data before 10", arguments: [1, 7, 9])
+  func dropoutMask(_ opset: Int) throws {
+    let x = numbers([2], [1, 3])
+    let results = try run(
+      "Dropout", opset: opset, [("ratio", .float(0.4))], on: x, outputs: ["y", "mask"])
+    #expect(results == [x, numbers([2], [1, 1])])
+  }
+
+  @Test("GroupNormalization: scale and bias were those of groups before 21")
+  func groupNormalization() throws {
+    let x = numbers([1, 4, 1], [-1, 1, 2, 4])
+    let parameters = [
+      (name: "s", tensor: numbers([2], [1, 10])), (name: "b", tensor: numbers([2], [0, 100])),
+    ]
+    let y = try run(
+      "GroupNormalization", opset: 18, [("num_groups", .int(2)), ("epsilon", .float(0))], on: x,
+      constants: parameters)
+    #expect(y[0].doubles == [-1, 1, 90, 110])
+  }
 }

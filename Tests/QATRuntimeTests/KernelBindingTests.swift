@@ -215,6 +215,109 @@ private let rowFunctions: [Case] = [
   Case(op: MinMax(axis: 1), operands: [floats([2, 3, 5, 7])], results: 2),
 ]
 
+private let normalizations: [Case] = {
+  let x = floats([2, 6, 5, 7]), channels = [floats([6], 0.5, 2), floats([6])]
+  let rows = floats([3, 4, 9]), one = AnyTensor(Float(1))
+  let dy = AnyTensor(shape: [3, 4, 9], numbers(108, 77).map { Float($0) })
+  return [
+    Case(op: InstanceNormalization(), operands: [x] + channels, tolerance: 1e-5),
+    Case(op: GroupNormalization(groups: 2), operands: [x] + channels, tolerance: 1e-5),
+    Case(op: GroupNormalization(groups: 6), operands: [x] + channels, tolerance: 1e-5),
+    Case(op: RMSNormalization(), operands: [rows, floats([9])], tolerance: 1e-5),
+    Case(op: RMSNormalization(axis: 1), operands: [rows, floats([4, 9])], tolerance: 1e-5),
+    Case(
+      op: LayerNormalization(axis: 1), operands: [rows, floats([4, 9]), floats([4, 9])], results: 3,
+      tolerance: 1e-5),
+    Case(op: LayerNormalization(), operands: [rows, one], tolerance: 1e-5),
+    Case(
+      op: LayerNormalizationGradient(axis: -1, epsilon: 1e-5),
+      operands: [dy, rows, floats([9])], inputs: [0, 1], results: 2,
+      tolerance: 1e-5),
+    Case(
+      op: LayerNormalizationGradient(axis: -1, epsilon: 1e-5),
+      operands: [dy, rows, one], inputs: [0, 1], tolerance: 1e-5),
+  ]
+}()
+
+private let attention: [Case] = {
+  let q = floats([2, 4, 70, 8]), k = floats([2, 2, 9, 8], -1, 1), v = floats([2, 2, 9, 5], 0, 1)
+  let mask = floats([70, 9], -1, 1),
+    shown = AnyTensor(shape: [4, 1, 7], numbers(28).map { $0 > 0.4 })
+  let past = [floats([2, 2, 3, 8], -1, 1), floats([2, 2, 3, 5], 0, 1)]
+  let lengths = integers([4, 9]),
+    hidden = AnyTensor(shape: [1, 9], [Bool](repeating: false, count: 9))
+  var causal = Attention(), flat = Attention()
+  (causal.isCausal, causal.softcap, causal.leftWindow) = (true, 2, 4)
+  (flat.queryHeadCount, flat.keyHeadCount) = (4, 2)
+  let side = [floats([2, 70, 32]), floats([2, 9, 16], -1, 1), floats([2, 9, 10], 0, 1)]
+  let operands: [[AnyTensor?]] = [
+    [q, k, v], [q, k, v, mask], [q, k, v, shown], [q, k, v, hidden],
+    [q, k, v, nil, nil, nil, lengths],
+  ]
+  return [Attention(), causal].flatMap { op in
+    operands.map { Case(op: op, operands: $0, inputs: [0, 1, 2], tolerance: 1e-5) }
+  }
+    + (0..<4).map { stage in
+      causal.scoreStage = Attention.ScoreStage(rawValue: stage) ?? .product
+      // Biased scores of hidden keys are infinite, and no bound is.
+      (causal.isCausal, causal.leftWindow) = stage == 2 ? (false, -1) : (true, 4)
+      return Case(
+        op: causal, operands: [q, k, v, nil] + past, inputs: [0, 1, 2, 4, 5], results: 4,
+        tolerance: 1e-5)
+    } + [
+      Case(op: flat, operands: side, tolerance: 1e-5),
+      Case(op: flat, operands: side + [nil] + past, results: 3, tolerance: 1e-5),
+    ]
+}()
+
+private let rotary: [Case] = [false, true].flatMap { interleaved in
+  let tables = [
+    floats([7, 3]), floats([7, 3], 0, 1), AnyTensor(shape: [2, 4], [Int64](0...7).map { $0 % 7 }),
+  ]
+  let rows = [floats([2, 4, 4]), floats([2, 4, 4], 0, 1)]
+  return [
+    Case(
+      op: RotaryEmbedding(interleaved: interleaved, turnedCount: 6),
+      operands: [floats([2, 3, 4, 8])] + tables, tolerance: 1e-6),
+    Case(
+      op: RotaryEmbedding(interleaved: interleaved, headCount: 3),
+      operands: [floats([2, 4, 24])] + rows, tolerance: 1e-6),
+  ]
+}
+
+/// With weights that are known beforehand, and such that are not.
+private let recurrent: [Case] = ["forward", "reverse", "bidirectional"].flatMap { direction in
+  [0, 1].flatMap { layout -> [Case] in
+    var linear = GRU(), relu = RNN()
+    linear.resetsProduct = true
+    relu.recurrence.activations = ["Relu", "Relu"]
+    return [LSTM(), GRU(), linear, RNN(), relu].flatMap { (layer: any Recurrent) -> [Case] in
+      recurrentCases(layer, direction, layout)
+    }
+  }
+}
+
+private func recurrentCases<Layer: Recurrent>(
+  _ layer: Layer, _ direction: String, _ layout: Int
+) -> [Case] {
+  var op = layer
+  (op.recurrence.direction, op.recurrence.layout) = (direction, layout)
+  let d = op.recurrence.directions, gates = Layer.gateCount * 17
+  let x = floats(layout == 1 ? [3, 5, 40] : [5, 3, 40])
+  let weights = [floats([d, gates, 40], -0.3, 0.3), floats([d, gates, 17], -0.3, 0.3)]
+  let state = floats(layout == 1 ? [3, d, 17] : [d, 3, 17], -1, 1)
+  let lengths = AnyTensor(shape: [3], [Int32(5), 0, 3])
+  let more: [AnyTensor?] =
+    [floats([d, 2 * gates]), lengths] + Layer.initialStates.map { _ in state }
+  return [Set([0]), [0, 1, 2]].flatMap { inputs in
+    [[], more].map { rest in
+      Case(
+        op: op, operands: [x] + weights + rest, inputs: inputs, results: Layer.results.count,
+        tolerance: 1e-5)
+    }
+  }
+}
+
 /// With a second matrix that is known beforehand, and one that is not.
 private let equations: [Case] = [
   ("bhid,bhjd->bhij", [2, 3, 4, 5], [2, 3, 6, 5]), ("ij,jk->ki", [4, 5], [5, 6]),
@@ -414,7 +517,8 @@ struct KernelBindingTests {
   @Test(
     "give what the reference evaluation gives",
     arguments: unary + broadcasts + folds + movements + rowFunctions + reductions + searches + pools
-      + halves + quantized + channelsLast + integers + training + products)
+      + halves + quantized + channelsLast + integers + training + products + normalizations
+      + attention + rotary + recurrent)
   fileprivate func agree(_ test: Case) throws {
     var graph = Graph(name: "one")
     var feeds: [String: AnyTensor] = [:]

@@ -17,3 +17,4 @@
 #include "qat_optimizer.h"
 #include "qat_pooling.h"
 #include "qat_quantize.h"
+#include "qat_sequence.h"

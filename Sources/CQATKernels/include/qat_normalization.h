@@ -45,11 +45,21 @@ void qat_batchnorm_correction_finish(int64_t batch, int64_t channels, int64_t in
                                      float *dbias, float *dfolded_bias);
 
 // Rows of `count`: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta (Ba et al.,
-// arXiv:1607.06450). `beta`, `mean` and `inverse` (one a row: what the gradient needs) may be NULL.
+// arXiv:1607.06450). `mean` and `inverse` (one a row: what the gradient needs) may be NULL, `beta` or
+// both `gamma` and `beta`, too.
 void qat_layernorm_f32(int64_t rows, int64_t count, const float *x, const float *gamma,
                        const float *beta, float epsilon, float *y, float *mean, float *inverse,
                        qat_pool *pool);
-// dx of each row, and dgamma, dbeta (NULL: not wanted) summed over the rows in order.
+// y = x / sqrt(mean of x^2 + epsilon) * gamma (Zhang and Sennrich, arXiv:1910.07467).
+void qat_rmsnorm_f32(int64_t rows, int64_t count, const float *x, const float *gamma, float epsilon,
+                     float *y, qat_pool *pool);
+// x [batch * groups][channels of a group][inner], `scale` and `bias` of the channels of all groups:
+// every group of every entry like a row of qat_layernorm_f32 (Wu and He, arXiv:1803.08494).
+void qat_groupnorm_f32(int64_t batch, int64_t groups, int64_t channels, int64_t inner,
+                       const float *x, const float *scale, const float *bias, float epsilon,
+                       float *y, qat_pool *pool);
+// dx of each row, and dgamma, dbeta (NULL: not wanted) summed over the rows in order. Without gamma
+// (NULL) it is 1.
 void qat_layernorm_f32_gradient(int64_t rows, int64_t count, const float *dy, const float *x,
                                 const float *gamma, const float *mean, const float *inverse,
                                 float *dx, float *dgamma, float *dbeta);

@@ -6,6 +6,7 @@ typedef struct {
   int64_t rows, count;
   const float *x, *gamma, *beta;
   float epsilon, *y, *mean, *inverse;
+  bool centered;
 } job;
 
 QAT_INLINE void qat_ln_row_body(const job *j, int64_t row, float mean) {
@@ -16,8 +17,10 @@ QAT_INLINE void qat_ln_row_body(const job *j, int64_t row, float mean) {
   const float inverse = 1.0f / sqrtf(variance + j->epsilon);
   if (j->beta)
     for (int64_t i = 0; i < j->count; i++) y[i] = y[i] * inverse * j->gamma[i] + j->beta[i];
-  else
+  else if (j->gamma)
     for (int64_t i = 0; i < j->count; i++) y[i] = y[i] * inverse * j->gamma[i];
+  else
+    for (int64_t i = 0; i < j->count; i++) y[i] = y[i] * inverse;
   if (j->mean) j->mean[row] = mean;
   if (j->inverse) j->inverse[row] = inverse;
 }
@@ -28,13 +31,20 @@ static void chunk_of_rows(void *context, int64_t chunk, int worker) {
   (void)worker;
   const job *j = context;
   for (int64_t row = chunk * ROWS; row < qat_min(j->rows, (chunk + 1) * ROWS); row++)
-    qat_ln_row(j, row, qat_sum_f32(j->count, j->x + row * j->count) / (float)j->count);
+    qat_ln_row(j, row,
+               j->centered ? qat_sum_f32(j->count, j->x + row * j->count) / (float)j->count : 0);
 }
 
 void qat_layernorm_f32(int64_t rows, int64_t count, const float *x, const float *gamma,
                        const float *beta, float epsilon, float *y, float *mean, float *inverse,
                        qat_pool *pool) {
-  job job = {rows, count, x, gamma, beta, epsilon, y, mean, inverse};
+  job job = {rows, count, x, gamma, beta, epsilon, y, mean, inverse, true};
+  qat_pool_run(pool, qat_ceil_div(rows, ROWS), chunk_of_rows, &job);
+}
+
+void qat_rmsnorm_f32(int64_t rows, int64_t count, const float *x, const float *gamma, float epsilon,
+                     float *y, qat_pool *pool) {
+  job job = {rows, count, x, gamma, NULL, epsilon, y, NULL, NULL, false};
   qat_pool_run(pool, qat_ceil_div(rows, ROWS), chunk_of_rows, &job);
 }
 
@@ -46,7 +56,7 @@ void qat_layernorm_f32_gradient(int64_t rows, int64_t count, const float *dy, co
   for (int64_t row = 0; row < rows; row++) {
     const float *g = dy + row * count, *from = x + row * count, m = mean[row], r = inverse[row];
     float *to = dx + row * count;
-    for (int64_t i = 0; i < count; i++) to[i] = g[i] * gamma[i];
+    for (int64_t i = 0; i < count; i++) to[i] = gamma ? g[i] * gamma[i] : g[i];
     const float shift = qat_sum_f32(count, to) / (float)count;
     float slope = 0;
     for (int64_t i = 0; i < count; i++) slope += to[i] * ((from[i] - m) * r);

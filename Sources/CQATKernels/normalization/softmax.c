@@ -1,3 +1,4 @@
+#include "softmax.h"
 #include "../elementwise/math.h"
 
 enum { ROWS = 16 };
@@ -25,20 +26,28 @@ void qat_shift_row(int64_t count, const float *x, float first, float second, flo
 QAT_VERSIONS(qat_shift_row, (int64_t count, const float *x, float first, float second, float *y),
              (count, x, first, second, y))
 
+void qat_softmax_row(int64_t count, const float *x, float *y) {
+  float lowest, highest;
+  qat_range_f32(count, x, &lowest, &highest);
+  qat_exp_shifted(count, x, highest, y);
+  qat_divide_row(count, qat_sum_f32(count, y), y);
+}
+
+static void log_softmax_row(int64_t count, const float *x, float *y) {
+  float lowest, highest;
+  qat_range_f32(count, x, &lowest, &highest);
+  qat_exp_shifted(count, x, highest, y);
+  qat_shift_row(count, x, highest, logf(qat_sum_f32(count, y)), y);
+}
+
 typedef struct { int64_t rows, count; const float *x; float *y; bool is_log; } job;
 
 static void chunk_of_rows(void *context, int64_t chunk, int worker) {
   (void)worker;
   const job *j = context;
-  for (int64_t row = chunk * ROWS; row < qat_min(j->rows, (chunk + 1) * ROWS); row++) {
-    const float *x = j->x + row * j->count;
-    float *y = j->y + row * j->count, lowest, highest;
-    qat_range_f32(j->count, x, &lowest, &highest);
-    qat_exp_shifted(j->count, x, highest, y);
-    const float sum = qat_sum_f32(j->count, y);
-    if (j->is_log) qat_shift_row(j->count, x, highest, logf(sum), y);
-    else qat_divide_row(j->count, sum, y);
-  }
+  for (int64_t row = chunk * ROWS; row < qat_min(j->rows, (chunk + 1) * ROWS); row++)
+    (j->is_log ? log_softmax_row : qat_softmax_row)(j->count, j->x + row * j->count,
+                                                    j->y + row * j->count);
 }
 
 void qat_softmax_f32(int64_t rows, int64_t count, const float *x, float *y, qat_pool *pool) {

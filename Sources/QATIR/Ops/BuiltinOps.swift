@@ -1,18 +1,17 @@
 extension OpRegistry {
   /// Every operation of this folder, by family. A type missing here is missing everywhere.
   public static let builtin = OpRegistry(
-    controlFlowOps + elementwiseOps + shapeOps + convolutionOps + reductionOps + quantizationOps
-      + trainingOps
-      + channelsLastOps)
+    controlFlowOps + elementwiseOps + shapeOps + convolutionOps + reductionOps + normalizationOps
+      + sequenceOps + quantizationOps + trainingOps + channelsLastOps)
 
   static let controlFlowOps: [any Operation.Type] = [If.self, Loop.self, Scan.self]
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Acos.self, Acosh.self, Add.self, And.self, Asin.self, Asinh.self, Atan.self,
-    Atanh.self, BatchNormalization.self, BitShift.self, BitwiseAnd.self, BitwiseNot.self,
+    Atanh.self, BitShift.self, BitwiseAnd.self, BitwiseNot.self,
     BitwiseOr.self, BitwiseXor.self, Cast.self, Ceil.self, Celu.self, Clip.self, Cos.self,
     Cosh.self, DequantizeLinear.self, Div.self, Dropout.self, Elu.self, Equal.self, Erf.self,
     Exp.self, Floor.self, Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self,
-    HardSwish.self, Identity.self, IsInf.self, IsNaN.self, LayerNormalization.self, LeakyRelu.self,
+    HardSwish.self, Identity.self, IsInf.self, IsNaN.self, LeakyRelu.self,
     Less.self, LessOrEqual.self, Log.self, LogSoftmax.self, Max.self, Mean.self, Min.self,
     Mish.self, Mod.self, Mul.self, Neg.self, Not.self, Or.self, PRelu.self, Pow.self,
     Reciprocal.self, Relu.self, Round.self, Selu.self, Sigmoid.self, Sign.self, Sin.self, Sinh.self,
@@ -35,6 +34,14 @@ extension OpRegistry {
     ArgMax.self, ArgMin.self, CumSum.self, NonZero.self, OneHot.self, ReduceL1.self, ReduceL2.self,
     ReduceLogSum.self, ReduceLogSumExp.self, ReduceMax.self, ReduceMean.self, ReduceMin.self,
     ReduceProd.self, ReduceSum.self, ReduceSumSquare.self, TopK.self,
+  ]
+  static let normalizationOps: [any Operation.Type] = [
+    BatchNormalization.self, GroupNormalization.self, InstanceNormalization.self,
+    LayerNormalization.self, RMSNormalization.self,
+  ]
+  static let sequenceOps: [any Operation.Type] = [
+    Attention.self, GRU.self, LSTM.self, RNN.self, RecurrentGradient<GRU>.self,
+    RecurrentGradient<LSTM>.self, RecurrentGradient<RNN>.self, RotaryEmbedding.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
     CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,

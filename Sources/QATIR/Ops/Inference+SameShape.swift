@@ -9,12 +9,7 @@ public func checkSameShape(
   let expected = operands[first].knownShape
   for index in indices.dropFirst() where operands.isPresent(index) {
     let shape = operands[index].knownShape
-    let agrees =
-      shape.rank == expected.rank
-      && zip(shape.dimensions, expected.dimensions).allSatisfy { a, b in
-        a.size == nil || b.size == nil || a.size == b.size
-      }
-    if !agrees {
+    if !shape.agrees(with: expected) {
       throw Diagnostic(
         .shapeMismatch,
         "\(specs[index].name) has shape \(shape), \(specs[first].name) has \(expected)")
@@ -22,17 +17,32 @@ public func checkSameShape(
   }
 }
 
-/// Checks that an operand is a vector of a certain size, as far as sizes are known.
+/// Checks that an operand that is present is a vector of a certain size, as far as sizes are known.
 /// - Throws: `shape-mismatch`.
 public func checkVector(
   _ operands: Operands, _ index: Int, size: Dimension, of specs: [OperandSpec]
 ) throws(Diagnostic) {
-  guard let type = operands.optional(index) else { return }
-  let shape = type.knownShape
-  let agrees =
-    shape.rank == 1 && (shape[0].size == nil || size.size == nil || shape[0].size == size.size)
-  if !agrees {
+  try checkShape(operands, index, [size], of: specs)
+}
+
+/// Checks that an operand that is present has a certain shape, as far as sizes are known.
+/// - Throws: `shape-mismatch`.
+public func checkShape(
+  _ operands: Operands, _ index: Int, _ expected: Shape, of specs: [OperandSpec]
+) throws(Diagnostic) {
+  guard let shape = operands.optional(index)?.knownShape else { return }
+  if !shape.agrees(with: expected) {
     throw Diagnostic(
-      .shapeMismatch, "\(specs[index].name) has shape \(shape), expected [\(size)]")
+      .shapeMismatch, "\(specs[index].name) has shape \(shape), expected \(expected)")
+  }
+}
+
+extension Shape {
+  /// Whether the ranks are the same, and no two known sizes differ.
+  func agrees(with other: Shape) -> Bool {
+    rank == other.rank
+      && zip(dimensions, other.dimensions).allSatisfy { a, b in
+        a.size == nil || b.size == nil || a.size == b.size
+      }
   }
 }

@@ -65,19 +65,43 @@ func checkBroadcasts(_ shape: Shape, to target: Shape, named name: String) throw
 }
 
 extension LayerNormalization: Differentiable {
+  /// Through the statistics as well: of the mean it is dmean / n, of r = 1/√(variance + epsilon)
+  /// -dr · r² · x̂ / n, where n elements make a row.
   public func gradients(
     of call: GradientCall, in builder: inout GraphBuilder
   ) throws(Diagnostic) -> [ValueID?] {
-    guard call.seeds.dropFirst().allSatisfy({ $0 == nil }) else {
+    let x = call.operand(0), scale = call.operand(1)
+    var dx: ValueID?, dScale: ValueID?, dBias: ValueID?
+    if let seed = call.seeds[0] {
+      let wanted = call.needs(1) ? 2 : 1
+      let gradients = builder.emit(
+        LayerNormalizationGradient(axis: axis, epsilon: epsilon), [seed, x, scale], results: wanted)
+      dx = gradients[0]
+      dScale = wanted == 2 ? gradients[1] : nil
+      if call.needs(2) { dBias = builder.reduce(seed, like: call.operand(2)) }
+    }
+    for (index, seed) in call.seeds.enumerated().dropFirst() {
+      guard let seed else { continue }
+      let slope = try statisticGradient(index, seed, call, &builder)
+      dx = dx.map { builder.add($0, slope) } ?? slope
+    }
+    return [dx, dScale, dBias]
+  }
+
+  private func statisticGradient(
+    _ index: Int, _ seed: ValueID, _ call: GradientCall, _ builder: inout GraphBuilder
+  ) throws(Diagnostic) -> ValueID {
+    let x = call.operand(0)
+    guard builder.type(of: seed).element == builder.type(of: x).element else {
       throw Diagnostic(
-        .unsupported, "no gradient flows through the mean or deviation of LayerNormalization")
+        .unsupported, "no gradient flows through statistics of another type than that of x",
+        hint: "insert a Cast")
     }
-    let gradients = builder.emit(
-      LayerNormalizationGradient(axis: axis, epsilon: epsilon),
-      [call.seed, call.operand(0), call.operand(1)], results: 2)
-    guard call.needs(2), call.operands.count > 2, let bias = call.operands[2] else {
-      return gradients + [nil]
-    }
-    return gradients + [builder.reduce(call.seed, like: bias)]
+    let share = builder.emit(ExpandLike(axes: [], average: true), [seed, x])
+    if index == 1 { return share }
+    let one = builder.scalar(1, like: x)
+    let all = builder.emit(self, [x, one], results: 3)
+    let slope = builder.multiply(builder.multiply(all[2], all[2]), all[0])
+    return builder.multiply(builder.multiply(share, slope), by: -1)
   }
 }

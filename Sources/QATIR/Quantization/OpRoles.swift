@@ -149,6 +149,25 @@ extension LayerNormalization: HasParameters {
 extension PRelu: HasParameters {
   public var trainableOperands: [Int] { [1] }
 }
+extension InstanceNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1, 2] }
+}
+extension GroupNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1, 2] }
+}
+extension RMSNormalization: HasParameters {
+  public var trainableOperands: [Int] { [1] }
+}
+extension LSTM: HasParameters {
+  // The states before the first step are data, even where a file holds them.
+  public var trainableOperands: [Int] { [1, 2, 3, 7] }
+}
+extension GRU: HasParameters {
+  public var trainableOperands: [Int] { [1, 2, 3] }
+}
+extension RNN: HasParameters {
+  public var trainableOperands: [Int] { [1, 2, 3] }
+}
 extension Gather: HasParameters {
   public var trainableOperands: [Int] { [0] }
 }

@@ -41,7 +41,7 @@ struct ImportedNode {
   var type: String
   /// Empty for an absent one.
   var inputs: [String]
-  let outputs: [String]
+  var outputs: [String]
   var attributes: [(name: String, value: AttributeValue)]
   /// The element type of the first input, where it is known.
   let element: ElementType

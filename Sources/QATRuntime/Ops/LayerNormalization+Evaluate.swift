@@ -20,10 +20,11 @@ extension LayerNormalization: FloatEvaluable {
     var results = [AnyTensor(shape: x.shape, y)]
     for (index, values) in [(1, rows.means), (2, rows.inverseDeviations)]
     where index < call.resultTypes.count {
-      guard call.resultTypes[index].element == .f32 else {
-        throw call.unsupportedElement(call.resultTypes[index].element)
+      switch call.resultTypes[index].element {
+      case .f32: results.append(AnyTensor(shape: call.shape(index), values.map { Float($0) }))
+      case .f64: results.append(AnyTensor(shape: call.shape(index), values))
+      default: throw call.unsupportedElement(call.resultTypes[index].element)
       }
-      results.append(AnyTensor(shape: call.shape(index), values.map { Float($0) }))
     }
     return results
   }
