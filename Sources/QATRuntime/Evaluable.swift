@@ -67,7 +67,33 @@ extension FloatEvaluable {
     switch element {
     case .f32: return try evaluate(call, as: Float.self)
     case .f64: return try evaluate(call, as: Double.self)
+    case .f16, .bf16:
+      return try call.inSinglePrecision { single throws(Diagnostic) in
+        try evaluate(single, as: Float.self)
+      }
     default: throw call.unsupportedElement(element ?? .i64)
+    }
+  }
+}
+
+extension EvaluationCall {
+  /// What an evaluation in float32 gives for 16-bit floats: operands are widened, which is exact, and
+  /// results rounded, once.
+  func inSinglePrecision(
+    _ evaluate: (EvaluationCall) throws(Diagnostic) -> [AnyTensor]
+  ) throws(Diagnostic) -> [AnyTensor] {
+    let halves: Set<ElementType> = [.f16, .bf16]
+    let wide = EvaluationCall(
+      operands: operands.map { operand in
+        guard let operand, halves.contains(operand.element) else { return operand }
+        return AnyTensor(shape: operand.shape, operand.floats ?? [])
+      },
+      resultTypes: resultTypes.map {
+        halves.contains($0.element) ? TensorType(.f32, $0.shape) : $0
+      })
+    return zip(try evaluate(wide), resultTypes).map { result, type in
+      guard halves.contains(type.element) else { return result }
+      return AnyTensor(type.element, shape: result.shape, rounding: result.doubles ?? [])
     }
   }
 }

@@ -23,6 +23,10 @@ extension NumericEvaluable {
     switch call[0].element {
     case .f32: try evaluate(call, as: Float.self)
     case .f64: try evaluate(call, as: Double.self)
+    case .f16, .bf16:
+      try call.inSinglePrecision { single throws(Diagnostic) in
+        try evaluate(single, as: Float.self)
+      }
     case .i8: try evaluate(call, asInteger: Int8.self)
     case .i16: try evaluate(call, asInteger: Int16.self)
     case .i32: try evaluate(call, asInteger: Int32.self)

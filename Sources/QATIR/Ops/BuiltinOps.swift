@@ -5,7 +5,8 @@ extension OpRegistry {
       + channelsLastOps)
 
   static let elementwiseOps: [any Operation.Type] = [
-    Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, Clip.self,
+    Abs.self, Add.self, And.self, BatchNormalization.self, Cast.self, CastLike.self,
+    Clip.self,
     DequantizeLinear.self, Div.self, Dropout.self, Equal.self, Erf.self, Exp.self, Floor.self,
     Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self, HardSwish.self,
     Identity.self, LayerNormalization.self, LeakyRelu.self, Less.self, LessOrEqual.self,

@@ -1,9 +1,13 @@
 import QATCore
 
 extension Set<ElementType> {
-  /// Types of scales. Evaluation takes f32.
+  /// Types of scales.
   static let scales: Set = [.f32, .f16, .bf16]
+  /// Types of the scales of blocks as well.
+  static let blockScales = scales.union([.f8e8m0])
   static let float8: Set = [.f8e4m3fn, .f8e4m3fnuz, .f8e5m2, .f8e5m2fnuz]
+  /// What real numbers are quantized to: integers and floats of few bits.
+  static let quantized = codes.union(float8).union([.f4e2m1])
 }
 
 extension OperandSpec {
