@@ -19,6 +19,7 @@ from onnx.reference import ReferenceEvaluator
 import op_cases
 import ort
 import qat_opt
+import quantization_cases
 import rules
 
 warnings.filterwarnings("ignore")
@@ -31,8 +32,9 @@ def integer_case(name):
     return make
 
 
-INTEGER = {n: integer_case(n) for n in rules.RULES if n not in op_cases.OPS}
-OPS = {**op_cases.OPS, **INTEGER}
+RANDOM = {**op_cases.OPS, **quantization_cases.OPS}
+INTEGER = {n: integer_case(n) for n in rules.RULES if n not in RANDOM}
+OPS = {**RANDOM, **INTEGER}
 
 
 def expected(case):
@@ -115,7 +117,7 @@ def main():
         return 0
     failed = 0
     for op in options.only or OPS:
-        ready, sources = prepare(op, options.cases if op in op_cases.OPS else 10)
+        ready, sources = prepare(op, options.cases if op in RANDOM else 10)
         by = ", ".join(f"{n} {s}" for s, n in sources.items())
         if not qat_opt.binary():
             print(f"{op}: {len(ready)} cases ({by}); QAT_OPT is not set, nothing compared")

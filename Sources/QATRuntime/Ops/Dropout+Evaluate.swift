@@ -11,6 +11,8 @@ extension Dropout: FloatEvaluable {
     switch call[0].element {
     case .f32: return try evaluate(call, as: Float.self)
     case .f64: return try evaluate(call, as: Double.self)
+    case .f16, .bf16:
+      return try call.inSinglePrecision { single throws(Diagnostic) in try evaluate(single) }
     default: throw call.unsupportedElement(call[0].element)
     }
   }

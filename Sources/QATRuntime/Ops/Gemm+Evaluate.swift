@@ -6,6 +6,8 @@ extension Gemm: Evaluable {
     switch call[0].element {
     case .f32: return try product(call, as: Float.self)
     case .f64: return try product(call, as: Double.self)
+    case .f16, .bf16:
+      return try call.inSinglePrecision { single throws(Diagnostic) in try evaluate(single) }
     case .i32: return try product(call, as: Int32.self)
     case .i64: return try product(call, as: Int64.self)
     case .u32: return try product(call, as: UInt32.self)

@@ -5,6 +5,8 @@ extension MaxPool: Evaluable {
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
     switch call[0].element {
     case .f32: return pooled(call, call.tensor(0, as: Float.self), lowest: -.infinity)
+    case .f16, .bf16:
+      return try call.inSinglePrecision { single throws(Diagnostic) in try evaluate(single) }
     case .f64: return pooled(call, call.tensor(0, as: Double.self), lowest: -.infinity)
     case .i8: return pooled(call, call.tensor(0, as: Int8.self), lowest: .min)
     case .u8: return pooled(call, call.tensor(0, as: UInt8.self), lowest: .min)

@@ -7,6 +7,8 @@ extension Pow: FloatEvaluable {
     switch call[0].element {
     case .f32: return try evaluate(call, as: Float.self)
     case .f64: return try evaluate(call, as: Double.self)
+    case .f16, .bf16:
+      return try call.inSinglePrecision { single throws(Diagnostic) in try evaluate(single) }
     case .i32: return try evaluateInteger(call, as: Int32.self)
     case .i64: return try evaluateInteger(call, as: Int64.self)
     default: throw call.unsupportedElement(call[0].element)
