@@ -40,14 +40,9 @@ public struct Importer {
     self.registry = registry
     opset = file.opsets[""] ?? 1
     graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
-    guard opset >= 7 || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty }) else {
+    guard (1...28).contains(opset) else {
       throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)",
-        hint: "opsets from 7 on are read; convert it first")
-    }
-    guard opset <= 28 else {
-      throw Diagnostic(
-        .unsupported, "the model is of opset \(opset)", hint: "opsets up to 28 are read")
+        .unsupported, "the model is of opset \(opset)", hint: "opsets from 1 to 28 are read")
     }
     if !file.functions.isEmpty {
       throw Diagnostic(
@@ -119,14 +114,15 @@ public struct Importer {
   }
 
   private mutating func add(_ file: NodeFile) throws(Diagnostic) {
-    let first = try file.inputs.first.flatMap { name throws(Diagnostic) in try value(name) }
+    var types: [TensorType?] = []
+    for input in file.inputs { types.append(try value(input).map { graph[$0].type }) }
     var node = ImportedNode(
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
-      element: first.map { graph[$0].type.element } ?? .f32,
-      shape: first.flatMap { graph[$0].type.shape })
+      types: types)
     let name = OpName(domain: file.domain, type: file.opType)
-    if name.domain.isEmpty, let history = OpsetHistory.all[file.opType] {
-      for change in history.changes where change.version > opset { try change.upgrade(&node) }
+    if name.domain.isEmpty {
+      let changes = OpsetHistory.everywhere + (OpsetHistory.all[file.opType]?.changes ?? [])
+      for change in changes where change.version > opset { try change.upgrade(&node) }
     }
     for (name, tensor) in node.constants { try define(name, graph.addConstant(name, tensor)) }
     for extra in node.before { try add(extra, replacing: nil) }

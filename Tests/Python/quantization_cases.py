@@ -143,7 +143,7 @@ def scales(d, shape, dtype):
     return np.asarray(s, F32).astype(dtype)
 
 
-CODES = [*INTEGERS[:4], *NIBBLES, *FLOAT8, *TINY[:1]]
+CODES = [*INTEGERS[:4], *NIBBLES, *FLOAT8, *TINY]
 
 
 def quantizer_case(d, with_power):

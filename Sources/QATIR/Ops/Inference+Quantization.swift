@@ -9,7 +9,7 @@ extension Set<ElementType> {
   /// What real numbers are quantized to in 8 bits: integers and floats.
   static let quantized8 = codes8.union(float8)
   /// And in fewer or more bits.
-  static let quantized = codes.union(float8).union([.f4e2m1])
+  static let quantized = codes.union(float8).union([.f4e2m1, .f6e2m3, .f6e3m2])
 }
 
 extension OperandSpec {

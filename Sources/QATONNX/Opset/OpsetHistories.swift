@@ -1,10 +1,16 @@
 import QATIR
 
 extension OpsetHistory {
-  /// The history of every operation that has one.
+  /// The history of every operation that has one beside what its schema tells (`SchemaHistory`).
   static let all: [String: OpsetHistory] = Dictionary(
     ([
-      clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, batchNormalization,
-    ] + otherReductions + softmax + quantizeLinear + younger).map { ($0.op, $0) },
+      clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, batchNormalization, cast,
+      concat, gemm, reshape,
+    ] + otherReductions + softmax + broadcasting).map { ($0.op, $0) },
     uniquingKeysWith: { first, _ in first })
+
+  /// What changed for every operation.
+  ///
+  /// Before 6 `consumed_inputs` allowed to write over operands.
+  static let everywhere: [Change] = [.dropped(at: 6, ["consumed_inputs"])]
 }

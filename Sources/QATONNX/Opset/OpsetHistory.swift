@@ -34,10 +34,12 @@ struct ImportedNode {
   var inputs: [String]
   let outputs: [String]
   var attributes: [(name: String, value: AttributeValue)]
-  /// The element type of the first input, where it is known.
-  let element: ElementType
+  /// The types of the inputs; `nil` for an absent one.
+  let types: [TensorType?]
+  /// The element type of the first input, f32 where there is none.
+  var element: ElementType { types.first.flatMap { $0?.element } ?? .f32 }
   /// The shape of the first input, where it is known.
-  let shape: Shape?
+  var shape: Shape? { types.first.flatMap { $0?.shape } }
   /// Constants that the upgrade makes, by name.
   var constants: [(name: String, tensor: AnyTensor)] = []
   /// Nodes that go in front or behind: the upgrade of an operation that became several.
@@ -88,9 +90,9 @@ extension OpsetHistory.Change {
     .init(version: version) { node throws(Diagnostic) in
       for (attribute, input) in moves {
         guard case .float(let number)? = node.take(attribute) else { continue }
+        let element = node.element.isFloatingPoint ? node.element : .f32
         node.setInput(
-          input, to: node.element == .f64 ? AnyTensor(Double(number)) : AnyTensor(number),
-          named: attribute)
+          input, to: AnyTensor(element, shape: [], rounding: [Double(number)]), named: attribute)
       }
     }
   }
@@ -98,6 +100,13 @@ extension OpsetHistory.Change {
   /// Attributes that no longer exist, and that changed nothing for inference.
   static func dropped(at version: Int, _ names: [String]) -> Self {
     .init(version: version) { node throws(Diagnostic) in for name in names { _ = node.take(name) } }
+  }
+
+  /// An attribute that had another name before.
+  static func renamed(at version: Int, _ old: String, _ new: String) -> Self {
+    .init(version: version) { node throws(Diagnostic) in
+      if let value = node.take(old) { node.attributes.append((new, value)) }
+    }
   }
 
   /// A default that was another one before.
