@@ -45,7 +45,9 @@ public enum Exporter {
     for id in graph.nodes {
       file.graph.nodes.append(node(id, in: graph))
       for case .some(let result) in graph[id].results where !outputs.contains(result) {
-        let value = value(result, in: graph)
+        var value = value(result, in: graph)
+        // ONNX's checker takes no type without a shape.
+        if value.type?.shape == nil { value.type = nil }
         if value.type != nil || !value.rest.isEmpty { file.graph.values.append(value) }
       }
     }

@@ -6,7 +6,7 @@ extension OpsetHistory {
     ([
       clip, dropout, squeeze, unsqueeze, split, slice, pad, reduceSum, batchNormalization, cast,
       concat, gemm, reshape,
-    ] + otherReductions + softmax + broadcasting).map { ($0.op, $0) },
+    ] + otherReductions + softmax + broadcasting + pooling).map { ($0.op, $0) },
     uniquingKeysWith: { first, _ in first })
 
   /// What changed for every operation.
