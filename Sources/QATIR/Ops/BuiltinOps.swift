@@ -29,7 +29,8 @@ extension OpRegistry {
   ]
   static let quantizationOps: [any Operation.Type] = [
     CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, DynamicQuantizeMatMul.self,
-    MatMulInteger.self, MatMulIntegerToFloat.self, MatMulNBits.self, QLinearConvAdd.self, QGemm.self,
+    MatMulInteger.self, MatMulIntegerToFloat.self, MatMulNBits.self, QLinearConvAdd.self,
+    QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,

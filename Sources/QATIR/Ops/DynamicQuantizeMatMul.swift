@@ -12,7 +12,8 @@ import QATCore
 public struct DynamicQuantizeMatMul: Operation {
   public static let name: OpName = "com.microsoft.DynamicQuantizeMatMul"
   public static let operands: [OperandSpec] = [
-    .f32("A"), .codes8("B", as: "T2"), .f32("b_scale"), .codes8("b_zero_point", as: "T2", .optional),
+    .f32("A"), .codes8("B", as: "T2"), .f32("b_scale"),
+    .codes8("b_zero_point", as: "T2", .optional),
     OperandSpec("bias", [.f32], as: nil, .optional),
   ]
   public init() {}

@@ -13,7 +13,7 @@ extension OpsetHistory {
           let sizes = node.operands.first?.flatMap({ graph[$0].type.shape?.sizes })
         else { return 13 }
         let axes = window.resolved(
-          input: Array(sizes.dropFirst(2)), kernel: window.kernelShape ?? [], ceilMode: true)
+          input: Array(sizes.dropFirst(2)), kernel: window.kernelShape, ceilMode: true)
         let leavesOut = axes.contains { axis in
           let room = axis.input + axis.padBegin + axis.padEnd - axis.extent
           return room >= 0 && (room + axis.stride - 1) / axis.stride == axis.output
