@@ -35,7 +35,10 @@ extension AnyTensor {
     case .f64: self.init(shape: shape, numbers)
     case .f32: self.init(shape: shape, numbers.map { Float($0) })
     case .f16: self.init(shape: shape, numbers.map { Half($0) })
-    case .bf16: self.init(shape: shape, numbers.map { BrainFloat($0) })
+    case .bf16:
+      self.init(
+        shape: shape,
+        numbers.map { BrainFloat(bits: UInt16(NarrowFloat.brain.encode(double: $0))) })
     case .f8e8m0:
       self.init(
         element, shape: shape,

@@ -184,6 +184,11 @@ public struct Importer {
     var outputs: [ValueID] = []
     for output in file.graph.outputs {
       guard let id = try value(output.name) else { continue }
+      // What inference can't tell, the file may: every output has a shape in ONNX.
+      if let type = output.type, graph[id].type.shape == nil, graph[id].type.element == type.element
+      {
+        graph.setType(of: id, to: type)
+      }
       // A graph gives each output a node of its own, so that passes can replace it.
       outputs.append(id)
     }

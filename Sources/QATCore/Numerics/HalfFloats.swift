@@ -33,10 +33,7 @@ public struct BrainFloat: TensorScalar {
   public init(bits: UInt16) { self.bits = bits }
 
   /// Rounds to nearest, ties to even.
-  public init(_ x: Float) { self.init(Double(x)) }
-
-  /// Rounds once, to nearest, ties to even.
-  public init(_ x: Double) { bits = UInt16(NarrowFloat.brain.encode(double: x)) }
+  public init(_ x: Float) { bits = UInt16(NarrowFloat.brain.encode(x)) }
 
   /// The same number; exact.
   public var float: Float { Float(bitPattern: UInt32(bits) << 16) }
