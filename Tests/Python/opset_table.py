@@ -58,10 +58,19 @@ def first_seen(history, keys):
 
 
 def shared(schema):
-    """Pairs of operands that may have different element types."""
+    """Pairs of operands that have the same element type."""
     inputs = list(schema.inputs)
-    return [(i, j) for j in range(len(inputs)) for i in range(j)
-            if inputs[i].type_str != inputs[j].type_str]
+    return {(i, j) for j in range(len(inputs)) for i in range(j)
+            if inputs[i].type_str == inputs[j].type_str}
+
+
+def freed(history):
+    """Pairs of operands and the version from which on they may have different element types."""
+    order = sorted(history)
+    found = {}
+    for version, after in zip(order, order[1:]):
+        found |= {pair: after for pair in shared(history[version])}
+    return {pair: v for pair, v in found.items() if pair not in shared(history[order[-1]])}
 
 
 def types_of(parameters, prefix, history):
@@ -90,11 +99,10 @@ def line(op):
     tokens += [f"{name}@{v}" for name, v in sorted(attributes.items()) if v > base]
     operands = first_seen(history, lambda s: range(len(s.inputs)))
     tokens += [f"#{index}@{v}" for index, v in sorted(operands.items()) if v > base]
-    pairs = first_seen(history, shared)
-    tokens += [f"{i}/{j}@{v}" for (i, j), v in sorted(pairs.items())
-               if v > max(base, operands.get(j, base))]
+    tokens += [f"{i}/{j}@{v}" for (i, j), v in sorted(freed(history).items())]
     tokens += types_of(lambda s: s.inputs, "", history)
-    said = {i.type_str for i in history[max(history)].inputs}
+    said = {i.type_str for i in history[max(history)].inputs
+            if i.option != OpSchema.FormalParameterOption.Optional}
     if not all(o.type_str in said for o in history[max(history)].outputs):
         tokens += types_of(lambda s: s.outputs, ">", history)
     return " ".join([op, *tokens]) if tokens else None

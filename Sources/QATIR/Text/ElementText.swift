@@ -74,7 +74,7 @@ struct ElementPatterns {
       return value.isNaN ? nanText(pattern, bits: 64) : value.description
     case .string: return nil
     default:
-      if let value = element.number(ofBits: Int(pattern)) {
+      if let value = element.number(ofBits: Int(truncatingIfNeeded: pattern)) {
         return value.isNaN ? nanText(pattern, bits: bits) : value.description
       }
       guard element.isSigned else { return String(pattern) }

@@ -42,7 +42,8 @@ extension SchemaHistory {
       2:f6e2m3,f6e3m2@28 >0:bf16,f16@19
     Div 0:i16,i8,u16,u8@14 1:i16,i8,u16,u8@14
     Dropout 0:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@22 \
-      1:bf16,f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@22
+      1:bf16,f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@22 \
+      >0:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@22
     Einsum 0:bf16@28
     Elu 0:bf16@22
     Equal 0:string@19 1:string@19
@@ -84,9 +85,11 @@ extension SchemaHistory {
       2:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@21 3:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@21 \
       4:bf16,f16@21 5:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@21 6:bf16,f16@21 \
       7:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@21
-    QuantizeLinear block_size@21 output_dtype@21 precision@23 saturate@19 0:bf16,f16@19 \
+    QuantizeLinear block_size@21 output_dtype@21 precision@23 saturate@19 0/1@23 0:bf16,f16@19 \
       1:bf16,f16,i32@19 1:f8e8m0@24 2:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@19 \
-      2:i16,i4,u16,u4@21 2:f4e2m1@23 2:i2,u2@25 2:f6e2m3,f6e3m2@28
+      2:i16,i4,u16,u4@21 2:f4e2m1@23 2:i2,u2@25 2:f6e2m3,f6e3m2@28 \
+      >0:f8e4m3fn,f8e4m3fnuz,f8e5m2,f8e5m2fnuz@19 >0:i16,i4,u16,u4@21 >0:f4e2m1@23 >0:i2,u2@25 \
+      >0:f6e2m3,f6e3m2@28
     RMSNormalization @23
     RNN layout@14 0:bf16@22 1:bf16@22 2:bf16@22 3:bf16@22 5:bf16@22
     Range stash_type@27 0:bf16,f16@27 1:bf16,f16@27 2:bf16,f16@27
