@@ -40,6 +40,15 @@ public struct Importer {
     self.registry = registry
     opset = file.opsets[""] ?? 1
     graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
+    // Files before IR version 3 named no opset.
+    guard
+      file.opsets[""] != nil || (1..<3).contains(file.irVersion)
+        || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty })
+    else {
+      throw Diagnostic(
+        .malformedFile, "the model names no opset", at: "opset_import",
+        hint: "files of IR version 3 and later must")
+    }
     guard (1...28).contains(opset) else {
       throw Diagnostic(
         .unsupported, "the model is of opset \(opset)", hint: "opsets from 1 to 28 are read")

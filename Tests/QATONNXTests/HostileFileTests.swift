@@ -189,7 +189,7 @@ struct HostileFileTests {
     #expect(code((graph + opset + .int(999, 1)).bytes) == nil)
   }
 
-  @Test("of an opset that is not read is refused", arguments: [0, 1, 6, 29, 1 << 40, -1])
+  @Test("of an opset that is not read is refused", arguments: [0, 29, 1 << 40, -1])
   func opset(_ opset: Int) {
     #expect(code(Wire.model(.graph([.node("Relu", ["x"], ["y"])]), opset: opset)) == .unsupported)
   }
