@@ -14,20 +14,9 @@ extension AnyTensor {
     case .u32: self.init(shape: shape, integers.map { UInt32(truncatingIfNeeded: $0) })
     case .u16: self.init(shape: shape, integers.map { UInt16(truncatingIfNeeded: $0) })
     case .u8: self.init(shape: shape, integers.map { UInt8(truncatingIfNeeded: $0) })
-    case .i4, .u4, .i2, .u2: self.init(element, shape: shape, packing: integers)
+    case .i4, .u4, .i2, .u2:
+      self.init(element, shape: shape, patterns: integers.map { UInt8(truncatingIfNeeded: $0) })
     default: preconditionFailure("\(element.name) is no integer type")
     }
-  }
-
-  /// The first element lies in the low bits of the first byte, as in ONNX.
-  private init(_ element: ElementType, shape: [Int], packing integers: [Int]) {
-    let bits = element.bitWidth, perByte = 8 / bits
-    var packed = Array(repeating: UInt8(0), count: element.byteCount(integers.count))
-    for (index, integer) in integers.enumerated() {
-      let code = UInt8(truncatingIfNeeded: integer) & ((1 << bits) - 1)
-      packed[index / perByte] |= code << (index % perByte * bits)
-    }
-    let storage = AnyTensor(shape: [packed.count], packed).storage
-    self.init(element, shape: shape, storage: storage)
   }
 }

@@ -35,16 +35,6 @@ public struct AnyTensor: Sendable {
   /// A scalar: shape `[]`.
   public init<Scalar: TensorScalar>(_ scalar: Scalar) { self.init(shape: [], [scalar]) }
 
-  /// A number of a float type of 16 bits and more, rounded to it; `f32` for any other type.
-  public init(_ element: ElementType, number: Double) {
-    switch element {
-    case .f64: self.init(number)
-    case .f16: self.init(Half(number))
-    case .bf16: self.init(BrainFloat(Float(number)))
-    default: self.init(Float(number))
-    }
-  }
-
   /// How many elements there are.
   public var elementCount: Int { shape.reduce(1, *) }
   /// Element type and shape.
@@ -77,20 +67,8 @@ public struct AnyTensor: Sendable {
     case .u16: elements(as: UInt16.self)?.map(Int.init)
     case .u8: elements(as: UInt8.self)?.map(Int.init)
     case .bool: elements(as: Bool.self)?.map { $0 ? 1 : 0 }
-    case .i4, .u4, .i2, .u2: unpackedIntegers
+    case .i4, .u4, .i2, .u2: signExtendedPatterns
     default: nil
-    }
-  }
-
-  /// The elements of a tensor of floats of 16 bits and more as `Double`, or of integers; else
-  /// `nil`. O(n).
-  public var doubles: [Double]? {
-    switch element {
-    case .f32: elements(as: Float.self)?.map(Double.init)
-    case .f64: elements(as: Double.self)
-    case .f16: elements(as: Half.self)?.map { Double($0.float) }
-    case .bf16: elements(as: BrainFloat.self)?.map { Double($0.float) }
-    default: integers?.map(Double.init)
     }
   }
 
@@ -99,16 +77,9 @@ public struct AnyTensor: Sendable {
     AnyTensor(element, shape: shape, storage: storage)
   }
 
-  private var unpackedIntegers: [Int] {
-    let bits = element.bitWidth, perByte = 8 / bits
-    // SAFETY: `init` checked that the bytes hold `elementCount` codes; the subscript checks too.
-    return unsafe storage.withBytes { bytes in
-      (0..<elementCount).map { index in
-        let code =
-          (Int(unsafe bytes[index / perByte]) >> (index % perByte * bits)) & ((1 << bits) - 1)
-        return element.isSigned && code >= 1 << (bits - 1) ? code - (1 << bits) : code
-      }
-    }
+  private var signExtendedPatterns: [Int] {
+    let sign = element.isSigned ? 1 << (element.bitWidth - 1) : 0
+    return patterns.map { Int($0) & sign == 0 ? Int($0) : Int($0) - 2 * sign }
   }
 }
 

@@ -40,10 +40,18 @@ public enum ElementType: Int, Sendable, Hashable, CaseIterable {
   case u4 = 21
   /// Signed, 4 bits, two in a byte.
   case i4 = 22
+  /// 4-bit float, 2 bits of exponent, finite numbers alone; two in a byte.
+  case f4e2m1 = 23
+  /// A power of two in 8 bits, all of them exponent: no sign, no zero, one NaN. What scales are.
+  case f8e8m0 = 24
   /// Unsigned, 2 bits, four in a byte.
   case u2 = 25
   /// Signed, 2 bits, four in a byte.
   case i2 = 26
+  /// 6-bit float, 2 bits of exponent, finite numbers alone; four in three bytes.
+  case f6e2m3 = 27
+  /// 6-bit float, 3 bits of exponent, finite numbers alone; four in three bytes.
+  case f6e3m2 = 28
 
   /// The name in the text form: `f32`, `u8`, `bool`, …
   public var name: String { "\(self)" }
@@ -58,21 +66,25 @@ public enum ElementType: Int, Sendable, Hashable, CaseIterable {
     switch self {
     case .string: 0
     case .u2, .i2: 2
-    case .u4, .i4: 4
-    case .u8, .i8, .bool, .f8e4m3fn, .f8e4m3fnuz, .f8e5m2, .f8e5m2fnuz: 8
+    case .u4, .i4, .f4e2m1: 4
+    case .f6e2m3, .f6e3m2: 6
+    case .u8, .i8, .bool, .f8e4m3fn, .f8e4m3fnuz, .f8e5m2, .f8e5m2fnuz, .f8e8m0: 8
     case .u16, .i16, .f16, .bf16: 16
     case .f32, .i32, .u32: 32
     case .f64, .i64, .u64: 64
     }
   }
 
-  /// Bytes that `count` elements take when packed as ONNX packs them (4-bit types: two a byte).
+  /// Bytes that `count` elements take when packed as ONNX packs them: without gaps, the first in the
+  /// low bits of the first byte.
   public func byteCount(_ count: Int) -> Int { (count * bitWidth + 7) / 8 }
 
   /// Whether elements are floats, of whatever width.
   public var isFloatingPoint: Bool {
     switch self {
-    case .f32, .f64, .f16, .bf16, .f8e4m3fn, .f8e4m3fnuz, .f8e5m2, .f8e5m2fnuz: true
+    case .f32, .f64, .f16, .bf16, .f8e4m3fn, .f8e4m3fnuz, .f8e5m2, .f8e5m2fnuz, .f8e8m0, .f6e2m3,
+      .f6e3m2, .f4e2m1:
+      true
     default: false
     }
   }

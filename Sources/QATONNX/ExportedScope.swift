@@ -61,7 +61,9 @@ struct ExportedScope {
     for id in graph.nodes {
       file.nodes.append(node(id))
       for case .some(let result) in graph[id].results where !outputs.contains(result) {
-        let value = value(result)
+        var value = value(result)
+        // ONNX's checker takes no type without a shape.
+        if value.type?.shape == nil { value.type = nil }
         if value.type != nil || !value.rest.isEmpty { file.values.append(value) }
       }
     }

@@ -48,11 +48,14 @@ public enum Exporter {
   private static func opset(of graph: Graph) throws(Diagnostic) -> Int {
     var result = 13
     for id in graph.nodes where graph[id].op.name.domain.isEmpty {
-      for body in (graph[id].op as? any ControlFlow)?.bodies ?? [] {
+      let node = graph[id]
+      for body in (node.op as? any ControlFlow)?.bodies ?? [] {
         result = max(result, try opset(of: body))
       }
-      guard let history = OpsetHistory.all[graph[id].op.name.type] else { continue }
-      result = max(result, history.needed(graph[id], graph))
+      result = max(result, SchemaHistory.needed(node, graph))
+      if let history = OpsetHistory.all[node.op.name.type] {
+        result = max(result, history.needed(node, graph))
+      }
     }
     return result
   }
@@ -66,7 +69,8 @@ public enum Exporter {
     case 21...22: 10
     case 23: 11
     case 24: 12
-    default: 13
+    case 25...27: 13
+    default: 14
     }
   }
 }

@@ -141,11 +141,11 @@ public struct Importer {
     let opset = file.opset ?? context.opset
     if name == Scan.name, opset < 9 { file = file.scanOfSequences }
     if let bodies = try bodies(of: file, name) { file = bodies }
-    var inputs: [TensorType?] = []
-    for name in file.inputs { inputs.append(try value(name).map { graph[$0].type }) }
+    var types: [TensorType?] = []
+    for name in file.inputs { types.append(try value(name).map { graph[$0].type }) }
     var node = ImportedNode(
       type: file.opType, inputs: file.inputs, outputs: file.outputs, attributes: file.attributes,
-      element: (inputs.first ?? nil)?.element ?? .f32, shapes: inputs.map { $0?.shape })
+      types: types)
     if name.domain.isEmpty {
       try upgrade(&node, from: opset)
       name = OpName(domain: "", type: node.type)
@@ -186,6 +186,7 @@ public struct Importer {
   private func upgrade(
     _ node: inout ImportedNode, from opset: Int
   ) throws(Diagnostic) {
+    for change in OpsetHistory.everywhere where change.version > opset { try change.upgrade(&node) }
     var version = opset, isRenamed: Bool
     repeat {
       let type = node.type
@@ -258,6 +259,11 @@ public struct Importer {
     var outputs: [ValueID] = []
     for output in file.outputs {
       guard let id = try value(output.name) else { continue }
+      // What inference can't tell, the file may: every output has a shape in ONNX.
+      if let type = output.type, graph[id].type.shape == nil, graph[id].type.element == type.element
+      {
+        graph.setType(of: id, to: type)
+      }
       // A graph gives each output a node of its own, so that passes can replace it.
       outputs.append(id)
     }

@@ -39,7 +39,7 @@ extension Reduction {
       $0 + term(Double($1))
     }
     return AnyTensor(
-      totals.map { saturated(finish($0), as: T.self) }.reshaped(call.shape()))
+      totals.map { truncated(Double(finish($0)), as: T.self) }.reshaped(call.shape()))
   }
 
   /// The sums along the axes of an integer an element, which wrap around.

@@ -20,6 +20,7 @@ import movement_cases
 import op_cases
 import ort
 import qat_opt
+import quantization_cases
 import rules
 
 warnings.filterwarnings("ignore")
@@ -32,9 +33,9 @@ def integer_case(name):
     return make
 
 
-FLOAT = {**op_cases.OPS, **movement_cases.OPS}
-INTEGER = {n: integer_case(n) for n in rules.RULES if n not in FLOAT}
-OPS = {**FLOAT, **INTEGER}
+RANDOM = {**op_cases.OPS, **movement_cases.OPS, **quantization_cases.OPS}
+INTEGER = {n: integer_case(n) for n in rules.RULES if n not in RANDOM}
+OPS = {**RANDOM, **INTEGER}
 
 
 def expected(case):
@@ -118,7 +119,7 @@ def main():
         return 0
     failed = 0
     for op in options.only or OPS:
-        ready, sources = prepare(op, options.cases if op in FLOAT else 10)
+        ready, sources = prepare(op, options.cases if op in RANDOM else 10)
         by = ", ".join(f"{n} {s}" for s, n in sources.items())
         if not qat_opt.binary():
             print(f"{op}: {len(ready)} cases ({by}); QAT_OPT is not set, nothing compared")

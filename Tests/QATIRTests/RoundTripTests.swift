@@ -90,6 +90,7 @@ struct RoundTripTests {
     var bytes: [UInt8] = []
     switch bits {
     case 0: break
+    case 6: bytes = Array(0...254)  // whole elements
     case 1...8: bytes = element == .bool ? [0, 1] : Array(0...255)
     case 16: bytes = (0...UInt16.max).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
     default:

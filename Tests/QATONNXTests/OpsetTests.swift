@@ -271,4 +271,126 @@ struct OpsetTests {
       constants: parameters)
     #expect(y[0].doubles == [-1, 1, 90, 110])
   }
+
+  @Test(
+    "arithmetic: the second operand lay from `axis` on before 7",
+    arguments: ["Add", "Mul", "Pow"], [1, 6])
+  func broadcast(_ op: String, _ opset: Int) throws {
+    let x = numbers([2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]), b = numbers([2], [2, 3])
+    let old: [(name: String, value: AttributeValue)] = [("broadcast", .int(1)), ("axis", .int(1))]
+    let y = try run(op, opset: opset, old, on: x, constants: [("b", b)])
+    #expect(try y == run(op, opset: 7, [], on: x, constants: [("b", b.reshaped([2, 1]))]))
+    let suffix = try run(op, opset: opset, [("broadcast", .int(1))], on: x, constants: [("b", b)])
+    #expect(try suffix == run(op, opset: 7, [], on: x, constants: [("b", b)]))
+    #expect(throws: Diagnostic.self) {
+      _ = try run(
+        op, opset: opset, [("broadcast", .int(1)), ("axis", .int(3))], on: x,
+        constants: [("b", b)])
+    }
+  }
+
+  @Test("arithmetic of unknown rank can't be upgraded, and that is said")
+  func broadcastOfUnknownRank() throws {
+    var file = ModelFile()
+    file.opsets = ["": 6]
+    file.graph.inputs = [
+      ValueFile("x", TensorType(.f32, nil)), ValueFile("b", TensorType(.f32, [2])),
+    ]
+    var node = NodeFile()
+    node.opType = "Add"
+    (node.inputs, node.outputs) = (["x", "b"], ["y"])
+    node.attributes = [("broadcast", .int(1)), ("axis", .int(0))]
+    file.graph.nodes = [node]
+    file.graph.outputs = [ValueFile("y", nil)]
+    let error = #expect(throws: Diagnostic.self) { try Importer.graph(of: file) }
+    #expect(error?.code == .unsupported)
+    #expect(error?.message.contains("rank") == true)
+  }
+
+  @Test("Reshape: the shape was an attribute before 5")
+  func reshape() throws {
+    let x = numbers([2, 3], [1, 2, 3, 4, 5, 6])
+    let y = try run(
+      "Reshape", opset: 1, [("shape", .ints([3, -1])), ("consumed_inputs", .ints([0]))], on: x)
+    #expect(y[0] == x.reshaped([3, 2]))
+  }
+
+  @Test("Cast: the type was a name before 6")
+  func cast() throws {
+    let x = numbers([2], [1.5, -2])
+    #expect(try run("Cast", opset: 1, [("to", .string("INT32"))], on: x)[0].integers == [1, -2])
+    #expect(throws: Diagnostic.self) {
+      _ = try run("Cast", opset: 1, [("to", .string("INT33"))], on: x)
+    }
+  }
+
+  @Test("Concat: the axis was 1 where none was given before 4")
+  func concat() throws {
+    let x = numbers([1, 2], [1, 2])
+    let y = try run("Concat", opset: 1, [], on: x, constants: [("b", x)])
+    #expect(y[0].shape == [1, 4])
+  }
+
+  @Test("Pad: pads were paddings before 2")
+  func paddings() throws {
+    let y = try run("Pad", opset: 1, [("paddings", .ints([1, 0]))], on: numbers([1], [5]))
+    #expect(y[0].doubles == [0, 5])
+  }
+
+  @Test("Split: sizes were an operand of the type of the data before 2")
+  func sizesAsData() throws {
+    let parts = try run(
+      "Split", opset: 1, [("axis", .int(0))], on: numbers([3], [1, 2, 3]), outputs: ["a", "b"],
+      constants: [("sizes", numbers([2], [1, 2]))])
+    #expect(parts.map(\.doubles) == [[1], [2, 3]])
+  }
+
+  @Test("what let an operation write over its operands is dropped", arguments: ["Relu", "Tanh"])
+  func consumedInputs(_ op: String) throws {
+    let x = numbers([2], [-1, 2])
+    let y = try run(op, opset: 1, [("consumed_inputs", .ints([1]))], on: x)
+    #expect(try y == run(op, opset: 13, [], on: x))
+  }
+
+  @Test("BatchNormalization: statistics of every activation are refused")
+  func notSpatial() throws {
+    let one = numbers([1], [1])
+    #expect(throws: Diagnostic.self) {
+      _ = try run(
+        "BatchNormalization", opset: 7, [("spatial", .int(0))], on: numbers([1, 1, 2], [1, 2]),
+        constants: [("scale", one), ("bias", one), ("mean", one), ("var", one)])
+    }
+  }
+
+  @Test(
+    "an element type asks for the opset that brought it",
+    arguments: [
+      (ElementType.f32, 13), (.f8e5m2, 19), (.i4, 21), (.f4e2m1, 23), (.f8e8m0, 24), (.u2, 25),
+      (.f6e2m3, 28),
+    ])
+  func elementTypes(_ element: ElementType, _ opset: Int) throws {
+    var graph = Graph(name: "g")
+    let x = graph.addInput("x", TensorType(.f32, [2]))
+    let node = try graph.addNode(Cast(to: element), [x], name: "", results: ["y"])
+    graph.setOutputs([graph[node].result])
+    #expect(try Exporter.file(of: graph).opsets[""] == opset)
+  }
+
+  @Test("quantizers: parameters and types ask for the opset that brought them")
+  func quantizers() throws {
+    func opset(_ op: QuantizeLinear, _ x: ElementType, _ scale: ElementType) throws -> Int? {
+      var graph = Graph(name: "g")
+      let operands = [
+        graph.addInput("x", TensorType(x, [2])), graph.addInput("s", TensorType(scale, [])),
+      ]
+      let node = try graph.addNode(op, operands, name: "", results: ["y"])
+      graph.setOutputs([graph[node].result])
+      return try Exporter.file(of: graph).opsets[""]
+    }
+    #expect(try opset(QuantizeLinear(), .f32, .f32) == 13)
+    #expect(try opset(QuantizeLinear(), .f16, .f16) == 19)
+    #expect(try opset(QuantizeLinear(output: .i16), .f32, .f32) == 21)
+    #expect(try opset(QuantizeLinear(), .f32, .f16) == 23)
+    #expect(try opset(QuantizeLinear(output: .i2), .f32, .f32) == 25)
+  }
 }

@@ -185,6 +185,15 @@ extension IntegerGrid: AttributeConvertible {
   public var attributeValue: AttributeValue? { .string(description) }
 }
 
+/// `"up"`, `"down"` or `"nearest"`.
+extension PowerOfTwo.Rounding: AttributeConvertible {
+  public init?(_ value: AttributeValue) {
+    guard case .string(let name) = value else { return nil }
+    self.init(rawValue: name)
+  }
+  public var attributeValue: AttributeValue? { .string(rawValue) }
+}
+
 /// One attribute of an operation: its ONNX name and the stored property that holds it.
 public struct Attribute<Op: Sendable>: Sendable {
   /// ONNX's name for it.

@@ -65,7 +65,9 @@ public struct GraphBuilder: Sendable {
 
   /// A scalar constant of the element type of `value`, for arithmetic with it.
   public mutating func scalar(_ number: Double, like value: ValueID) -> ValueID {
-    constant(AnyTensor(graph[value].type.element, number: number), name: "scalar")
+    let element = graph[value].type.element
+    let type: ElementType = element.isFloatingPoint ? element : .f32
+    return constant(AnyTensor(type, shape: [], rounding: [number]), name: "scalar")
   }
 
   /// Adds a constant i64[N].

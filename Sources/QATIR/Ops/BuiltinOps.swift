@@ -8,7 +8,7 @@ extension OpRegistry {
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Acos.self, Acosh.self, Add.self, And.self, Asin.self, Asinh.self, Atan.self,
     Atanh.self, BitShift.self, BitwiseAnd.self, BitwiseNot.self,
-    BitwiseOr.self, BitwiseXor.self, Cast.self, Ceil.self, Celu.self, Clip.self, Cos.self,
+    BitwiseOr.self, BitwiseXor.self, Cast.self, CastLike.self, Ceil.self, Celu.self, Clip.self, Cos.self,
     Cosh.self, DequantizeLinear.self, Div.self, Dropout.self, Elu.self, Equal.self, Erf.self,
     Exp.self, Floor.self, Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self,
     HardSwish.self, Identity.self, IsInf.self, IsNaN.self, LeakyRelu.self,
@@ -44,8 +44,9 @@ extension OpRegistry {
     RecurrentGradient<LSTM>.self, RecurrentGradient<RNN>.self, RotaryEmbedding.self,
   ]
   static let quantizationOps: [any Operation.Type] = [
-    CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, MatMulInteger.self,
-    MatMulNBits.self, QLinearConvAdd.self, QGemm.self,
+    CodeTable.self, ConvInteger.self, DynamicQuantizeLinear.self, DynamicQuantizeMatMul.self,
+    MatMulInteger.self, MatMulIntegerToFloat.self, MatMulNBits.self, QLinearConvAdd.self,
+    QGemm.self,
     QLinearAdd.self, QLinearAveragePool.self, QLinearConcat.self, QLinearConv.self,
     QLinearGlobalAveragePool.self, QLinearLeakyRelu.self, QLinearMatMul.self, QLinearMul.self,
     QLinearSigmoid.self, QLinearSoftmax.self, QuantizeLinear.self,

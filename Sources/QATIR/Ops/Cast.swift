@@ -2,9 +2,11 @@ import QATCore
 
 /// The elements converted to another type.
 ///
-/// - float → float: rounded to nearest, ties to even; beyond the largest, infinity.
+/// - float → float: rounded to nearest, ties to even; beyond the largest, infinity. In 8 bits beyond
+///   the largest: the largest where `saturate`, else infinity or NaN, whichever the type has; in fewer
+///   always the largest. To f8e8m0 as `round_mode` says; the sign is dropped.
 /// - float → integer: truncated toward zero; where ONNX leaves the result open, beyond the type's
-///   range, the nearest end of it, and 0 for NaN.
+///   range, the nearest end of it (of fewer than 8 bits: the low bits), and 0 for NaN.
 /// - integer → integer: the low bits. → bool: whether it is not 0. bool → number: 0 or 1.
 public struct Cast: Operation, ShapeArithmetic {
   public static let name: OpName = "Cast"
@@ -14,10 +16,10 @@ public struct Cast: Operation, ShapeArithmetic {
   ]
   /// The element type of the result; the attribute is required, so it has no default.
   public var to: ElementType? = nil
-  /// Whether 8-bit floats saturate; says nothing about other types.
+  /// Whether what is beyond an 8-bit float takes its largest; says nothing about other types.
   public var saturate = true
-  /// How to round to an 8-bit exponent; says nothing about other types.
-  public var roundMode = "up"
+  /// How to round to a power of two (f8e8m0); says nothing about other types.
+  public var roundMode = PowerOfTwo.Rounding.up
   public init() {}
   public init(to: ElementType) { self.to = to }
 

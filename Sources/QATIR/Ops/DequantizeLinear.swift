@@ -1,18 +1,17 @@
 import QATCore
 
-/// The real numbers that codes stand for: `y = (x - x_zero_point) * x_scale`.
+/// The real numbers that codes stand for: `y = (x - x_zero_point) * x_scale`, in float32, rounded to
+/// the type of the result.
 ///
-/// - Operands: `x` codes or i32; `x_scale` [] or [1], [C] along `axis`, or in blocks, as for
+/// - Operands: `x` codes, narrow floats or i32; `x_scale` [] or [1], [C] along `axis`, or in blocks, as for
 ///   `QuantizeLinear`; `x_zero_point`, optional, of the type of `x`, shaped like the scale.
 /// - Result: shaped like `x`, of the type of the scale or of `output_dtype` (an ONNX type number).
 /// - Attributes: `axis`, `block_size` (0: no blocks), `output_dtype` (0: not given).
 public struct DequantizeLinear: Operation {
   public static let name: OpName = "DequantizeLinear"
   public static let operands: [OperandSpec] = [
-    OperandSpec("x", .codes.union(Set<ElementType>.float8).union([.i32]), as: "T"),
-    OperandSpec("x_scale", .scales),
-    OperandSpec(
-      "x_zero_point", .codes.union(Set<ElementType>.float8).union([.i32]), as: "T", .optional),
+    OperandSpec("x", .quantized.union([.i32]), as: "T"), OperandSpec("x_scale", .blockScales),
+    OperandSpec("x_zero_point", .quantized.union([.i32]), as: "T", .optional),
   ]
   public static let attributes: [Attribute<Self>] = [
     .init("axis", \.axis), .init("block_size", \.blockSize), .init("output_dtype", \.outputDtype),
@@ -33,8 +32,14 @@ public struct DequantizeLinear: Operation {
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     try checkLinear(operands, axis: axis, blockSize: blockSize)
-    guard outputDtype == 0 || ElementType(rawValue: outputDtype)?.isFloatingPoint == true else {
+    guard outputDtype == 0 || ElementType(rawValue: outputDtype).map(Set.scales.contains) == true
+    else {
       throw Diagnostic(.invalidAttribute, "output_dtype \(outputDtype) is no float type")
+    }
+    guard outputDtype != 0 || operands[1].element != .f8e8m0 else {
+      throw Diagnostic(
+        .invalidAttribute, "x_scale is f8e8m0, which no result can be",
+        hint: "set `output_dtype`")
     }
     return [TensorType(resultElements(operands)[0], operands[0].knownShape)]
   }

@@ -3,8 +3,8 @@ import QATCore
 /// Matrix product of codes, accumulated: `y = sum (A - a_zero_point) * (B - b_zero_point)`, modulo
 /// 2^32.
 ///
-/// - Operands: `A` and `B` i8 or u8, shaped as for `MatMul`; zero points, optional, of `A` [] or
-///   [M], one a row, and of `B` [] or [N], one a column.
+/// - Operands: `A` and `B` i8 or u8, shaped as for `MatMul`; zero points, optional, of `A` [], one a
+///   row ([M]), or one a row of each matrix ([..., M, 1]), and of `B` [], [N] or [..., 1, N].
 /// - Result: i32, shaped as for `MatMul`.
 public struct MatMulInteger: Operation {
   public static let name: OpName = "MatMulInteger"
@@ -15,12 +15,9 @@ public struct MatMulInteger: Operation {
   public init() {}
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
-    let a = operands[0].knownShape, b = operands[1].knownShape
-    let shape = try matMulShape(a, b)
-    try checkQuantization(
-      operands, scale: 2, zeroPoint: 2, channels: a.rank > 1 ? a[a.rank - 2] : 1)
-    try checkQuantization(
-      operands, scale: 3, zeroPoint: 3, channels: b.rank > 1 ? b[b.rank - 1] : 1)
+    let shape = try matMulShape(operands[0].knownShape, operands[1].knownShape)
+    try checkMatrixQuantization(operands, 0, zeroPoint: 2, axis: -2)
+    try checkMatrixQuantization(operands, 1, zeroPoint: 3, axis: -1)
     return [TensorType(.i32, shape)]
   }
 

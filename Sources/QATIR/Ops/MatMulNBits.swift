@@ -8,10 +8,11 @@ import QATCore
 /// `q` has `bits` bits, unsigned. Codes are packed low bits first, each block on its own; the last one
 /// is filled up, and what fills it counts nothing.
 ///
-/// - Operands: `A` f32 [..., K]; `B` u8 [N, ceil(K/block_size), block_size·bits/8]; `scales` of the type
+/// - Operands: `A` f32, f16 or bf16 [..., K]; `B` u8 [N, ceil(K/block_size), block_size·bits/8]; `scales` of the type
 ///   of `A`, [N, ceil(K/block_size)] or flat; `zero_points`, optional: u8, packed a row,
 ///   [N, ceil(ceil(K/block_size)·bits/8)] or flat, or float shaped like `scales`; absent:
-///   2^(bits - 1); `g_idx` i32 [K], optional; `bias`, optional, [N].
+///   2^(bits - 1); `g_idx` i32 [K], optional: the block whose scale and zero
+///   point each k has; `bias`, optional, [N].
 /// - Result: [..., N], of the type of `A`.
 /// - Attributes: `K`, `N`, `bits` (2, 4 or 8), `block_size` (a power of two, 16 or more),
 ///   `accuracy_level`: what a runtime may round `A` to (0 and 1: float32, 2: float16, 3: bfloat16, 4: int8

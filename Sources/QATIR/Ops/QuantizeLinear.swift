@@ -2,7 +2,11 @@ import QATCore
 
 /// Codes of real numbers.
 ///
-///     y = saturate(roundHalfToEven(x / y_scale) + y_zero_point)
+///     y = saturate(roundHalfToEven(x / y_scale) + y_zero_point)        to integers
+///     y = x / y_scale + y_zero_point, rounded to the type              to narrow floats
+///
+/// Divided in float32, as ONNX Runtime does whatever the types; `precision` may ask for a quotient that
+/// is rounded to 16 bits first.
 ///
 /// - Operands: `x` of any shape; `y_scale` [] or [1] (one for all), [C] (one for each index along
 ///   `axis`), or the shape of `x` with `ceil(D/block_size)` along `axis`; `y_zero_point`, optional,
@@ -13,8 +17,8 @@ import QATCore
 public struct QuantizeLinear: Operation {
   public static let name: OpName = "QuantizeLinear"
   public static let operands: [OperandSpec] = [
-    OperandSpec("x", .scales.union([.i32])), OperandSpec("y_scale", .scales.union([.i32])),
-    OperandSpec("y_zero_point", .codes.union(Set<ElementType>.float8), as: nil, .optional),
+    OperandSpec("x", .scales.union([.i32])), OperandSpec("y_scale", .blockScales.union([.i32])),
+    OperandSpec("y_zero_point", .quantized, as: nil, .optional),
   ]
   public static let attributes: [Attribute<Self>] = [
     .init("axis", \.axis), .init("block_size", \.blockSize), .init("output_dtype", \.outputDtype),
@@ -27,7 +31,7 @@ public struct QuantizeLinear: Operation {
   public var blockSize = 0
   /// The element type of the result, as ONNX's number; 0 for what the operands say.
   public var outputDtype = 0
-  /// The element type that is computed in, as ONNX's number; 0 for that of the scale.
+  /// The element type that quotients are rounded to, as ONNX's number; 0 for f32.
   public var precision = 0
   /// Whether numbers beyond a float8 take its largest; of float8 alone.
   public var saturate = true
@@ -43,8 +47,13 @@ public struct QuantizeLinear: Operation {
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     try checkLinear(operands, axis: axis, blockSize: blockSize)
     let zeroPoint = operands.optional(2)?.element
-    guard outputDtype == 0 || ElementType(rawValue: outputDtype).map(Self.outputs.contains) == true
+    guard outputDtype == 0 || ElementType(rawValue: outputDtype).map(Set.quantized.contains) == true
     else { throw Diagnostic(.invalidAttribute, "output_dtype \(outputDtype) is no type of codes") }
+    guard precision == 0 || ElementType(rawValue: precision).map(Set.scales.contains) == true else {
+      throw Diagnostic(
+        .invalidAttribute, "precision \(precision) is no type to divide in",
+        hint: "use 1 (f32), 10 (f16) or 16 (bf16)")
+    }
     if let zeroPoint, outputDtype != 0, outputDtype != zeroPoint.rawValue {
       throw Diagnostic(
         .invalidAttribute, "output_dtype is not the type of y_zero_point, \(zeroPoint.name)")
@@ -55,8 +64,6 @@ public struct QuantizeLinear: Operation {
   public func resultElements(_ operands: Operands) -> [ElementType] {
     [operands.optional(2)?.element ?? ElementType(rawValue: outputDtype) ?? .u8]
   }
-
-  private static let outputs = Set<ElementType>.codes.union(Set<ElementType>.float8)
 }
 
 /// Checks the shapes of a scale (operand 1) and a zero point (operand 2) against those of operand

@@ -13,6 +13,8 @@ extension QLinearMatMul: IntegerProductOperation {}
 extension QGemm: IntegerProductOperation {}
 extension ConvInteger: IntegerProductOperation {}
 extension MatMulInteger: IntegerProductOperation {}
+extension MatMulIntegerToFloat: IntegerProductOperation {}
+extension DynamicQuantizeMatMul: IntegerProductOperation {}
 extension QLinearAdd: ComputesOnIntegers {}
 extension QLinearMul: ComputesOnIntegers {}
 extension QLinearConcat: ComputesOnIntegers {}

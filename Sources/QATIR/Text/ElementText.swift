@@ -41,26 +41,22 @@ struct ElementPatterns {
     bytes = []
   }
 
-  /// The bits of an element, low bits first in its byte (types below 8 bits) or little-endian.
+  /// The bits of an element: packed without gaps (types below 8 bits) or little-endian.
   func pattern(_ index: Int) -> UInt64 {
-    let bits = element.bitWidth
-    if bits < 8 {
-      let perByte = 8 / bits
-      return UInt64(bytes[index / perByte]) >> (index % perByte * bits) & (1 << bits - 1)
-    }
-    let size = bits / 8
+    let bits = element.bitWidth, first = index * bits / 8, last = (index * bits + bits - 1) / 8
     var result: UInt64 = 0
-    for byte in (0..<size).reversed() { result = result << 8 | UInt64(bytes[index * size + byte]) }
-    return result
+    for byte in (first...last).reversed() { result = result << 8 | UInt64(bytes[byte]) }
+    return bits < 8 ? result >> (index * bits % 8) & (1 << bits - 1) : result
   }
 
   /// Adds the element of that index, which is the next one.
   mutating func append(_ pattern: UInt64, at index: Int) {
     let bits = element.bitWidth
     if bits < 8 {
-      let shift = index % (8 / bits) * bits
+      let shift = index * bits % 8
       if shift == 0 { bytes.append(0) }
       bytes[bytes.count - 1] |= UInt8(truncatingIfNeeded: pattern << shift)
+      if shift + bits > 8 { bytes.append(UInt8(truncatingIfNeeded: pattern >> (8 - shift))) }
     } else {
       for byte in 0..<bits / 8 { bytes.append(UInt8(truncatingIfNeeded: pattern >> (8 * byte))) }
     }
@@ -78,8 +74,7 @@ struct ElementPatterns {
       return value.isNaN ? nanText(pattern, bits: 64) : value.description
     case .string: return nil
     default:
-      if let format = NarrowFloat(element) {
-        let value = format.decode(Int(pattern))
+      if let value = element.number(ofBits: Int(truncatingIfNeeded: pattern)) {
         return value.isNaN ? nanText(pattern, bits: bits) : value.description
       }
       guard element.isSigned else { return String(pattern) }
@@ -98,5 +93,18 @@ struct ElementPatterns {
     }
     guard !negative || magnitude == 0, bits == 64 || magnitude < 1 << bits else { return nil }
     return magnitude
+  }
+}
+
+extension ElementType {
+  /// The number that the bits of a float type of at most 16 bits stand for; `nil` for other types.
+  func number(ofBits bits: Int) -> Float? {
+    self == .f8e8m0 ? PowerOfTwo.decode(bits) : NarrowFloat(self)?.decode(bits)
+  }
+
+  /// The bits of the nearest number of a float type of at most 16 bits; `nil` for other types.
+  func bits(ofNumber number: Float) -> Int? {
+    self == .f8e8m0
+      ? PowerOfTwo.encode(number, .nearest, saturate: false) : NarrowFloat(self)?.encode(number)
   }
 }

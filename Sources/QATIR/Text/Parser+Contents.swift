@@ -282,9 +282,11 @@ extension GraphParser {
     let text = number.magnitude.map { (number.isNegative ? "-" : "") + String($0) } ?? number.text
     if element == .f64 { return try finite(Double(text), number, "f64").bitPattern }
     let value = try finite(Float(text), number, element.name)
-    guard let format = NarrowFloat(element) else { return UInt64(value.bitPattern) }
-    let pattern = format.encode(value)
-    _ = try finite(format.decode(pattern), number, element.name)
+    guard let pattern = element.bits(ofNumber: value) else { return UInt64(value.bitPattern) }
+    let nearest = try finite(element.number(ofBits: pattern), number, element.name)
+    guard element != .f8e8m0 || nearest == value else {
+      throw scanner.error(.invalidData, "this number is no power of two", at: number.start)
+    }
     return UInt64(pattern)
   }
 
@@ -302,9 +304,10 @@ extension GraphParser {
     _ infinity: Double, _ element: ElementType, at start: Int
   ) throws(Diagnostic) -> UInt64 {
     if element == .f64 { return infinity.bitPattern }
-    guard let format = NarrowFloat(element) else { return UInt64(Float(infinity).bitPattern) }
-    let pattern = format.encode(Float(infinity))
-    guard format.decode(pattern).isInfinite else {
+    guard let pattern = element.bits(ofNumber: Float(infinity)) else {
+      return UInt64(Float(infinity).bitPattern)
+    }
+    guard element.number(ofBits: pattern)?.isInfinite == true else {
       throw scanner.error(.invalidData, "\(element.name) has no infinity", at: start)
     }
     return UInt64(pattern)
@@ -312,10 +315,9 @@ extension GraphParser {
 
   /// After `nan`: its bits in parentheses, or the usual one.
   private mutating func nan(_ element: ElementType, at start: Int) throws(Diagnostic) -> UInt64 {
-    let format = NarrowFloat(element)
     guard scanner.accept("(") else {
       if element == .f64 { return Double.nan.bitPattern }
-      return format.map { UInt64($0.encode(.nan)) } ?? UInt64(Float.nan.bitPattern)
+      return element.bits(ofNumber: .nan).map { UInt64($0) } ?? UInt64(Float.nan.bitPattern)
     }
     let isHexadecimal = scanner.accept("0") && scanner.accept("x")
     guard isHexadecimal, let bits = scanner.hexadecimal(atMost: element.bitWidth / 4),
@@ -328,7 +330,7 @@ extension GraphParser {
       switch element {
       case .f64: Double(bitPattern: bits).isNaN
       case .f32: Float(bitPattern: UInt32(bits)).isNaN
-      default: format?.decode(Int(bits)).isNaN ?? false
+      default: element.number(ofBits: Int(bits))?.isNaN ?? false
       }
     guard isNaN else {
       throw scanner.error(.invalidData, "these bits are no NaN of \(element.name)", at: start)

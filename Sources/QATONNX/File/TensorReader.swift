@@ -82,8 +82,9 @@ extension ModelReader {
       let bytes = try packed(unsafe integers.map { Int(truncatingIfNeeded: $0) }, element, place)
       return TensorStorage(bytes: bytes)
     default:
-      let integers = unsafe elements(tensor.n_int32_data, tensor.int32_data)
-      return TensorStorage(bytes: try packed(unsafe integers.map { Int($0) }, element, place))
+      let integers = unsafe elements(tensor.n_int32_data, tensor.int32_data).map { Int($0) }
+      if element.bitWidth == 6 { return try packedFloats(integers, element, place) }
+      return TensorStorage(bytes: try packed(integers, element, place))
     }
   }
 
@@ -141,6 +142,17 @@ extension ModelReader {
       for shift in 0..<width { bytes.append(UInt8(truncatingIfNeeded: integer >> (8 * shift))) }
     }
     return bytes
+  }
+
+  /// Elements of 6 bits, each an entry of its own.
+  private func packedFloats(
+    _ integers: [Int], _ element: ElementType, _ place: TensorPlace
+  ) throws(Diagnostic) -> TensorStorage {
+    if let other = integers.first(where: { !(0..<64).contains($0) }) {
+      throw place.malformed("\(other) is no \(element.name)")
+    }
+    let patterns = integers.map { UInt8($0) }
+    return AnyTensor(element, shape: [patterns.count], patterns: patterns).storage
   }
 
   /// Data in a file beside the model: inside the model's folder, and nowhere else.

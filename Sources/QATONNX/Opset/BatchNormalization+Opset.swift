@@ -7,7 +7,7 @@ extension OpsetHistory {
   static let batchNormalization = OpsetHistory(
     "BatchNormalization",
     [
-      .dropped(at: 6, ["consumed_inputs"]), .dropped(at: 7, ["is_test"]),
+      .dropped(at: 7, ["is_test"]),
       .init(version: 9) { node throws(Diagnostic) in
         // A matrix has no positions that could have statistics of their own.
         guard node.take("spatial") == .int(0), node.shape?.rank != 2 else { return }

@@ -6,7 +6,7 @@ extension OpsetHistory {
   static let dropout = OpsetHistory(
     "Dropout",
     [
-      .dropped(at: 6, ["consumed_inputs"]), .dropped(at: 7, ["is_test"]),
+      .dropped(at: 7, ["is_test"]),
       .init(version: 10) { node in
         guard node.outputs.count > 1, !node.outputs[1].isEmpty else { return }
         let mask = node.outputs[1]

@@ -43,10 +43,14 @@ struct ImportedNode {
   var inputs: [String]
   var outputs: [String]
   var attributes: [(name: String, value: AttributeValue)]
-  /// The element type of the first input, where it is known.
-  let element: ElementType
+  /// The types of the inputs; `nil` for an absent one.
+  let types: [TensorType?]
+  /// The element type of the first input, f32 where there is none.
+  var element: ElementType { types.first.flatMap { $0?.element } ?? .f32 }
+  /// The shape of the first input, where it is known.
+  var shape: Shape? { types.first.flatMap { $0?.shape } }
   /// The shapes of the inputs, where they are known.
-  let shapes: [Shape?]
+  var shapes: [Shape?] { types.map { $0?.shape } }
   /// Constants that the upgrade makes, by name.
   var constants: [(name: String, tensor: AnyTensor)] = []
   /// Nodes that go in front or behind: the upgrade of an operation that became several.
@@ -58,9 +62,6 @@ struct ImportedNode {
     let inputs: [String]
     let output: String
   }
-
-  /// The shape of the first input, where it is known.
-  var shape: Shape? { shapes.first ?? nil }
 
   /// Removes an attribute and returns its value.
   mutating func take(_ name: String) -> AttributeValue? {
@@ -100,8 +101,9 @@ extension OpsetHistory.Change {
     .init(version: version) { node throws(Diagnostic) in
       for (attribute, input) in moves {
         guard case .float(let number)? = node.take(attribute) else { continue }
+        let element = node.element.isFloatingPoint ? node.element : .f32
         node.setInput(
-          input, to: AnyTensor(node.element, number: Double(number)), named: attribute)
+          input, to: AnyTensor(element, shape: [], rounding: [Double(number)]), named: attribute)
       }
     }
   }
@@ -114,6 +116,13 @@ extension OpsetHistory.Change {
   /// A newer name of the operation.
   static func renamed(at version: Int, to name: String) -> Self {
     .init(version: version) { node throws(Diagnostic) in node.type = name }
+  }
+
+  /// An attribute that had another name before.
+  static func renamed(at version: Int, _ old: String, _ new: String) -> Self {
+    .init(version: version) { node throws(Diagnostic) in
+      if let value = node.take(old) { node.attributes.append((new, value)) }
+    }
   }
 
   /// A default that was another one before.

@@ -1,16 +1,18 @@
 import QATIR
 
 extension OpsetHistory {
-  /// `pads` and `value` were attributes before 11; `axes` came with 18, wrapping with 19.
+  /// `pads` was called `paddings` before 2; it and `value` were attributes before 11; wrapping came
+  /// with 19.
   static let pad = OpsetHistory(
     "Pad",
     [
-      .integersBecameInputs(at: 11, [("pads", 1)]), .scalarsBecameInputs(at: 11, [("value", 2)]),
+      .renamed(at: 2, "paddings", "pads"), .integersBecameInputs(at: 11, [("pads", 1)]),
+      .scalarsBecameInputs(at: 11, [("value", 2)]),
     ],
     needed: { node, _ in
       let wraps = node.op.attributeValues.contains {
         $0.name == "mode" && $0.value == .string("wrap")
       }
-      return wraps ? 19 : node.operands.count > 3 && node.operands[3] != nil ? 18 : 13
+      return wraps ? 19 : 13
     })
 }

@@ -9,12 +9,6 @@ extension OpsetHistory {
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
     "ReduceMin", "ReduceProd", "ReduceSumSquare",
   ].map { op in
-    OpsetHistory(
-      op, [.integersBecameInputs(at: 18, [("axes", 1)])],
-      needed: { node, _ in
-        let hasAxes = node.operands.count > 1 && node.operands[1] != nil
-        let isNoop = node.op.attributeValues.contains { $0.name == "noop_with_empty_axes" }
-        return hasAxes || isNoop ? 18 : 13
-      })
+    OpsetHistory(op, [.integersBecameInputs(at: 18, [("axes", 1)])])
   }
 }

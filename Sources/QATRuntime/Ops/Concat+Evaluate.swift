@@ -63,7 +63,7 @@ extension AnyTensor {
     let count = tensors.reduce(0) { $0 + $1.elementCount }
     if element.bitWidth < 8 {
       return AnyTensor(
-        element, shape: [count], integers: tensors.flatMap { $0.integers ?? [] })
+        element, shape: [count], patterns: tensors.flatMap(\.patterns))
     }
     let bytes = tensors.flatMap { tensor in
       AnyTensor(.u8, shape: [tensor.storage.byteCount], storage: tensor.storage)

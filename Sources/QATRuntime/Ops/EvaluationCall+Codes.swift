@@ -18,10 +18,10 @@ extension EvaluationCall {
   /// The zero points of an operand that may be absent, which stands for 0.
   func zeroPoints(_ index: Int) -> [Int] { optional(index)?.integers ?? [0] }
 
-  /// The scales of an operand.
-  /// - Throws: `unsupported` for another type than f32.
+  /// The scales of an operand, in f32.
+  /// - Throws: `unsupported` for what is no float type; i32 is exact up to 2²⁴.
   func scales(_ index: Int) throws(Diagnostic) -> [Float] {
-    guard let scales = self[index].elements(as: Float.self) else {
+    guard let scales = self[index].floats ?? self[index].integers?.map({ Float($0) }) else {
       throw unsupportedElement(self[index].element)
     }
     return scales

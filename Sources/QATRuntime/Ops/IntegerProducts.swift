@@ -16,6 +16,9 @@ func integerConvolution(
 
 /// Of a product of two stacks of matrices of codes.
 struct IntegerMatMul {
+  /// Which parameters of a matrix differ: those of rows (the first operand's) or of columns.
+  enum Kept { case rows, columns }
+
   let rows: Int, inner: Int, columns: Int
   private let batch: [Int]
   private let aShape: [Int], bShape: [Int]
@@ -30,14 +33,18 @@ struct IntegerMatMul {
     batch = Array(result.dropLast((a.count > 1 ? 1 : 0) + (b.count > 1 ? 1 : 0)))
   }
 
-  /// The row of an element of `a`.
-  func row(ofA element: Int) -> Int { element / inner % rows }
-  /// The column of an element of `b`.
-  func column(ofB element: Int) -> Int { element % columns }
+  /// For each element of an operand, or of the result where there is none, the offset of its scale or
+  /// zero point among those of this shape: one, a list of one a row or column, or a stack of those.
+  func offsets(of parameters: AnyTensor, _ kept: Kept, in operand: AnyTensor? = nil) -> [Int] {
+    let isList = parameters.shape.count == 1 && parameters.elementCount > 1
+    return broadcastOffsets(
+      isList && kept == .rows ? parameters.shape + [1] : parameters.shape,
+      to: operand?.shape ?? batch + [rows, columns])
+  }
 
-  func callAsFunction(_ a: [Int32], _ b: [Int32]) -> [Int32] {
+  func callAsFunction<T: ProductScalar>(_ a: [T], _ b: [T]) -> [T] {
     let count = batch.reduce(1, *)
-    var y = Array(repeating: Int32(0), count: count * rows * columns)
+    var y = Array(repeating: T.zero, count: count * rows * columns)
     let matricesA = broadcastOffsets(Array(aShape.dropLast(2)), to: batch)
     let matricesB = broadcastOffsets(Array(bShape.dropLast(2)), to: batch)
     for matrix in 0..<count {
@@ -49,5 +56,14 @@ struct IntegerMatMul {
         at: matrix * rows * columns)
     }
     return y
+  }
+
+  /// The codes of an operand minus their zero points, which may be absent.
+  func centred(
+    _ codes: AnyTensor, _ zeroPoints: AnyTensor?, _ kept: Kept
+  ) -> [Int32] {
+    let list = codes.integers ?? []
+    guard let zeroPoints, let zeros = zeroPoints.integers else { return list.map(Int32.init) }
+    return zip(list, offsets(of: zeroPoints, kept, in: codes)).map { Int32($0 - zeros[$1]) }
   }
 }

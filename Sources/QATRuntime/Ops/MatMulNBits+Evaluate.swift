@@ -2,16 +2,16 @@ import QATCore
 import QATIR
 import QATKernels
 
-extension MatMulNBits: Evaluable {
+extension MatMulNBits: WidensFloats {
   /// Sums in float32, whatever `accuracy_level` allows a runtime to round to.
   public func evaluate(_ call: EvaluationCall) throws(Diagnostic) -> [AnyTensor] {
-    guard call[0].element == .f32 else { throw call.unsupportedElement(call[0].element) }
-    guard call.optional(4) == nil, weightPrepacked == 0 else {
-      throw Diagnostic(.unsupported, "g_idx and prepacked weights are not supported")
+    guard weightPrepacked == 0 else {
+      throw Diagnostic(.unsupported, "prepacked weights are not supported")
     }
     let a: [Float] = call[0].elements() ?? []
     let weight = try weight(
-      call[1], scales: call[2], zeroPoints: call.optional(3))
+      call[1], scales: call[2], zeroPoints: call.optional(3),
+      groups: call.optional(4)?.integers)
     let bias = call.optional(5)?.elements(as: Float.self)
     var y: [Float] = []
     y.reserveCapacity(a.count / inner * columns)
@@ -26,9 +26,14 @@ extension MatMulNBits: Evaluable {
   }
 
   /// The weight in float, [N, K].
+  /// - Parameter groups: for each k the block whose parameters it has; its own where `nil`.
+  /// - Throws: `invalid-data` for a group that is no block.
   func weight(
-    _ b: AnyTensor, scales: AnyTensor, zeroPoints: AnyTensor?
+    _ b: AnyTensor, scales: AnyTensor, zeroPoints: AnyTensor?, groups: [Int]? = nil
   ) throws(Diagnostic) -> [Float] {
+    if let outside = groups?.first(where: { !(0..<blocks).contains($0) }) {
+      throw Diagnostic(.invalidData, "g_idx has \(outside), and there are \(blocks) blocks")
+    }
     guard let bytes = b.elements(as: UInt8.self), let scale = scales.elements(as: Float.self),
       zeroPoints == nil || [.u8, .f32].contains(zeroPoints?.element)
     else {
@@ -41,7 +46,7 @@ extension MatMulNBits: Evaluable {
     result.reserveCapacity(columns * inner)
     for n in 0..<columns {
       for k in 0..<inner {
-        let block = k / blockSize
+        let block = groups?[k] ?? k / blockSize
         let code = Float(Self.code(bytes, row: n * rowBytes, k, bits: bits))
         let zero =
           packed.map { Float(Self.code($0, row: n * zeroPointBytes, block, bits: bits)) }

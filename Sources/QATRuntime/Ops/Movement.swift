@@ -61,7 +61,7 @@ extension AnyTensor {
     case 16: moved(as: UInt16.self, offsets, shape, fill)
     case 32: moved(as: UInt32.self, offsets, shape, fill)
     case 64: moved(as: UInt64.self, offsets, shape, fill)
-    default: movedCodes(offsets, shape, fill)
+    default: movedPatterns(offsets, shape, fill)
     }
   }
 
@@ -86,11 +86,10 @@ extension AnyTensor {
     AnyTensor(Unit.elementType, shape: shape, storage: storage).elements() ?? []
   }
 
-  private func movedCodes(_ offsets: [Int], _ shape: [Int], _ fill: AnyTensor?) -> AnyTensor {
-    let source = integers ?? []
-    let fill = fill?.integers?.first ?? 0
+  private func movedPatterns(_ offsets: [Int], _ shape: [Int], _ fill: AnyTensor?) -> AnyTensor {
+    let source = patterns, fill = fill?.patterns.first ?? 0
     return AnyTensor(
-      element, shape: shape, integers: offsets.map { $0 < 0 ? fill : source[$0] })
+      element, shape: shape, patterns: offsets.map { $0 < 0 ? fill : source[$0] })
   }
 }
 

@@ -31,6 +31,7 @@ extension QuantizeLinear: Executable {
   /// Quantizing floats with a constant zero point, per tensor or along an axis.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, request.element(1) == .f32, blockSize == 0,
+      [0, ElementType.f32.rawValue].contains(precision),
       let codes = request.results[0]?.element, [.u8, .i8, .u16, .i16].contains(codes),
       let (layout, zero) = layout(request, axis: axis)
     else { return nil }

@@ -15,7 +15,7 @@ extension ReduceLogSumExp: NumericEvaluable {
   ) throws(Diagnostic) -> [AnyTensor] {
     let x = call.tensor(0, as: T.self).map { Double($0) }
     let result = logarithms(x, to: try keptShape(call))
-    return [AnyTensor(result.map { saturated($0, as: T.self) }.reshaped(call.shape()))]
+    return [AnyTensor(result.map { truncated(Double($0), as: T.self) }.reshaped(call.shape()))]
   }
 
   /// The largest element is taken out of each sum first, so that nothing overflows.

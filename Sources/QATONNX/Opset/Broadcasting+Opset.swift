@@ -1,0 +1,36 @@
+import QATCore
+import QATIR
+
+extension OpsetHistory {
+  /// Two operands were broadcast only where `broadcast` said so before 7, and the second one's axes
+  /// lay from `axis` on.
+  static let broadcasting = [
+    "Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater", "Less",
+  ].map { OpsetHistory($0, [.broadcastFromAxis]) }
+}
+
+extension OpsetHistory.Change {
+  /// Puts axes of size 1 behind those of the second operand, so that NumPy's rule gives the same.
+  static let broadcastFromAxis = Self(version: 7) { node throws(Diagnostic) in
+    let isBroadcast = node.take("broadcast") == .int(1)
+    guard case .int(let axis)? = node.take("axis"), isBroadcast, axis >= 0, node.inputs.count == 2
+    else { return }
+    guard let a = node.types[0]?.shape?.rank, let b = node.types[1]?.shape?.rank else {
+      throw Diagnostic(
+        .unsupported,
+        "the second operand lies from axis \(axis) on, and the rank of an operand is unknown",
+        hint: "convert the model to opset 7 or later, or give the shapes of its inputs")
+    }
+    guard axis + b <= a else {
+      throw Diagnostic(
+        .shapeMismatch, "\(b) axes from \(axis) on do not lie inside an operand of rank \(a)")
+    }
+    if axis + b == a { return }
+    let name = "\(node.outputs[0]).second", axes = Array(b..<a - axis)
+    node.constants.append(
+      (name + ".axes", AnyTensor(shape: [axes.count], axes.map(Int64.init))))
+    node.before.append(
+      .init(op: Unsqueeze(), inputs: [node.inputs[1], name + ".axes"], output: name))
+    node.inputs[1] = name
+  }
+}
