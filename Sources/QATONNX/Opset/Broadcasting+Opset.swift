@@ -13,7 +13,7 @@ extension OpsetHistory.Change {
   /// Puts axes of size 1 behind those of the second operand, so that NumPy's rule gives the same.
   static let broadcastFromAxis = Self(version: 7) { node throws(Diagnostic) in
     let isBroadcast = node.take("broadcast") == .int(1)
-    guard case .int(let axis)? = node.take("axis"), isBroadcast, axis >= 0, node.inputs.count == 2
+    guard case .int(var axis)? = node.take("axis"), isBroadcast, node.inputs.count == 2
     else { return }
     guard let a = node.types[0]?.shape?.rank, let b = node.types[1]?.shape?.rank else {
       throw Diagnostic(
@@ -21,7 +21,8 @@ extension OpsetHistory.Change {
         "the second operand lies from axis \(axis) on, and the rank of an operand is unknown",
         hint: "convert the model to opset 7 or later, or give the shapes of its inputs")
     }
-    guard axis + b <= a else {
+    if axis < 0 { axis += a }
+    guard axis >= 0, axis + b <= a else {
       throw Diagnostic(
         .shapeMismatch, "\(b) axes from \(axis) on do not lie inside an operand of rank \(a)")
     }

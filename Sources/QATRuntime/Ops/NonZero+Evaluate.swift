@@ -8,6 +8,6 @@ extension NonZero: ShapedByData {
     let rows = zip(x.shape, strides).map { size, stride in
       places.map { Int64($0 / stride % size) }
     }
-    return [AnyTensor(shape: call.shape(), rows.flatMap { $0 })]
+    return [AnyTensor(shape: [x.shape.count, places.count], rows.flatMap { $0 })]
   }
 }
