@@ -9,8 +9,10 @@ public enum Exporter {
     capturesKey = "qat.captures"
 
   /// - Throws: `io`; `unsupported` for what no file holds (a value of unknown shape is fine).
-  public static func write(_ graph: Graph, to path: String) throws(Diagnostic) {
-    try file(of: graph).write(to: path)
+  public static func write(
+    _ graph: Graph, to path: String, externalData: ExternalData = .whenNeeded
+  ) throws(Diagnostic) {
+    try file(of: graph).write(to: path, externalData: externalData)
   }
 
   /// What a file of the graph says.
