@@ -1,5 +1,8 @@
 /// The dimensions of a tensor, outermost first; row-major (C order) wherever elements are listed.
 public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByArrayLiteral {
+  /// More dimensions are a mistake of a file: no shape of a graph has them.
+  public static let highestRank = 1024
+
   /// Outermost first.
   public var dimensions: [Dimension]
 

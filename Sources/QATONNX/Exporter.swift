@@ -45,7 +45,7 @@ public enum Exporter {
     }
     let outputs = Set(graph.outputs)
     for id in graph.nodes {
-      file.graph.nodes.append(node(id, in: graph))
+      file.graph.nodes.append(try node(id, in: graph))
       for case .some(let result) in graph[id].results where !outputs.contains(result) {
         let value = value(result, in: graph)
         if value.type != nil || !value.rest.isEmpty { file.graph.values.append(value) }
@@ -58,7 +58,7 @@ public enum Exporter {
     return file
   }
 
-  private static func node(_ id: NodeID, in graph: Graph) -> NodeFile {
+  private static func node(_ id: NodeID, in graph: Graph) throws(Diagnostic) -> NodeFile {
     let node = graph[id]
     var file = NodeFile()
     file.name = node.name
@@ -66,6 +66,11 @@ public enum Exporter {
     file.domain = node.op.name.domain
     file.metadata = node.metadata
     let captures = file.metadata.removeValue(forKey: capturesKey).flatMap { Int($0) } ?? 0
+    guard (0...node.operands.count).contains(captures) else {
+      throw Diagnostic(
+        .invalidGraph, "\(captures) of \(node.operands.count) operands are said to be captured",
+        at: "node '\(node.name)' (\(node.op.name))", hint: "remove the note \(capturesKey)")
+    }
     file.inputs = node.operands.dropLast(captures).map { $0.map { graph[$0].name } ?? "" }
     file.outputs = node.results.map { $0.map { graph[$0].name } ?? "" }
     file.attributes = node.op.attributeValues

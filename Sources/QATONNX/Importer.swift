@@ -11,9 +11,11 @@ public struct Importer {
   private let registry: OpRegistry
   private let opset: Int
   private var graph: Graph
-  private var values: [String: ValueID] = [:]
-  /// Types the file gives for values in between.
-  private var declared: [String: TensorType] = [:]
+  /// Types the file gives for the results of nodes.
+  private lazy var declared: [String: TensorType] = Dictionary(
+    (file.graph.values + file.graph.outputs).compactMap { value in
+      value.type.map { (value.name, $0) }
+    }, uniquingKeysWith: { $1 })
 
   /// Reads a model file.
   /// - Throws: `io`, `malformed-file`, or what an operation says of its node.
@@ -40,6 +42,9 @@ public struct Importer {
     self.registry = registry
     opset = file.opsets[""] ?? 1
     graph = Graph(name: file.graph.name.isEmpty ? "model" : file.graph.name)
+    graph.reserveCapacity(
+      nodes: file.graph.nodes.count,
+      values: file.graph.nodes.count + file.graph.initializers.count + file.graph.inputs.count)
     guard opset >= 7 || file.graph.nodes.allSatisfy({ !$0.domain.isEmpty }) else {
       throw Diagnostic(
         .unsupported, "the model is of opset \(opset)",
@@ -63,7 +68,6 @@ public struct Importer {
     for (name, rest) in file.graph.initializerRests { attach(rest, to: .tensor(name)) }
     try addInitializers()
     for value in file.graph.inputs + file.graph.values + file.graph.outputs {
-      declared[value.name] = value.type
       attach(value.rest, to: .value(value.name))
     }
     for (index, node) in file.graph.nodes.enumerated() {
@@ -83,7 +87,8 @@ public struct Importer {
       guard let type = input.type else {
         throw Diagnostic(.unsupported, "input '\(input.name)' is no tensor", at: "graph.input")
       }
-      try define(input.name, graph.addInput(input.name, type))
+      let id = graph.addInput(input.name, type)
+      try define(input.name, id)
     }
     let variables = Set(
       file.metadata[Exporter.variablesKey]?.split(separator: "\n").map(String.init) ?? [])
@@ -99,21 +104,26 @@ public struct Importer {
     if !rest.isEmpty { graph.attachments[part] = rest.bytes }
   }
 
-  private mutating func define(_ name: String, _ id: ValueID) throws(Diagnostic) {
-    guard !name.isEmpty, values[name] == nil else {
+  private mutating func addConstant(_ name: String, _ tensor: AnyTensor) throws(Diagnostic) {
+    let id = graph.addConstant(name, tensor)
+    try define(name, id)
+  }
+
+  /// Notes that a name of the file is that of a value: the graph gives a taken name a number.
+  private func define(_ name: String, _ id: ValueID) throws(Diagnostic) {
+    guard !name.isEmpty, graph[id].name == name else {
       throw Diagnostic(
         .malformedFile, "the name '\(name)' is defined twice",
         hint: "names of values must be unique")
     }
-    values[name] = id
   }
 
   private func value(_ name: String) throws(Diagnostic) -> ValueID? {
     if name.isEmpty { return nil }
-    guard let id = values[name] else {
+    guard let id = graph.value(named: name) else {
       throw Diagnostic(
         .malformedFile, "'\(name)' is used before anything defines it",
-        hint: nameHint(name, among: Array(values.keys.prefix(10_000))))
+        hint: nameHint(name, among: graph.allValues.prefix(10_000).map { graph[$0].name }))
     }
     return id
   }
@@ -128,12 +138,12 @@ public struct Importer {
     if name.domain.isEmpty, let history = OpsetHistory.all[file.opType] {
       for change in history.changes where change.version > opset { try change.upgrade(&node) }
     }
-    for (name, tensor) in node.constants { try define(name, graph.addConstant(name, tensor)) }
+    for (name, tensor) in node.constants { try addConstant(name, tensor) }
     for extra in node.before { try add(extra, replacing: nil) }
     let op = try registry.operation(name, attributes: node.attributes)
     if let constant = op as? Constant, let output = file.outputs.first, let tensor = constant.tensor
     {
-      try define(output, graph.addConstant(output, tensor))
+      try addConstant(output, tensor)
       attach(file.restAsInitializer, to: .tensor(output))
       return
     }
@@ -160,15 +170,12 @@ public struct Importer {
       types = try graph.inferredTypes(of: op, operands, resultCount: results.count)
     }
     var metadata = file.metadata
-    let origins =
-      metadata.removeValue(forKey: Exporter.originsKey)?.split(separator: "\n").map(String.init)
-      ?? []
-    if op is Opaque, !file.captures.isEmpty {
-      metadata[Exporter.capturesKey] = "\(file.captures.count)"
-    }
+    let origins = metadata.removeValue(forKey: Exporter.originsKey) ?? ""
+    metadata[Exporter.capturesKey] =
+      op is Opaque && !file.captures.isEmpty ? "\(file.captures.count)" : nil
     let id = graph.insertNode(
-      op, operands, name: file.name, results: results, types: types, origins: origins,
-      metadata: metadata)
+      op, operands, name: file.name, results: results, types: types,
+      origins: origins.split(separator: "\n").map(String.init), metadata: metadata)
     attach(file.rest, to: .node(graph[id].name))
     for (name, result) in zip(outputs, graph[id].results) {
       if let result { try define(name, result) }

@@ -2,6 +2,14 @@ import QATCore
 
 // Every edit keeps the users of values, the names and the order of nodes right.
 extension Graph {
+  /// Makes room for what is going to be added.
+  public mutating func reserveCapacity(nodes: Int, values: Int) {
+    nodeTable.reserveCapacity(nodes)
+    nodeNames.reserveCapacity(nodes)
+    self.values.reserveCapacity(values)
+    valueNames.reserveCapacity(values)
+  }
+
   /// Adds an input behind the others.
   @discardableResult
   public mutating func addInput(_ name: String, _ type: TensorType) -> ValueID {
@@ -215,9 +223,14 @@ extension Graph {
 
   private func uniqueName<ID>(_ name: String, in names: [String: ID]) -> String {
     if names[name] == nil { return name }
-    var number = 1
-    while names["\(name).\(number)"] != nil { number += 1 }
-    return "\(name).\(number)"
+    // The numbers that are taken mostly run from 1 on: doubling, then halving, finds the first free one.
+    var taken = 0, free = 1
+    while names["\(name).\(free)"] != nil { (taken, free) = (free, 2 * free) }
+    while free - taken > 1 {
+      let middle = (taken + free) / 2
+      if names["\(name).\(middle)"] != nil { taken = middle } else { free = middle }
+    }
+    return "\(name).\(free)"
   }
 
   private mutating func removeUser(_ node: NodeID, of value: ValueID) {

@@ -16,8 +16,8 @@ public struct Graph: Sendable {
   /// What the file says beyond the graph, in the file's form: see `Part`.
   public var attachments: [Part: [UInt8]] = [:]
 
-  var values = Slots(placeholder: Value(name: "", type: TensorType(.f32, nil), definition: .input))
-  var nodeTable = Slots(placeholder: Node(op: Identity(), operands: [], results: [], name: ""))
+  var values = Slots<Value>()
+  var nodeTable = Slots<Node>()
   var valueNames: [String: ValueID] = [:]
   var nodeNames: [String: NodeID] = [:]
   var firstNode: NodeID?
@@ -34,7 +34,7 @@ public struct Graph: Sendable {
   /// A node.
   /// - Precondition: it is one of the graph's.
   public subscript(id: NodeID) -> Node {
-    _read { yield nodeTable[id.index] }
+    unsafeAddress { unsafe nodeTable.address(of: id.index) }
   }
 
   /// Whether a node is part of the graph, and was not removed.

@@ -1,16 +1,14 @@
+import QATCore
+
 /// Elements by number, of which some were removed: what a graph keeps its nodes and values in.
 ///
-/// Not an array of optionals: reading a field of an optional struct copies the struct, and a node or a
-/// value costs a retain for each of its arrays, texts and dictionaries.
-struct Slots<Element: Sendable>: Sendable {
+/// An element is lent where it lies, not copied: a copy of a node or a value costs a retain for each of
+/// its arrays, texts and dictionaries, which is most of what a pass over a large graph takes.
+struct Slots<Element: SlotElement>: Sendable {
   private var elements: [Element] = []
   private var isLive: [Bool] = []
-  /// What stands where an element was removed.
-  private let placeholder: Element
   /// How many elements there are, without those that were removed.
   private(set) var liveCount = 0
-
-  init(placeholder: Element) { self.placeholder = placeholder }
 
   /// The numbers given out so far.
   var indices: Range<Int> { elements.indices }
@@ -21,11 +19,22 @@ struct Slots<Element: Sendable>: Sendable {
   subscript(index: Int) -> Element {
     _read {
       precondition(isLive[index], "it was removed")
-      yield elements[index]
+      // A span lends the element; the array would copy it.
+      yield elements.span[index]
     }
     _modify {
       precondition(isLive[index], "it was removed")
       yield &elements[index]
+    }
+  }
+
+  /// Where an element lies, for an `unsafeAddress` accessor and nothing else: the access that such an
+  /// accessor is part of keeps the graph from changing while the element is read.
+  func address(of index: Int) -> UnsafePointer<Element> {
+    precondition(isLive[index], "it was removed")
+    // SAFETY: `isLive` has checked the index, and is as long as the array.
+    return unsafe elements.withUnsafeBufferPointer { elements in
+      unsafe elements.baseAddress.unsafelyUnwrapped + index
     }
   }
 
@@ -38,7 +47,7 @@ struct Slots<Element: Sendable>: Sendable {
 
   mutating func remove(_ index: Int) {
     precondition(isLive[index], "it was removed")
-    elements[index] = placeholder
+    elements[index] = .removed
     isLive[index] = false
     liveCount -= 1
   }
@@ -47,4 +56,18 @@ struct Slots<Element: Sendable>: Sendable {
     elements.reserveCapacity(count)
     isLive.reserveCapacity(count)
   }
+}
+
+/// What can be kept in slots.
+protocol SlotElement: Sendable {
+  /// What stands in the place of one that was removed.
+  static var removed: Self { get }
+}
+
+extension Value: SlotElement {
+  static let removed = Value(name: "", type: TensorType(.f32, nil), definition: .input)
+}
+
+extension Node: SlotElement {
+  static let removed = Node(op: Identity(), operands: [], results: [], name: "")
 }

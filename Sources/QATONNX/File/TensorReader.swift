@@ -14,6 +14,9 @@ extension ModelReader {
       throw Diagnostic(
         .unsupported, "a tensor of data_type \(code)", at: "byte \(place.offset) (\(path.text))")
     }
+    guard unsafe fields.n_dims <= Shape.highestRank else {
+      throw unsafe place.malformed("\(fields.n_dims) dimensions")
+    }
     let dims = unsafe elements(fields.n_dims, fields.dims).map { Int($0) }
     // An empty tensor's other sizes are multiplied too, for strides; they must not overflow either.
     var count = 1
