@@ -151,7 +151,7 @@ def check_refusals(folder):
             model.graph.initializer[-1].external_data.add(key=key, value=value)
     (inner / "model.onnx").write_bytes(model.SerializeToString())
     status, _, memory = measured(inner / "model.onnx", folder / "never.onnx")
-    check(status == 1 and memory < 200, f"copies without end: {status}, {memory} MiB")
+    check(status == 1 and memory < 160, f"copies without end: {status}, {memory} MiB")
 
 
 # Writing ---------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def check_writing(folder):
         done = convert(out, out, option)
         check(done.returncode == 0 and np.array_equal(answer(out), wanted), f"{option}: onto itself")
     check(not [f for f in folder.rglob("*.tmp")], "temporary files are left")
-    for name in ("../w.bin", "/tmp/w.bin", "", "out.onnx", "weights/../../w.bin", "weights/"):
+    for name in ("../w.bin", "/tmp/w.bin", "out.onnx", "weights/../../w.bin", "weights/"):
         done = convert(source, folder / "out.onnx", f"--external-data={name}")
         check(done.returncode == 64, f"--external-data={name}: {done.returncode} {done.stderr.strip()}")
     done = convert(source, folder / "out.qir", "--external-data")

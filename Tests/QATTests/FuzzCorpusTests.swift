@@ -8,7 +8,9 @@ struct FuzzCorpusTests {
   @Test("is a model that is read and written, or refused", arguments: files("onnx"))
   func model(_ file: URL) throws {
     let bytes = try Array(Data(contentsOf: file))
-    guard let graph = try? Importer.graph(of: ModelFile(TensorStorage(bytes: bytes))) else { return }
+    guard let graph = try? Importer.graph(of: ModelFile(TensorStorage(bytes: bytes))) else {
+      return
+    }
     try graph.verify()
     try? Exporter.write(graph, to: "/dev/null")
   }

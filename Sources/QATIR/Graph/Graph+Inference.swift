@@ -82,7 +82,9 @@ extension Graph {
     if let found = known[value] { return found }
     var result: [Dimension]?
     if let constant = self[value].constant {
-      result = constant.elementCount <= Self.longestShape ? constant.integers?.map { Dimension(signed: $0) } : nil
+      result =
+        constant.elementCount <= Self.longestShape
+        ? constant.integers?.map { Dimension(signed: $0) } : nil
     } else if case .result(let producer, 0) = self[value].definition,
       let op = self[producer].op as? any ShapeArithmetic
     {

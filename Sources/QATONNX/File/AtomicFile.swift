@@ -13,7 +13,8 @@ import QATCore
 public enum AtomicFile {
   /// - Throws: `io`; nothing is left behind.
   public static func write(_ bytes: [UInt8], to path: String) throws(Diagnostic) {
-    try write([Part(path: path) { file in unsafe bytes.withUnsafeBytes { unsafe file.append($0) } }])
+    try write([Part(path: path) { file in unsafe bytes.withUnsafeBytes { unsafe file.append($0) } }]
+    )
   }
 
   /// Writes a text as UTF-8: there whole or not at all.

@@ -53,7 +53,8 @@ import QATCore
   func text(_ text: String) -> UnsafeMutablePointer<CChar> {
     if text.utf8.contains(0), mistake == nil {
       mistake = Diagnostic(
-        .unsupported, "the text '\(text.replacing("\0", with: "\\0"))' holds a NUL, which no file may",
+        .unsupported,
+        "the text '\(text.replacing("\0", with: "\\0"))' holds a NUL, which no file may",
         hint: "give the node or value another name")
     }
     var text = text
