@@ -34,7 +34,7 @@ public struct Graph: Sendable {
   /// A node.
   /// - Precondition: it is one of the graph's.
   public subscript(id: NodeID) -> Node {
-    unsafeAddress { unsafe nodeTable.address(of: id.index) }
+    _read { yield nodeTable[id.index] }
   }
 
   /// Whether a node is part of the graph, and was not removed.

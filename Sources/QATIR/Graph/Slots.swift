@@ -2,8 +2,8 @@ import QATCore
 
 /// Elements by number, of which some were removed: what a graph keeps its nodes and values in.
 ///
-/// An element is lent where it lies, not copied: a copy of a node or a value costs a retain for each of
-/// its arrays, texts and dictionaries, which is most of what a pass over a large graph takes.
+/// Not an array of optionals, so that an element can be lent where it lies: a copy of a node or a value
+/// costs a retain for each of its arrays, texts and dictionaries.
 struct Slots<Element: SlotElement>: Sendable {
   private var elements: [Element] = []
   private var isLive: [Bool] = []
@@ -25,16 +25,6 @@ struct Slots<Element: SlotElement>: Sendable {
     _modify {
       precondition(isLive[index], "it was removed")
       yield &elements[index]
-    }
-  }
-
-  /// Where an element lies, for an `unsafeAddress` accessor and nothing else: the access that such an
-  /// accessor is part of keeps the graph from changing while the element is read.
-  func address(of index: Int) -> UnsafePointer<Element> {
-    precondition(isLive[index], "it was removed")
-    // SAFETY: `isLive` has checked the index, and is as long as the array.
-    return unsafe elements.withUnsafeBufferPointer { elements in
-      unsafe elements.baseAddress.unsafelyUnwrapped + index
     }
   }
 
