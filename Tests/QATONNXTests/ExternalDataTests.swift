@@ -12,9 +12,10 @@ struct ExternalDataTests {
     var sum = x
     for (name, count) in [("small", 255), ("middle", 256), ("large", 1 << 18), ("last", 300)] {
       let w = graph.addConstant(name, AnyTensor(shape: [count], (0..<count).map { Float($0) }))
-      let slice = try graph.addNode(
-        Slice(), [w, integers("\(name).s", 0, &graph), integers("\(name).e", 1, &graph)], name: "")
-      sum = graph[try graph.addNode(Add(), [sum, graph[slice].result], name: "")].result
+      let start = integers("\(name).s", 0, &graph), end = integers("\(name).e", 1, &graph)
+      let slice = try graph.addNode(Slice(), [w, start, end], name: "")
+      let add = try graph.addNode(Add(), [sum, graph[slice].result], name: "")
+      sum = graph[add].result
     }
     graph.setOutputs([sum])
     return graph
