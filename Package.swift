@@ -12,7 +12,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "QAT", targets: ["QAT", "QATOpt"]),
-    .library(name: "QATONNX", targets: ["QATONNX"]),  // the model files alone
+    .library(name: "QATFormats", targets: ["QATONNX", "QATConfig", "QATData"]),  // files alone
     .executable(name: "qat-opt", targets: ["qat-opt"]),
   ],
   dependencies: [

@@ -74,20 +74,20 @@ public struct QuantizationConfig: Sendable, Equatable {
 
   /// Two rules with one match that set one thing differently: the earlier one says nothing.
   private func checkContradictions() throws(Diagnostic) {
+    // What rules of the same match have set so far, and the first one that did.
+    var known: [String: [String: (value: String, index: Int)]] = [:]
     for (index, rule) in layers.enumerated() {
-      for (earlierIndex, earlier) in layers[..<index].enumerated() where earlier.match == rule.match
-      {
-        for (setting, value) in rule.decisions {
-          guard let other = earlier.decisions.first(where: { $0.setting == setting }),
-            other.value != value
-          else { continue }
-          let contradiction = Diagnostic(
-            .configuration,
-            "\(setting) is \(other.value) in rule \(earlierIndex + 1) and \(value) in rule \(index + 1), "
-              + "both for \(rule.match.yaml)",
-            hint: "keep one of them")
-          throw rule.placing(contradiction, index)
-        }
+      let match = rule.match.yaml
+      for (setting, value) in rule.decisions {
+        let (other, earlier) = known[match, default: [:]][setting, default: (value, index)]
+        known[match, default: [:]][setting] = (other, earlier)
+        guard other != value else { continue }
+        let contradiction = Diagnostic(
+          .configuration,
+          "\(setting) is \(other) in rule \(earlier + 1) and \(value) in rule \(index + 1), "
+            + "both for \(match)",
+          hint: "keep one of them")
+        throw rule.placing(contradiction, index)
       }
     }
   }
@@ -104,8 +104,8 @@ extension QuantizationConfig {
     for (index, rule) in layers.enumerated() {
       for (earlierIndex, earlier) in layers[..<index].enumerated() {
         let narrow = matches[earlierIndex], wide = matches[index]
-        guard narrow.isSubset(of: wide),
-          (earlier.match.breadth, narrow.count) < (rule.match.breadth, wide.count),
+        guard (earlier.match.breadth, narrow.count) < (rule.match.breadth, wide.count),
+          narrow.isSubset(of: wide),
           let (old, new) = rule.undoing(earlier)
         else { continue }
         let conflict = Diagnostic(

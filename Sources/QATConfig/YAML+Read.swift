@@ -15,6 +15,9 @@ extension QuantizationConfig {
     try self.init(yaml: try YAMLReader.text(of: path, "the configuration"), file: path)
   }
 
+  /// Each rule is compared with each: more of them would take minutes.
+  private static let mostRules = 10_000
+
   /// Reads YAML: changes to the preset it names (`recommended` where it names none).
   ///
   /// - Parameter file: the name to show in messages.
@@ -53,7 +56,13 @@ extension QuantizationConfig {
       for stage in try reader.sequence(node) { stages.append(try reader.stage(stage)) }
     }
     if let node = keys["layers"] {
-      for rule in try reader.sequence(node) { layers.append(try reader.rule(rule)) }
+      let rules = try reader.sequence(node)
+      guard rules.count <= Self.mostRules else {
+        throw reader.error(
+          node, .configuration, "\(rules.count) rules for layers",
+          "a rule may match many layers: at most \(Self.mostRules) are read")
+      }
+      for rule in rules { layers.append(try reader.rule(rule)) }
     }
     do { try validate() } catch {
       // A rule knows its place in the file, and says it first.

@@ -7,12 +7,29 @@ struct YAMLReader {
   let file: String
 
   /// The document, or `nil` where there is none.
+  /// - Throws: `syntax` where it is none, or its aliases stand for very much.
   func compose(_ text: String) throws(Diagnostic) -> Node? {
+    guard Self.expansion(of: text) <= 1e6 else {
+      throw Diagnostic(
+        .syntax, "aliases of aliases stand for more than anybody can read", at: file,
+        hint: "write it out")
+    }
     do { return try Yams.compose(yaml: text) } catch let error as YamlError {
       throw diagnostic(error)
     } catch {
       throw Diagnostic(.syntax, "no YAML: \(error)", at: file, hint: "check the indentation")
     }
+  }
+
+  /// At most how many nodes an alias (`*name`) stands for, those in what it stands for counted: Yams
+  /// shares them, but compares keys node by node.
+  private static func expansion(of text: String) -> Double {
+    var anchors: Set<Substring> = [], aliases: [Substring: Double] = [:]
+    for word in text.split(whereSeparator: { $0.isWhitespace || ",[]{}:?".contains($0) }) {
+      if word.hasPrefix("&") { anchors.insert(word.dropFirst()) }
+      if word.hasPrefix("*") { aliases[word.dropFirst(), default: 1] += 1 }
+    }
+    return anchors.reduce(1) { $0 * aliases[$1, default: 1] }
   }
 
   /// `FILE:LINE:COLUMN`.

@@ -72,22 +72,32 @@ extension Diagnostic.Code {
 }
 
 /// The names nearest to a mistyped one, for hints: `did you mean 'fold-batchnorm'?`
+///
+/// Looks at names of at most 256 bytes, and at most at 10,000 of them.
 public func nearestNames(to name: String, among known: [String], limit: Int = 3) -> [String] {
-  let scored = known.map { ($0, editDistance(name.lowercased(), $0.lowercased())) }
-  let near = scored.filter { $0.1 <= max(2, $0.0.count / 3) }
-  return near.sorted { ($0.1, $0.0) < ($1.1, $1.0) }.prefix(limit).map(\.0)
+  guard name.utf8.count <= 256 else { return [] }
+  let name = Array(name.lowercased())
+  let scored = known.prefix(10_000).compactMap { other -> (name: String, distance: Int)? in
+    let count = other.utf8.count, farthest = max(2, count / 3)
+    // A distance is at least the difference of the lengths; a character has up to a few bytes.
+    guard count <= 256, count + 4 * farthest >= name.count else { return nil }
+    let distance = editDistance(name, Array(other.lowercased()))
+    return distance <= farthest ? (other, distance) : nil
+  }
+  return scored.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(limit).map(\.name)
 }
 
-/// A hint that offers the nearest names, or lists the known ones when nothing is near.
+/// A hint that offers the nearest names, or lists the known ones when nothing is near and they are not
+/// too many to read.
 public func nameHint(_ name: String, among known: [String]) -> String? {
   let near = nearestNames(to: name, among: known)
   if !near.isEmpty { return "did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?" }
-  return known.isEmpty ? nil : "known: \(known.sorted().joined(separator: ", "))"
+  guard !known.isEmpty, known.count <= 500 else { return nil }
+  return "known: \(known.sorted().joined(separator: ", "))"
 }
 
 /// Levenshtein distance, O(n·m).
-private func editDistance(_ a: String, _ b: String) -> Int {
-  let a = Array(a), b = Array(b)
+private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
   var row = Array(0...b.count)
   for i in a.indices {
     var diagonal = row[0]

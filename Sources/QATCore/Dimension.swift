@@ -1,7 +1,8 @@
 /// One dimension of a shape: a number, a product with named unknowns (`N`, `4*N*S`), or unknown.
 ///
 /// Products are what flattening and splitting of symbolic dimensions need; sums of unlike terms
-/// become unknown. Two unknown dimensions are equal as text, yet never *known* to be the same.
+/// become unknown, and so do products of very many symbols. Two unknown dimensions are equal as text,
+/// yet never *known* to be the same.
 public struct Dimension: Sendable, Hashable, CustomStringConvertible, ExpressibleByIntegerLiteral {
   /// The factor before the symbols; `Int.min` stands for an unknown dimension. Negative ones only
   /// occur among the elements of shapes as data (the -1 of a Reshape).
@@ -11,6 +12,9 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
 
   /// A size that nothing is known of.
   public static let unknown = Dimension(coefficient: .min, symbols: [])
+
+  /// More symbols are no dimension that anybody writes.
+  private static let mostSymbols = 64
 
   private init(coefficient: Int, symbols: [String]) {
     self.coefficient = coefficient
@@ -52,8 +56,8 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
     if a.size == 0 || b.size == 0 { return 0 }
     if a.isUnknown || b.isUnknown { return .unknown }
     let (product, overflow) = a.coefficient.multipliedReportingOverflow(by: b.coefficient)
-    return overflow
-      ? .unknown : Dimension(coefficient: product, symbols: (a.symbols + b.symbols).sorted())
+    guard !overflow, a.symbols.count + b.symbols.count <= mostSymbols else { return .unknown }
+    return Dimension(coefficient: product, symbols: (a.symbols + b.symbols).sorted())
   }
 
   /// The exact quotient, or `nil` where the division is not known to leave nothing over.

@@ -1,5 +1,8 @@
 /// The dimensions of a tensor, outermost first; row-major (C order) wherever elements are listed.
 public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByArrayLiteral {
+  /// More dimensions are a mistake of a file: no shape of a graph has them.
+  public static let highestRank = 1024
+
   /// Outermost first.
   public var dimensions: [Dimension]
 
@@ -66,8 +69,12 @@ public struct TensorType: Sendable, Hashable, CustomStringConvertible {
 
 extension TensorType {
   /// Checks that offsets into a tensor of this type are numbers, as far as its sizes are known.
-  /// - Throws: `shape-mismatch` where the product of its sizes, those of 0 left out, is too large.
+  /// - Throws: `shape-mismatch` where the product of its sizes, those of 0 left out, is too large, or
+  ///   where there are more than `Shape.highestRank` of them.
   public func checkSize() throws(Diagnostic) {
+    if let rank = shape?.rank, rank > Shape.highestRank {
+      throw Diagnostic(.shapeMismatch, "a tensor of \(rank) dimensions")
+    }
     var count = 1
     for size in (shape?.dimensions ?? []).compactMap(\.size) where size > 1 {
       let (product, overflow) = count.multipliedReportingOverflow(by: size)

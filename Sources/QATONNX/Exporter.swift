@@ -9,8 +9,10 @@ public enum Exporter {
     capturesKey = "qat.captures"
 
   /// - Throws: `io`; `unsupported` for what no file holds (a value of unknown shape is fine).
-  public static func write(_ graph: Graph, to path: String) throws(Diagnostic) {
-    try file(of: graph).write(to: path)
+  public static func write(
+    _ graph: Graph, to path: String, externalData: ExternalData = .whenNeeded
+  ) throws(Diagnostic) {
+    try file(of: graph).write(to: path, externalData: externalData)
   }
 
   /// What a file of the graph says.
@@ -28,8 +30,23 @@ public enum Exporter {
     if !variables.isEmpty {
       file.metadata[variablesKey] = variables.map { graph[$0].name }.joined(separator: "\n")
     }
+    try checkCaptures(in: graph)
     file.graph = ExportedScope(graph).file
     return file
+  }
+
+  /// - Throws: `invalid-graph` for an opaque node that says of more operands than it has that its body
+  ///   captures them: the note may come from a text.
+  private static func checkCaptures(in graph: Graph) throws(Diagnostic) {
+    for id in graph.nodes {
+      guard let note = graph[id].metadata[capturesKey], let captures = Int(note),
+        !(0...graph[id].operands.count).contains(captures)
+      else { continue }
+      throw Diagnostic(
+        .invalidGraph,
+        "\(captures) of \(graph[id].operands.count) operands are said to be captured",
+        at: "node '\(graph[id].name)' (\(graph[id].op.name))", hint: "remove the note \(capturesKey)")
+    }
   }
 
   /// The domains of all operations, also of those in bodies.

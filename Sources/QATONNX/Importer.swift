@@ -11,9 +11,10 @@ public struct Importer {
   private let file: GraphFile
   let context: Context
   private(set) var graph: Graph
-  private var values: [String: ValueID] = [:]
-  /// Types the file gives for values in between.
-  private var declared: [String: TensorType] = [:]
+  /// Types the file gives for the results of nodes.
+  private lazy var declared: [String: TensorType] = Dictionary(
+    (file.values + file.outputs).compactMap { value in value.type.map { (value.name, $0) } },
+    uniquingKeysWith: { $1 })
 
   /// What holds for the whole file.
   struct Context {
@@ -62,6 +63,9 @@ public struct Importer {
     self.file = file
     self.context = context
     graph = Graph(name: file.name.isEmpty ? "model" : file.name)
+    graph.reserveCapacity(
+      nodes: file.nodes.count,
+      values: file.nodes.count + file.initializers.count + file.inputs.count)
   }
 
   /// The graph that the file describes; inputs have been added before.
@@ -70,7 +74,6 @@ public struct Importer {
     for (name, rest) in file.initializerRests { attach(rest, to: .tensor(name)) }
     try addInitializers()
     for value in file.inputs + file.values + file.outputs {
-      declared[value.name] = value.type
       attach(value.rest, to: .value(value.name))
     }
     for (index, node) in file.nodes.enumerated() {
@@ -95,7 +98,8 @@ public struct Importer {
   }
 
   mutating func addInput(_ name: String, _ type: TensorType) throws(Diagnostic) {
-    try define(name, graph.addInput(name, type))
+    let id = graph.addInput(name, type)
+    try define(name, id)
   }
 
   private mutating func addInitializers() throws(Diagnostic) {
@@ -113,21 +117,26 @@ public struct Importer {
     if !rest.isEmpty { graph.attachments[part] = rest.bytes }
   }
 
-  private mutating func define(_ name: String, _ id: ValueID) throws(Diagnostic) {
-    guard !name.isEmpty, values[name] == nil else {
+  private mutating func addConstant(_ name: String, _ tensor: AnyTensor) throws(Diagnostic) {
+    let id = graph.addConstant(name, tensor)
+    try define(name, id)
+  }
+
+  /// Notes that a name of the file is that of a value: the graph gives a taken name a number.
+  private func define(_ name: String, _ id: ValueID) throws(Diagnostic) {
+    guard !name.isEmpty, graph[id].name == name else {
       throw Diagnostic(
         .malformedFile, "the name '\(name)' is defined twice",
         hint: "names of values must be unique")
     }
-    values[name] = id
   }
 
   func value(_ name: String) throws(Diagnostic) -> ValueID? {
     if name.isEmpty { return nil }
-    guard let id = values[name] else {
+    guard let id = graph.value(named: name) else {
       throw Diagnostic(
         .malformedFile, "'\(name)' is used before anything defines it",
-        hint: nameHint(name, among: Array(values.keys.prefix(10_000))))
+        hint: nameHint(name, among: graph.allValues.prefix(10_000).map { graph[$0].name }))
     }
     return id
   }
@@ -150,12 +159,12 @@ public struct Importer {
       try upgrade(&node, from: opset)
       name = OpName(domain: "", type: node.type)
     }
-    for (name, tensor) in node.constants { try define(name, graph.addConstant(name, tensor)) }
+    for (name, tensor) in node.constants { try addConstant(name, tensor) }
     for extra in node.before { try add(extra, replacing: nil) }
     let op = try context.registry.operation(name, attributes: node.attributes)
     if let constant = op as? Constant, let output = file.outputs.first, let tensor = constant.tensor
     {
-      try define(output, graph.addConstant(output, tensor))
+      try addConstant(output, tensor)
       attach(file.restAsInitializer, to: .tensor(output))
       return
     }
@@ -227,9 +236,8 @@ public struct Importer {
       (op, types) = (settled.op ?? op, settled.types)
     }
     var metadata = file.metadata
-    let origins =
-      metadata.removeValue(forKey: Exporter.originsKey)?.split(separator: "\n").map(String.init)
-      ?? []
+    let origins = metadata.removeValue(forKey: Exporter.originsKey) ?? ""
+    metadata[Exporter.capturesKey] = nil
     if op is Opaque, !file.captures.isEmpty {
       guard file.opset == nil else {
         throw Diagnostic(
@@ -238,8 +246,8 @@ public struct Importer {
       metadata[Exporter.capturesKey] = "\(file.captures.count)"
     }
     let id = graph.insertNode(
-      op, operands, name: file.name, results: results, types: types, origins: origins,
-      metadata: metadata)
+      op, operands, name: file.name, results: results, types: types,
+      origins: origins.split(separator: "\n").map(String.init), metadata: metadata)
     attach(file.rest, to: .node(graph[id].name))
     for (name, result) in zip(outputs, graph[id].results) {
       if let result { try define(name, result) }

@@ -11,6 +11,7 @@ struct OptCommand: DiagnosedCommand {
   @Option(help: "A named pipeline to run.") var pipeline: String?
   @Option(name: .shortAndLong, help: "Where the result goes: .onnx, .qir or .dot; '-' prints .qir.")
   var output: String?
+  @OptionGroup var outputOptions: OutputOptions
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var instruments: InstrumentOptions
   @Flag(help: "List the passes and pipelines.") var listPasses = false
@@ -60,7 +61,7 @@ struct OptCommand: DiagnosedCommand {
     try graph.verify()
     switch output {
     case nil, "-": Terminal.write(graph.text(blobs: output == nil ? .elided : .inline))
-    case .some(let path): try GraphFiles.write(graph, to: path)
+    case .some(let path): try outputOptions.write(graph, to: path)
     }
   }
 }

@@ -17,6 +17,7 @@ struct QuantizeCommand: DiagnosedCommand {
   )
   var format: QuantizeFormat?
   @Option(help: "Where the model is to run.") var target = "ort-cpu"
+  @OptionGroup var outputOptions: OutputOptions
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var training: TrainOptions
   @OptionGroup var instruments: InstrumentOptions
@@ -78,7 +79,7 @@ struct QuantizeCommand: DiagnosedCommand {
     try quantization.saveRanges(preparer.context)
     for remark in preparer.remarks { Terminal.error(remark.description) }
     try result.verify(evaluation: true)
-    try GraphFiles.write(result, to: output)
+    try outputOptions.write(result, to: output)
   }
 
   /// The model by the preparer's configuration, with or without training.

@@ -11,6 +11,7 @@ struct TrainCommand: DiagnosedCommand {
   @Option(name: .shortAndLong, help: "Where the trained model goes.") var output: String?
   @Option(help: "Epochs. (default: 1)") var epochs: Int?
   @Flag(help: "Train with fake-quantizers; the result still holds them.") var qat = false
+  @OptionGroup var outputOptions: OutputOptions
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var training: TrainOptions
   @OptionGroup var bench: TrainBenchOptions
@@ -64,7 +65,7 @@ struct TrainCommand: DiagnosedCommand {
     let (trained, history) = try training.train(
       start.graph, on: start.data, epochs: epochs ?? 1, float: start.float, saved: saved,
       settings: settings, pipeline: start.pipeline)
-    if let output { try GraphFiles.write(trained, to: output) }
+    if let output { try outputOptions.write(trained, to: output) }
     if let last = history.epochs.last {
       Terminal.print("loss \(fixed(last.loss, 5)) after \(history.steps) steps")
     }

@@ -41,7 +41,7 @@ struct VerifierTests {
   func findUsers() throws {
     var graph = try graph()
     let y = try #require(graph.value(named: "y"))
-    graph.values[y.index]?.users = []
+    graph.values[y.index].users = []
     expect(graph, fails: "value %y: its list of users is wrong about 'z'", at: "node 'y' (Add)")
   }
 
@@ -59,9 +59,9 @@ struct VerifierTests {
     var broken = try graph()
     var circular = broken
     let y = try #require(broken.node(named: "y"))
-    broken.nodeTable[y.index]?.next = nil
+    broken.nodeTable[y.index].next = nil
     expect(broken, fails: "4 nodes exist, 1 are in order", at: "g")
-    circular.nodeTable[y.index]?.next = y
+    circular.nodeTable[y.index].next = y
     expect(circular, fails: "the order of the nodes is broken", at: "g")
   }
 
@@ -69,11 +69,11 @@ struct VerifierTests {
   func findNames() throws {
     var values = try graph()
     let y = try #require(values.value(named: "y"))
-    values.values[y.index]?.name = "z"
+    values.values[y.index].name = "z"
     expect(values, fails: "value %z: another value has this name", at: "node 'y' (Add)")
     var nodes = try graph()
     let node = try #require(nodes.node(named: "y"))
-    nodes.nodeTable[node.index]?.name = "z"
+    nodes.nodeTable[node.index].name = "z"
     expect(nodes, fails: "another node has this name", at: "node 'z' (Add)")
   }
 
@@ -81,7 +81,7 @@ struct VerifierTests {
   func findMissing() throws {
     var operand = try graph()
     let c = try #require(operand.value(named: "c"))
-    operand.values[c.index] = nil
+    operand.values.remove(c.index)
     operand.valueNames["c"] = nil
     expect(operand, fails: "operand 1 does not exist", at: "node 'z' (Add)")
     var output = try graph()

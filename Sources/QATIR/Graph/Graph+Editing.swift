@@ -2,6 +2,14 @@ import QATCore
 
 // Every edit keeps the users of values, the names and the order of nodes right.
 extension Graph {
+  /// Makes room for what is going to be added.
+  public mutating func reserveCapacity(nodes: Int, values: Int) {
+    nodeTable.reserveCapacity(nodes)
+    nodeNames.reserveCapacity(nodes)
+    self.values.reserveCapacity(values)
+    valueNames.reserveCapacity(values)
+  }
+
   /// Adds an input behind the others.
   @discardableResult
   public mutating func addInput(_ name: String, _ type: TensorType) -> ValueID {
@@ -44,7 +52,7 @@ extension Graph {
     types: [TensorType], origins: [String] = [], metadata: [String: String] = [:],
     before next: NodeID? = nil
   ) -> NodeID {
-    let id = NodeID(index: nodeTable.count)
+    let id = NodeID(index: nodeTable.indices.count)
     let base =
       name.isEmpty ? (results.compactMap { $0 }.first { !$0.isEmpty } ?? op.name.type) : name
     let unique = uniqueName(base, in: nodeNames)
@@ -54,20 +62,20 @@ extension Graph {
         metadata: metadata))
     nodeNames[unique] = id
     link(id, before: next)
-    for case .some(let operand) in operands { values[operand.index]!.users.append(id) }
+    for case .some(let operand) in operands { values[operand.index].users.append(id) }
     let values = results.enumerated().map { index, name -> ValueID? in
       guard let name else { return nil }
       let fallback = index == 0 ? unique : "\(unique).\(index)"
       return addValue(name.isEmpty ? fallback : name, types[index], .result(of: id, index))
     }
-    nodeTable[id.index]!.results = values
+    nodeTable[id.index].results = values
     return id
   }
 
   /// Makes a computed value one that a run is given: the last input. Its node no longer has it.
   public mutating func makeInput(_ value: ValueID) {
     detach(value)
-    values[value.index]!.definition = .input
+    values[value.index].definition = .input
     inputs.append(value)
   }
 
@@ -77,13 +85,13 @@ extension Graph {
     precondition(tensor.element == self[value].type.element, "another element type")
     detach(value)
     inputs.removeAll { $0 == value }
-    values[value.index]!.definition = .constant(tensor)
-    values[value.index]!.type = tensor.type
+    values[value.index].definition = .constant(tensor)
+    values[value.index].type = tensor.type
   }
 
   private mutating func detach(_ value: ValueID) {
     guard case .result(let node, let index) = self[value].definition else { return }
-    nodeTable[node.index]!.results[index] = nil
+    nodeTable[node.index].results[index] = nil
   }
 
   /// Removes a node whose results nobody reads.
@@ -92,21 +100,21 @@ extension Graph {
     for case .some(let result) in node.results {
       precondition(self[result].users.isEmpty && !isOutput(result), "a result is still read")
       valueNames[self[result].name] = nil
-      values[result.index] = nil
+      values.remove(result.index)
     }
     for case .some(let operand) in node.operands { removeUser(id, of: operand) }
     unlink(id)
     nodeNames[node.name] = nil
-    nodeTable[id.index] = nil
+    nodeTable.remove(id.index)
   }
 
   /// Removes a constant, a variable or an input that nobody reads.
   public mutating func remove(_ id: ValueID) {
     precondition(
       self[id].users.isEmpty && !isOutput(id) && self[id].producer == nil, "still in use")
-    inputs.removeAll { $0 == id }
+    if self[id].isInput { inputs.removeAll { $0 == id } }
     valueNames[self[id].name] = nil
-    values[id.index] = nil
+    values.remove(id.index)
   }
 
   /// Lets every user of a value, and the graph's outputs, read another one.
@@ -115,18 +123,24 @@ extension Graph {
   /// input, constant or output of the graph gets an `Identity` between, so that no name is lost).
   public mutating func replaceAllUses(of old: ValueID, with new: ValueID) throws(Diagnostic) {
     guard old != new else { return }
-    for user in self[old].users {
+    let users = self[old].users
+    values[old.index].users = []
+    for user in users {
       for index in self[user].operands.indices where self[user].operands[index] == old {
-        setOperand(index, of: user, to: new)
+        nodeTable[user.index].operands[index] = new
       }
     }
+    values[new.index].users += users
     guard isOutput(old) else { return }
     var replacement = new
     if self[new].producer == nil || isOutput(new) {
       let identity = try addNode(Identity(), [new], name: "", results: [self[old].name + ".output"])
       replacement = self[identity].result
     }
-    outputs = outputs.map { $0 == old ? replacement : $0 }
+    let positions = self[old].outputPositions
+    for position in positions { outputs[position] = replacement }
+    values[old.index].outputPositions = []
+    values[replacement.index].outputPositions = positions
     let name = self[old].name
     rename(old, to: uniqueName(name + ".replaced", in: valueNames))
     rename(replacement, to: name)
@@ -136,38 +150,44 @@ extension Graph {
   public mutating func setOperand(_ index: Int, of node: NodeID, to new: ValueID?) {
     let old = self[node].operands[index]
     if let old { removeUser(node, of: old) }
-    nodeTable[node.index]!.operands[index] = new
-    if let new { values[new.index]!.users.append(node) }
+    nodeTable[node.index].operands[index] = new
+    if let new { values[new.index].users.append(node) }
   }
 
   /// Makes the operand list of a node another one.
   public mutating func setOperands(of node: NodeID, to new: [ValueID?]) {
     for case .some(let old) in self[node].operands { removeUser(node, of: old) }
-    nodeTable[node.index]!.operands = new
-    for case .some(let value) in new { values[value.index]!.users.append(node) }
+    nodeTable[node.index].operands = new
+    for case .some(let value) in new { values[value.index].users.append(node) }
   }
 
   /// Changes an operation in place; its results keep their types until `inferTypes` runs.
   public mutating func setOperation(of node: NodeID, to op: any Operation) {
-    nodeTable[node.index]!.op = op
+    nodeTable[node.index].op = op
   }
 
   /// Says which values are the outputs, in order.
-  public mutating func setOutputs(_ outputs: [ValueID]) { self.outputs = outputs }
+  public mutating func setOutputs(_ outputs: [ValueID]) {
+    for old in self.outputs { values[old.index].outputPositions = [] }
+    self.outputs = outputs
+    for (position, new) in outputs.enumerated() {
+      values[new.index].outputPositions.append(position)
+    }
+  }
 
   /// Says what type a value has; `inferTypes` finds those of results.
   public mutating func setType(of value: ValueID, to type: TensorType) {
-    values[value.index]!.type = type
+    values[value.index].type = type
   }
 
   /// Sets a note on a node, or removes it.
   public mutating func setMetadata(_ key: String, of node: NodeID, to value: String?) {
-    nodeTable[node.index]!.metadata[key] = value
+    nodeTable[node.index].metadata[key] = value
   }
 
   /// Says which source nodes a node comes from.
   public mutating func setOrigins(of node: NodeID, to origins: [String]) {
-    nodeTable[node.index]!.origins = origins
+    nodeTable[node.index].origins = origins
   }
 
   /// Makes a constant a variable, a variable a constant, or puts other contents into one.
@@ -176,8 +196,8 @@ extension Graph {
     precondition(self[value].parameter != nil, "only constants and variables are redefined")
     switch definition {
     case .constant(let tensor), .variable(let tensor):
-      values[value.index]!.definition = definition
-      values[value.index]!.type = tensor.type
+      values[value.index].definition = definition
+      values[value.index].type = tensor.type
     case .input, .result: preconditionFailure("not a constant or a variable")
     }
   }
@@ -187,7 +207,7 @@ extension Graph {
     precondition(
       valueNames[name] == nil || valueNames[name] == value, "the name '\(name)' is taken")
     valueNames[self[value].name] = nil
-    values[value.index]!.name = name
+    values[value.index].name = name
     valueNames[name] = value
   }
 
@@ -195,7 +215,7 @@ extension Graph {
   public mutating func rename(_ node: NodeID, to name: String) {
     precondition(nodeNames[name] == nil || nodeNames[name] == node, "the name '\(name)' is taken")
     nodeNames[self[node].name] = nil
-    nodeTable[node.index]!.name = name
+    nodeTable[node.index].name = name
     nodeNames[name] = node
   }
 
@@ -216,7 +236,7 @@ extension Graph {
   private mutating func addValue(
     _ name: String, _ type: TensorType, _ definition: Value.Definition
   ) -> ValueID {
-    let id = ValueID(index: values.count)
+    let id = ValueID(index: values.indices.count)
     let unique = uniqueName(name, in: valueNames)
     values.append(Value(name: unique, type: type, definition: definition))
     valueNames[unique] = id
@@ -225,33 +245,43 @@ extension Graph {
 
   private func uniqueName<ID>(_ name: String, in names: [String: ID]) -> String {
     if names[name] == nil { return name }
-    var number = 1
-    while names["\(name).\(number)"] != nil { number += 1 }
-    return "\(name).\(number)"
+    // The numbers that are taken mostly run from 1 on: doubling, then halving, finds the first free one.
+    var taken = 0, free = 1
+    while names["\(name).\(free)"] != nil { (taken, free) = (free, 2 * free) }
+    while free - taken > 1 {
+      let middle = (taken + free) / 2
+      if names["\(name).\(middle)"] != nil { taken = middle } else { free = middle }
+    }
+    return "\(name).\(free)"
   }
 
   private mutating func removeUser(_ node: NodeID, of value: ValueID) {
-    guard let index = self[value].users.firstIndex(of: node) else { return }
-    values[value.index]!.users.remove(at: index)
+    // The first or the last one at once: passes go through nodes in one order or the other, and a value
+    // may have very many users.
+    if self[value].users.last == node {
+      values[value.index].users.removeLast()
+    } else if let index = self[value].users.firstIndex(of: node) {
+      values[value.index].users.remove(at: index)
+    }
   }
 
   private mutating func link(_ id: NodeID, before next: NodeID?) {
     let previous = next.map { self[$0].previous } ?? lastNode
-    nodeTable[id.index]!.previous = previous
-    nodeTable[id.index]!.next = next
-    if let previous { nodeTable[previous.index]!.next = id } else { firstNode = id }
-    if let next { nodeTable[next.index]!.previous = id } else { lastNode = id }
+    nodeTable[id.index].previous = previous
+    nodeTable[id.index].next = next
+    if let previous { nodeTable[previous.index].next = id } else { firstNode = id }
+    if let next { nodeTable[next.index].previous = id } else { lastNode = id }
   }
 
   private mutating func unlink(_ id: NodeID) {
     let node = self[id]
     if let previous = node.previous {
-      nodeTable[previous.index]!.next = node.next
+      nodeTable[previous.index].next = node.next
     } else {
       firstNode = node.next
     }
     if let next = node.next {
-      nodeTable[next.index]!.previous = node.previous
+      nodeTable[next.index].previous = node.previous
     } else {
       lastNode = node.previous
     }

@@ -101,6 +101,9 @@ extension Graph {
     return Operands(all, resultCount: resultCount)
   }
 
+  /// Values of more elements are no shapes.
+  private static let longestShape = 64
+
   /// `known` keeps what was found: a value that many paths lead to is looked up once, where the
   /// number of paths may double with every node.
   private func dimensions(
@@ -112,7 +115,9 @@ extension Graph {
     if let found = known[value] { return found }
     var result: [Dimension]?
     if let constant = self[value].constant {
-      result = constant.elementCount <= 64 ? constant.integers?.map { Dimension(signed: $0) } : nil
+      result =
+        constant.elementCount <= Self.longestShape
+        ? constant.integers?.map { Dimension(signed: $0) } : nil
     } else if case .result(let producer, 0) = self[value].definition,
       let op = self[producer].op as? any ShapeArithmetic
     {
@@ -120,6 +125,8 @@ extension Graph {
       let node = self[producer]
       result = op.dimensions(
         operands(node.operands, resultCount: node.results.count, depth: depth - 1, &known))
+      // Each Concat may double them.
+      if let count = result?.count, count > Self.longestShape { result = nil }
     }
     known.updateValue(result, forKey: value)
     return result

@@ -16,8 +16,8 @@ public struct Graph: Sendable {
   /// What the file says beyond the graph, in the file's form: see `Part`.
   public var attachments: [Part: [UInt8]] = [:]
 
-  var values: [Value?] = []
-  var nodeTable: [Node?] = []
+  var values = Slots<Value>()
+  var nodeTable = Slots<Node>()
   var valueNames: [String: ValueID] = [:]
   var nodeNames: [String: NodeID] = [:]
   var firstNode: NodeID?
@@ -28,29 +28,24 @@ public struct Graph: Sendable {
   /// A value.
   /// - Precondition: it is one of the graph's.
   public subscript(id: ValueID) -> Value {
-    guard let value = values[id.index] else { preconditionFailure("a value that was removed") }
-    return value
+    _read { yield values[id.index] }
   }
 
   /// A node.
   /// - Precondition: it is one of the graph's.
   public subscript(id: NodeID) -> Node {
-    guard let node = nodeTable[id.index] else { preconditionFailure("a node that was removed") }
-    return node
+    _read { yield nodeTable[id.index] }
   }
 
   /// Whether a node is part of the graph, and was not removed.
-  public func contains(_ id: NodeID) -> Bool {
-    nodeTable.indices.contains(id.index) && nodeTable[id.index] != nil
-  }
+  public func contains(_ id: NodeID) -> Bool { nodeTable.contains(id.index) }
   /// Whether a value is part of the graph, and was not removed.
-  public func contains(_ id: ValueID) -> Bool {
-    values.indices.contains(id.index) && values[id.index] != nil
-  }
+  public func contains(_ id: ValueID) -> Bool { values.contains(id.index) }
 
   /// The nodes in topological order. O(n).
   public var nodes: [NodeID] {
     var result: [NodeID] = []
+    result.reserveCapacity(nodeCount)
     var next = firstNode
     while let node = next {
       result.append(node)
@@ -60,11 +55,11 @@ public struct Graph: Sendable {
   }
 
   /// How many nodes there are.
-  public var nodeCount: Int { nodeNames.count }
+  public var nodeCount: Int { nodeTable.liveCount }
 
   /// All values that exist, in the order of their making.
   public var allValues: [ValueID] {
-    values.indices.compactMap { values[$0] == nil ? nil : ValueID(index: $0) }
+    values.indices.compactMap { values.contains($0) ? ValueID(index: $0) : nil }
   }
   /// Values that never change, in the order of their making.
   public var constants: [ValueID] { allValues.filter { self[$0].constant != nil } }
@@ -96,7 +91,7 @@ public struct Graph: Sendable {
   /// The nodes that read a value, one entry for each operand.
   public func users(of value: ValueID) -> [NodeID] { self[value].users }
   /// Whether a value is one of the outputs.
-  public func isOutput(_ value: ValueID) -> Bool { outputs.contains(value) }
+  public func isOutput(_ value: ValueID) -> Bool { !self[value].outputPositions.isEmpty }
 
   /// Whether exactly one operand reads the value and it is no output.
   public func isUsedOnce(_ value: ValueID) -> Bool {

@@ -33,6 +33,8 @@ public struct Value: Sendable {
   public internal(set) var definition: Definition
   /// The nodes that read it, one entry for each operand.
   public internal(set) var users: [NodeID] = []
+  /// Where it stands among the graph's outputs.
+  var outputPositions: [Int] = []
 
   /// The contents of a constant.
   public var constant: AnyTensor? {

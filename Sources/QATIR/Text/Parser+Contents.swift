@@ -20,8 +20,8 @@ extension GraphParser {
     }
     var dimensions: [Dimension] = []
     try list(closing: "]") { parser throws(Diagnostic) in
-      guard dimensions.count < Self.highestRank else {
-        throw parser.scanner.error(.syntax, "more than \(Self.highestRank) dimensions")
+      guard dimensions.count < Shape.highestRank else {
+        throw parser.scanner.error(.syntax, "more than \(Shape.highestRank) dimensions")
       }
       dimensions.append(try parser.dimension())
     }

@@ -40,8 +40,6 @@ extension Graph {
 
 /// One run of the parser.
 struct GraphParser {
-  static let highestRank = 1024
-
   var scanner: TextScanner
   let registry: OpRegistry
   let blobs: any BlobSource

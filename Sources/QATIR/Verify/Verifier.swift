@@ -23,13 +23,15 @@ private struct Verifier {
   private let nodes: [NodeID]
   /// Where in the order a node comes; by its index in the graph's table.
   private let positions: [Int?]
+  private let inputs: Set<ValueID>
 
   init(_ graph: Graph) throws(Diagnostic) {
     self.graph = graph
     nodes = try Self.orderedNodes(of: graph)
-    var positions: [Int?] = Array(repeating: nil, count: graph.nodeTable.count)
+    var positions: [Int?] = Array(repeating: nil, count: graph.nodeTable.indices.count)
     for (position, node) in nodes.enumerated() { positions[node.index] = position }
     self.positions = positions
+    inputs = Set(graph.inputs)
   }
 
   func verify(evaluation: Bool) throws(Diagnostic) {
@@ -49,7 +51,7 @@ private struct Verifier {
 
   /// The nodes as they are linked. Does not follow a chain for ever.
   private static func orderedNodes(of graph: Graph) throws(Diagnostic) -> [NodeID] {
-    let existing = graph.nodeTable.reduce(0) { $0 + ($1 == nil ? 0 : 1) }
+    let existing = graph.nodeTable.liveCount
     var result: [NodeID] = []
     var previous: NodeID?
     var next = graph.firstNode
@@ -75,11 +77,16 @@ private struct Verifier {
           .invalidGraph, "input \(name(of: input)) is no input value", at: graph.name)
       }
     }
-    guard Set(graph.inputs).count == graph.inputs.count else {
+    guard inputs.count == graph.inputs.count else {
       throw Diagnostic(.invalidGraph, "an input is listed twice", at: graph.name)
     }
-    for output in graph.outputs where !graph.contains(output) {
-      throw Diagnostic(.invalidGraph, "an output does not exist", at: graph.name)
+    for (position, output) in graph.outputs.enumerated() {
+      guard graph.contains(output) else {
+        throw Diagnostic(.invalidGraph, "an output does not exist", at: graph.name)
+      }
+      guard graph[output].outputPositions.contains(position) else {
+        throw invalid(output, "does not know that it is an output")
+      }
     }
   }
 
@@ -90,7 +97,7 @@ private struct Verifier {
     }
     switch value.definition {
     case .input:
-      guard graph.inputs.contains(id) else { throw invalid(id, "is no input of the graph") }
+      guard inputs.contains(id) else { throw invalid(id, "is no input of the graph") }
     case .constant(let tensor), .variable(let tensor):
       guard tensor.type == value.type else {
         throw invalid(id, "has the type \(value.type), its contents are \(tensor.type)")
@@ -131,21 +138,22 @@ private struct Verifier {
 
   /// The users of a value are one entry for each operand that reads it.
   private func verifyUsers() throws(Diagnostic) {
-    var reads: [[NodeID: Int]] = Array(repeating: [:], count: graph.values.count)
+    var reads: [[NodeID]] = Array(repeating: [], count: graph.values.indices.count)
     for id in nodes {
-      for case .some(let operand) in graph[id].operands {
-        reads[operand.index][id, default: 0] += 1
-      }
+      for case .some(let operand) in graph[id].operands { reads[operand.index].append(id) }
     }
-    for id in graph.allValues {
-      var listed: [NodeID: Int] = [:]
-      for user in graph[id].users { listed[user, default: 0] += 1 }
-      guard listed != reads[id.index] else { continue }
-      let culprit = Set(listed.keys).union(reads[id.index].keys)
-        .first { listed[$0] != reads[id.index][$0] }
+    for id in graph.allValues where graph[id].users != reads[id.index] {
+      // Edits may have brought them into another order.
+      let counts = count(reads[id.index]), listed = count(graph[id].users)
+      guard listed != counts else { continue }
+      let culprit = Set(listed.keys).union(counts.keys).first { listed[$0] != counts[$0] }
       let user = culprit.flatMap { graph.contains($0) ? "'\(graph[$0].name)'" : nil } ?? "a node"
       throw invalid(id, "its list of users is wrong about \(user)")
     }
+  }
+
+  private func count(_ nodes: [NodeID]) -> [NodeID: Int] {
+    nodes.reduce(into: [:]) { $0[$1, default: 0] += 1 }
   }
 
   private func verifyResults(of id: NodeID) throws(Diagnostic) {

@@ -13,36 +13,68 @@ import QATCore
 public enum AtomicFile {
   /// - Throws: `io`; nothing is left behind.
   public static func write(_ bytes: [UInt8], to path: String) throws(Diagnostic) {
-    try write(to: path) { file in unsafe bytes.withUnsafeBytes { unsafe file.append($0) } }
+    try write([Part(path: path) { file in unsafe bytes.withUnsafeBytes { unsafe file.append($0) } }]
+    )
   }
 
   /// Writes a text as UTF-8: there whole or not at all.
   /// - Throws: `io`.
   public static func write(text: String, to path: String) throws(Diagnostic) {
-    try write(Array(text.utf8), to: path)
+    try write([Part(path: path) { $0.append(text: text) }])
   }
 
-  /// Writes what `body` appends. An append that fails makes those behind it do nothing.
-  static func write(
-    to path: String, _ body: (FileSink) throws(Diagnostic) -> Void
-  ) throws(Diagnostic) {
-    // A device or a pipe is written to as it is; a rename would replace it.
+  /// A file, and what appends its contents. An append that fails makes those behind it do nothing.
+  struct Part {
+    let path: String
+    let body: (FileSink) throws(Diagnostic) -> Void
+  }
+
+  /// Writes files that belong together: none is replaced before all of them are on the disk; the last
+  /// one is replaced last.
+  static func write(_ parts: [Part]) throws(Diagnostic) {
+    var written: [(temporary: String, target: String)] = []
+    do throws(Diagnostic) {
+      for part in parts {
+        if let file = try temporaryFile(part) { written.append(file) }
+      }
+      while let (temporary, target) = written.first {
+        guard unsafe rename(temporary, target) == 0 else { throw failed(target) }
+        written.removeFirst()
+      }
+    } catch {
+      for (temporary, _) in written { _ = unsafe unlink(temporary) }
+      throw error
+    }
+  }
+
+  /// Whether a path is that of a regular file, or of none: of what a rename may replace.
+  static func isReplaceable(_ path: String) -> Bool {
     var status = stat()
-    let exists = unsafe stat(path, &status) == 0
-    if exists, status.st_mode & S_IFMT != S_IFREG {
+    return unsafe stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
+  }
+
+  /// Writes a file beside the one that it is to replace; `nil` for a device or a pipe, which is
+  /// written to as it is: a rename would replace it.
+  private static func temporaryFile(
+    _ part: Part
+  ) throws(Diagnostic) -> (temporary: String, target: String)? {
+    let path = part.path
+    guard isReplaceable(path) else {
       let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw failed(path) }
       defer { close(descriptor) }
-      try send(body, to: descriptor, path)
-      return
+      try send(part.body, to: descriptor, path)
+      return nil
     }
     // Through a link, so that it stays one; and under a name that no one can foresee and plant.
+    var status = stat()
+    let exists = unsafe stat(path, &status) == 0
     let target = exists ? resolved(path) : path
     let temporary = "\(target).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).tmp"
     let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw failed(path) }
     do throws(Diagnostic) {
-      try send(body, to: descriptor, path)
+      try send(part.body, to: descriptor, path)
       if exists { _ = fchmod(descriptor, status.st_mode & 0o7777) }
       guard fsync(descriptor) == 0 else { throw failed(path) }
     } catch {
@@ -50,11 +82,12 @@ public enum AtomicFile {
       _ = unsafe unlink(temporary)
       throw error
     }
-    guard close(descriptor) == 0, unsafe rename(temporary, target) == 0 else {
+    guard close(descriptor) == 0 else {
       let error = failed(path)
       _ = unsafe unlink(temporary)
       throw error
     }
+    return (temporary, target)
   }
 
   private static func send(
@@ -108,6 +141,23 @@ final class FileSink {
     }
     unsafe pending.append(contentsOf: bytes)
     if pending.count >= 1 << 16 { flush() }
+  }
+
+  /// The bytes of a tensor. Those of a mapped file are resident a piece at a time only.
+  func append(_ storage: TensorStorage) {
+    let mapped = storage as? any MappedStorage
+    unsafe storage.withBytes { bytes in
+      for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
+        let piece = start..<min(start + 1 << 20, bytes.count)
+        unsafe append(UnsafeRawBufferPointer(rebasing: bytes[piece]))
+        mapped?.forget(piece)
+      }
+    }
+  }
+
+  func append(text: String) {
+    var text = text
+    text.withUTF8 { unsafe append(UnsafeRawBufferPointer($0)) }
   }
 
   func appendZeros(_ count: Int) {

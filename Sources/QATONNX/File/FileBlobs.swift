@@ -56,23 +56,31 @@ public enum GraphFiles {
 
   /// Writes `.onnx`, `.qir` (with its large constants in `NAME.blob` beside it) or `.dot`.
   /// - Throws: `io`; `invalid-option` for another extension. Nothing half-written stays.
-  public static func write(_ graph: Graph, to path: String) throws(Diagnostic) {
+  ///
+  /// - Parameter externalData: where the large initializers of an `.onnx` file go.
+  public static func write(
+    _ graph: Graph, to path: String, externalData: ExternalData = .whenNeeded
+  ) throws(Diagnostic) {
     switch fileExtension(of: path) {
-    case "onnx": try Exporter.write(graph, to: path)
+    case "onnx": try Exporter.write(graph, to: path, externalData: externalData)
     case "dot": try AtomicFile.write(text: graph.dot, to: path)
     case "qir":
       let name = String(path.split(separator: "/").last ?? "model.qir")
       let blobs = BlobWriter(fileName: String(name.dropLast(4)) + ".blob")
       let text = graph.text(blobs: .sideFile(blobs))
+      var parts: [AtomicFile.Part] = []
       if blobs.byteCount > 0 {
-        try AtomicFile.write(to: folder(of: path) + "/" + blobs.fileName) { file in
-          for (offset, storage) in blobs.pieces {
-            file.appendZeros(offset - file.byteCount)
-            unsafe storage.withBytes { unsafe file.append($0) }
-          }
-        }
+        let path = folder(of: path) + "/" + blobs.fileName
+        parts.append(
+          AtomicFile.Part(path: path) { file in
+            for (offset, storage) in blobs.pieces {
+              file.appendZeros(offset - file.byteCount)
+              file.append(storage)
+            }
+          })
       }
-      try AtomicFile.write(text: text, to: path)
+      parts.append(AtomicFile.Part(path: path) { $0.append(text: text) })
+      try AtomicFile.write(parts)
     default:
       throw Diagnostic(
         .invalidOption, "'\(path)' can't be written",

@@ -27,7 +27,13 @@ extension ModelFile {
 /// Makes plain values of decoded messages.
 struct ModelReader {
   let source: MessageSource
-  let folder: String?
+  /// The files beside the model; `nil` where it stands in no folder.
+  let externalFiles: ExternalFiles?
+
+  init(source: MessageSource, folder: String?) {
+    self.source = source
+    externalFiles = folder.map { ExternalFiles(folder: $0) }
+  }
 
   func model() throws(Diagnostic) -> ModelFile {
     unsafe try source.decode(Qat__Onnx__Model.self) { message throws(Diagnostic) in

@@ -3,18 +3,44 @@ import QATCore
 import QATIR
 
 extension ModelFile {
-  /// Writes an ONNX file: streamed, and there whole or not at all.
-  /// - Throws: `io`; `unsupported` for more than protobuf's 2 GiB, and for a name with a NUL.
-  public func write(to path: String) throws(Diagnostic) {
+  /// Writes an ONNX file, and where it is asked for or needed one of external data: streamed, and
+  /// there whole or not at all.
+  /// - Throws: `io`; `unsupported` for more than protobuf's 2 GiB beside the external data, and for a
+  ///   name with a NUL; `invalid-option` for a file that no reader would look for external data in.
+  public func write(to path: String, externalData: ExternalData = .whenNeeded) throws(Diagnostic) {
+    if externalData == .whenNeeded {
+      let arena = MessageArena()
+      let message = unsafe try ModelWriter(arena: arena).model(self)
+      if unsafe arena.fits(message) { return unsafe try arena.write(message, to: path) }
+    }
+    guard AtomicFile.isReplaceable(path) else {
+      throw Diagnostic(
+        .unsupported, "no external data goes beside what is no file", at: path,
+        hint: "write the model to a file")
+    }
     let arena = MessageArena()
-    let writer = ModelWriter(arena: arena)
-    unsafe try arena.write(try writer.model(self), to: path, what: "the model")
+    let location = try externalData.name(besideModel: path)
+    let writer = ModelWriter(arena: arena, external: ExternalLayout(location: location))
+    let message = unsafe try writer.model(self)
+    guard let external = writer.external, !external.pieces.isEmpty else {
+      return unsafe try arena.write(message, to: path)
+    }
+    unsafe try arena.write(
+      message, to: path, what: "the model",
+      behind: (folder(of: path) + "/" + location, { external.write(to: $0) }))
   }
 }
 
 /// Makes C messages of plain values, starting from what was left over when they were read.
-struct ModelWriter {
+final class ModelWriter {
   let arena: MessageArena
+  /// Where initializers go that are not written into the model.
+  private(set) var external: ExternalLayout?
+
+  init(arena: MessageArena, external: ExternalLayout? = nil) {
+    self.arena = arena
+    self.external = external
+  }
 
   func model(_ model: ModelFile) throws(Diagnostic) -> UnsafeMutablePointer<Qat__Onnx__Model> {
     let message = unsafe try arena.message(Qat__Onnx__Model.self, from: model.rest)
@@ -56,7 +82,11 @@ struct ModelWriter {
     for (name, tensor) in graph.initializers {
       let rest = graph.initializerRests[name] ?? Leftovers()
       let message = unsafe try arena.message(Qat__Onnx__Tensor.self, from: rest)
-      unsafe message.pointee.setContents(to: tensor, arena)
+      if let location = external?.location, let range = external?.place(tensor) {
+        unsafe message.pointee.setContents(to: tensor, at: range, of: location, arena)
+      } else {
+        unsafe message.pointee.setContents(to: tensor, arena)
+      }
       unsafe message.pointee.name = unsafe arena.optionalText(name)
       unsafe tensors.append(message)
     }
@@ -107,13 +137,18 @@ struct ModelWriter {
 extension Qat__Onnx__Tensor {
   /// Elements as raw data: not copied, but written from where they are.
   mutating func setContents(to tensor: AnyTensor, _ arena: MessageArena) {
+    unsafe setType(of: tensor, arena)
+    unsafe has_raw_data = 1
+    unsafe raw_data = unsafe arena.data(tensor.storage)
+  }
+
+  /// Shape and element type, and no elements.
+  mutating func setType(of tensor: AnyTensor, _ arena: MessageArena) {
     unsafe self = unsafe leftovers
     unsafe n_dims = tensor.shape.count
     unsafe dims = unsafe arena.list(tensor.shape.map { Int64($0) })
     unsafe has_data_type = 1
     unsafe data_type = Int32(tensor.element.rawValue)
-    unsafe has_raw_data = 1
-    unsafe raw_data = unsafe arena.data(tensor.storage)
   }
 }
 

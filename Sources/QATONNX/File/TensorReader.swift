@@ -1,14 +1,6 @@
 import CQATSchema
 import QATCore
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 extension ModelReader {
   /// A tensor and its name. `raw_data` stays a view of the file where its alignment allows.
   func tensor(
@@ -21,6 +13,9 @@ extension ModelReader {
     guard let element = ElementType(rawValue: code), element != .string else {
       throw Diagnostic(
         .unsupported, "a tensor of data_type \(code)", at: "byte \(place.offset) (\(path.text))")
+    }
+    guard unsafe fields.n_dims <= Shape.highestRank else {
+      throw unsafe place.malformed("\(fields.n_dims) dimensions")
     }
     let dims = unsafe elements(fields.n_dims, fields.dims).map { Int($0) }
     // An empty tensor's other sizes are multiplied too, for strides; they must not overflow either.
@@ -155,23 +150,14 @@ extension ModelReader {
     return AnyTensor(element, shape: [patterns.count], patterns: patterns).storage
   }
 
-  /// Data in a file beside the model: inside the model's folder, and nowhere else.
+  /// Data in a file beside the model. A checksum is not looked at: that would read all of the file.
   private func externalTensor(
     _ entries: [String: String], _ element: ElementType, _ dims: [Int], _ expected: Int,
     _ place: TensorPlace
   ) throws(Diagnostic) -> AnyTensor {
-    guard let folder else { throw place.malformed("external data without a folder") }
-    guard let location = entries["location"], !location.isEmpty, !location.hasPrefix("/"),
-      !location.split(separator: "/").contains("..")
-    else {
-      throw place.malformed(
-        "external data at '\(entries["location"] ?? "")' lies outside the model's folder")
-    }
-    let path = folder + "/" + location
-    guard isInside(path, folder) else {
-      throw place.malformed("external data at '\(location)' lies outside the model's folder")
-    }
-    let file = try MappedFile(path: path)
+    guard let externalFiles else { throw place.malformed("external data without a folder") }
+    let location = entries["location"] ?? ""
+    let file = try externalFiles.file(at: location, place)
     let offset = Int(entries["offset"] ?? "0") ?? -1
     let length = Int(entries["length"] ?? "\(expected)") ?? -1
     guard offset >= 0, length == expected, offset <= file.byteCount,
@@ -181,19 +167,9 @@ extension ModelReader {
         "external data of \(length) bytes at \(offset) in '\(location)' (\(file.byteCount) bytes); \(element.name)\(dims) needs \(expected)"
       )
     }
-    return AnyTensor(element, shape: dims, storage: view(file, offset..<(offset + length), element))
-  }
-
-  /// Whether a path, links followed, lies in a folder.
-  private func isInside(_ path: String, _ folder: String) -> Bool {
-    func resolved(_ path: String) -> String? {
-      guard let real = unsafe realpath(path, nil) else { return nil }
-      defer { unsafe free(real) }
-      return unsafe String(cString: real)
-    }
-    // opening says why
-    guard let target = resolved(path), let root = resolved(folder) else { return true }
-    return target.hasPrefix(root == "/" ? "/" : root + "/")
+    let storage = view(file, offset..<(offset + length), element)
+    if !(storage is SliceStorage) { try externalFiles.copied(length, place) }
+    return AnyTensor(element, shape: dims, storage: storage)
   }
 }
 

@@ -36,6 +36,9 @@ extension ModelReader {
       let element = unsafe ElementType(rawValue: Int(tensor.elem_type))
     else { return nil }
     guard let shape = unsafe tensor.shape?.pointee else { return TensorType(element, nil) }
+    guard unsafe shape.n_dim <= Shape.highestRank else {
+      throw unsafe .malformed("\(shape.n_dim) dimensions", at: offset, path)
+    }
     var dimensions: [Dimension] = []
     for index in 0..<(unsafe shape.n_dim) {
       guard let dimension = unsafe shape.dim[index]?.pointee else { continue }

@@ -8,6 +8,8 @@ import QATCore
   private var blocks: [UnsafeMutableRawPointer] = unsafe []
   private var free = 0
   private var kept: [TensorStorage] = []
+  /// Of those kept, the large ones, by address.
+  private var large: [UInt: TensorStorage] = [:]
   /// The first text that no file holds.
   private(set) var mistake: Diagnostic?
 
@@ -49,13 +51,22 @@ import QATCore
   }
 
   func text(_ text: String) -> UnsafeMutablePointer<CChar> {
-    let bytes = Array(text.utf8)
-    if bytes.contains(0), mistake == nil {
+    if text.utf8.contains(0), mistake == nil {
       mistake = Diagnostic(
-        .unsupported, "the text \(quotedForMessage(text)) holds a NUL, which no file may",
+        .unsupported,
+        "the text '\(text.replacing("\0", with: "\\0"))' holds a NUL, which no file may",
         hint: "give the node or value another name")
     }
-    return unsafe list(bytes.map { CChar(bitPattern: $0) } + [0]).unsafelyUnwrapped
+    var text = text
+    return text.withUTF8 { bytes in
+      // SAFETY: there is room for the bytes and the NUL behind them.
+      let memory = unsafe allocate(bytes.count + 1)
+      if let start = bytes.baseAddress {
+        unsafe memory.copyMemory(from: start, byteCount: bytes.count)
+      }
+      unsafe memory.storeBytes(of: 0, toByteOffset: bytes.count, as: UInt8.self)
+      return unsafe memory.bindMemory(to: CChar.self, capacity: bytes.count + 1)
+    }
   }
 
   /// `nil` where it is empty.
@@ -78,19 +89,37 @@ import QATCore
     kept.append(storage)
     // SAFETY: `kept` keeps the bytes alive; libprotobuf-c only reads them.
     return unsafe storage.withBytes { bytes in
-      unsafe ProtobufCBinaryData(
+      if bytes.count >= Self.large { large[UInt(bitPattern: bytes.baseAddress)] = storage }
+      return unsafe ProtobufCBinaryData(
         len: bytes.count,
         data: UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.assumingMemoryBound(
           to: UInt8.self))
     }
   }
 
+  /// Bytes from which on storages are found again by `storage(at:)`.
+  static let large = 1 << 16
+
+  /// The large storage that begins at an address and has so many bytes.
+  func storage(at address: UnsafePointer<UInt8>?, _ byteCount: Int) -> TensorStorage? {
+    guard let found = large[UInt(bitPattern: address)], found.byteCount == byteCount else {
+      return nil
+    }
+    return found
+  }
+
   /// The entries of a list of keys and values, in the order of the keys.
   func entries(_ entries: [String: String])
     -> UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__StringStringEntry>?>?
   {
+    unsafe self.entries(inOrder: entries.sorted { $0.key < $1.key })
+  }
+
+  func entries(inOrder entries: some Sequence<(key: String, value: String)>)
+    -> UnsafeMutablePointer<UnsafeMutablePointer<Qat__Onnx__StringStringEntry>?>?
+  {
     var list: [UnsafeMutablePointer<Qat__Onnx__StringStringEntry>?] = unsafe []
-    for (key, value) in entries.sorted(by: { $0.key < $1.key }) {
+    for (key, value) in entries {
       let entry = unsafe copy(Qat__Onnx__StringStringEntry.empty)
       unsafe entry.pointee.key = unsafe text(key)
       unsafe entry.pointee.value = unsafe text(value)
@@ -120,9 +149,5 @@ import QATCore
       let message = unsafe protobuf_c_message_unpack(M.descriptor, &allocator, bytes.count, bytes)
     else { throw .malformed("libprotobuf-c can't decode the message", at: 0, .root) }
     return unsafe UnsafeMutableRawPointer(message).assumingMemoryBound(to: M.self)
-  }
-
-  private func quotedForMessage(_ text: String) -> String {
-    "'" + text.replacing("\0", with: "\\0") + "'"
   }
 }
