@@ -45,7 +45,8 @@ public enum Exporter {
       throw Diagnostic(
         .invalidGraph,
         "\(captures) of \(graph[id].operands.count) operands are said to be captured",
-        at: "node '\(graph[id].name)' (\(graph[id].op.name))", hint: "remove the note \(capturesKey)")
+        at: "node '\(graph[id].name)' (\(graph[id].op.name))",
+        hint: "remove the note \(capturesKey)")
     }
   }
 

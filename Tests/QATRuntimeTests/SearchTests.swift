@@ -107,7 +107,8 @@ struct SearchTests {
     let b = AnyTensor(shape: [6], [2, -3, 8, -2, -1, 0] as [Int8])
     #expect(try evaluate(Mod(), [a, b])[0].integers == [0, -2, 5, 0, 0, 0])
     #expect(try evaluate(Mod(truncates: true), [a, b])[0].integers == [0, 1, 5, 0, 0, 0])
-    let x = floats([5], [-4.3, 7.2, 5, -3, 3]), y = floats([5], [2.1, -3.4, .infinity, .infinity, 0])
+    let x = floats([5], [-4.3, 7.2, 5, -3, 3]),
+      y = floats([5], [2.1, -3.4, .infinity, .infinity, 0])
     let floored = try evaluate(Mod(), [x, y])[0].elements(as: Float.self)!
     #expect(abs(floored[0] - 2) < 1e-6 && abs(floored[1] + 3) < 1e-6)
     #expect(floored[2] == 5 && floored[3] == .infinity && floored[4].isNaN)

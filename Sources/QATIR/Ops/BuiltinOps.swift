@@ -8,7 +8,8 @@ extension OpRegistry {
   static let elementwiseOps: [any Operation.Type] = [
     Abs.self, Acos.self, Acosh.self, Add.self, And.self, Asin.self, Asinh.self, Atan.self,
     Atanh.self, BitShift.self, BitwiseAnd.self, BitwiseNot.self,
-    BitwiseOr.self, BitwiseXor.self, Cast.self, CastLike.self, Ceil.self, Celu.self, Clip.self, Cos.self,
+    BitwiseOr.self, BitwiseXor.self, Cast.self, CastLike.self, Ceil.self, Celu.self, Clip.self,
+    Cos.self,
     Cosh.self, DequantizeLinear.self, Div.self, Dropout.self, Elu.self, Equal.self, Erf.self,
     Exp.self, Floor.self, Gelu.self, Greater.self, GreaterOrEqual.self, HardSigmoid.self,
     HardSwish.self, Identity.self, IsInf.self, IsNaN.self, LeakyRelu.self,

@@ -8,7 +8,7 @@ extension OpsetHistory {
       scatter, upsample, tile, mod, prelu, selu, topK, instanceNormalization, groupNormalization,
       rmsNormalization, rotaryEmbedding, attention, cast, concat, gemm, reshape,
     ] + scatterings + lpPools + otherReductions + softmax + recurrent + broadcasting + pooling)
-      .map { ($0.op, $0) },
+    .map { ($0.op, $0) },
     uniquingKeysWith: { $0.merging($1) })
 
   /// What changed for every operation.
