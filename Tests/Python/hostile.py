@@ -264,8 +264,8 @@ def configuration_cases():
     yield "an alias bomb as keys", bomb + "? [*a39, 1]\n: 1\n? [*a39, 2]\n: 1\n", "syntax"
     yield "an alias bomb without blanks", bomb.replace(", ", ",") + "? {*a39 : 1, *a38 : 2}\n: 1\n", "syntax"
     yield "an alias bomb as rules", bomb.replace("a39:", "layers:"), "syntax"
-    yield "one alias often", "weights: &w {bits: 8}\nlayers:\n" \
-        + "  - {match: \"*\", weights: *w}\n" * 5_000, None
+    yield "one alias often", "activations: &w {bits: 8}\nlayers:\n" \
+        + "  - {match: \"*\", activations: *w}\n" * 5_000, None
     yield "nested flow", "layers: " + "[" * 500_000, "syntax"
     yield "nested mappings", "layers: " + "{a: " * 200_000, "syntax"
     yield "nested blocks", "".join(" " * i + "a:\n" for i in range(1000)), ...
