@@ -15,12 +15,13 @@ struct OptCommand: DiagnosedCommand {
   @OptionGroup var quantization: QuantizationOptions
   @OptionGroup var instruments: InstrumentOptions
   @Flag(help: "List the passes and pipelines.") var listPasses = false
+  @Flag(help: "List the operations: what runs them, gradients, quantization.") var listOps = false
   @Option(help: "Run the rest of a pipeline on the graph of a reproducer.") var runReproducer:
     String?
 
   func validate() throws {
-    if model == nil && !listPasses && runReproducer == nil {
-      throw ValidationError("give a model, or --list-passes")
+    if model == nil && !listPasses && !listOps && runReproducer == nil {
+      throw ValidationError("give a model, --list-passes or --list-ops")
     }
     if passPipeline != nil && pipeline != nil {
       throw ValidationError("--pass-pipeline and --pipeline exclude each other")
@@ -30,6 +31,7 @@ struct OptCommand: DiagnosedCommand {
   func execute() throws(Diagnostic) {
     let tools = QatOpt.tools
     if listPasses { return Terminal.print(tools.passes.listing) }
+    if listOps { return Terminal.print(listing(of: tools.ops)) }
     let path = runReproducer ?? model ?? ""
     var graph = try GraphFiles.read(path, registry: tools.ops)
     var text = passPipeline ?? ""

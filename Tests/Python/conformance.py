@@ -2,11 +2,14 @@
 
     QAT_OPT=.build/release/qat-opt python conformance.py [--update] [--only TEXT] [-v]
 
+`--update` also writes the table of docs/operators.md.
+
 `Tests/Fixtures/conformance-passing.txt` lists the tests that pass: a ratchet. A listed test that
 fails is an error; a passing one that is not listed is printed, and `--update` rewrites the list.
 """
 
 import argparse
+import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
@@ -18,12 +21,13 @@ from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
 import qat_opt
-from op_families import FAMILY_OF, qualified
+from op_families import FAMILIES, FAMILY_OF, qualified
 
 warnings.filterwarnings("ignore")
 
 LIST = Path(__file__).resolve().parent.parent / "Fixtures" / "conformance-passing.txt"
 STRING = onnx.TensorProto.STRING
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 KINDS = ("node", "simple", "pytorch-operator", "pytorch-converted")
 
 
@@ -100,6 +104,32 @@ def judge(test):
     return None
 
 
+def operation_table(cases, passing):
+    """The lines of the table: what the project does with each operation, and its tests."""
+    rows = subprocess.run([qat_opt.binary(), "--list-ops"], capture_output=True, text=True, check=True)
+    known = {row[0]: row[1:] for row in
+             ([cell.strip() for cell in line.split("|")] for line in rows.stdout.splitlines()[2:])}
+    used = {case.name: {qualified(node) for node in case.model.graph.node} for case in cases}
+    lines = []
+    for family, ops in FAMILIES.items():
+        lines += ["", f"### {family}", "", "| operation | runs by | gradient | can be quantized | ONNX's tests that pass |",
+                  "|" + "---|" * 5]
+        for op in ops.split():
+            total = [name for name, names in used.items() if op in names]
+            good = sum(name in passing for name in total)
+            runs, gradient, quantized = known.get(op, ("in an older form", "", ""))
+            tests = f"{good} of {len(total)}" if total else "none has it"
+            lines.append(f"| {op} | {runs} | {gradient} | {quantized} | {tests} |")
+    return lines
+
+
+def write_table(lines):
+    text = DOCUMENT.read_text()
+    start, end = "<!-- support -->", "<!-- /support -->"
+    before, rest = text.split(start)
+    DOCUMENT.write_text(before + start + "\n".join(lines) + "\n" + end + rest.split(end)[1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -131,6 +161,7 @@ def main():
     if options.update and not options.only:
         LIST.write_text("".join(f"{name}\n" for name in sorted(passing)))
         print(f"{LIST.name}: {len(gained)} added, {len(lost)} removed")
+        write_table(operation_table(cases, passing))
         return 0
     if gained:
         print(f"{len(gained)} pass and are not listed (--update): {' '.join(gained[:8])}")
