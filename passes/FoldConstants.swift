@@ -77,10 +77,7 @@ public struct FoldConstants: Pass {
       return nil
     }
     let types = node.results.map { $0.map { graph[$0].type } }
-    let size = types.reduce(0) { sum, type in
-      guard let type, let sizes = type.shape?.sizes else { return sum }
-      return sum + type.element.byteCount(sizes.reduce(1, *))
-    }
+    let size = types.reduce(0) { $0 + ($1?.byteCount ?? 0) }
     let source = operands.reduce(0) { $0 + (graph[$1].constant?.storage.byteCount ?? 0) }
     if size > max(limit, source) { return nil }
     let inferred = try graph.inferredTypes(

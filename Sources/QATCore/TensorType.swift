@@ -68,6 +68,9 @@ public struct TensorType: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension TensorType {
+  /// Bytes of a tensor of this type; `nil` where a size is unknown.
+  public var byteCount: Int? { shape?.sizes.map { element.byteCount($0.reduce(1, *)) } }
+
   /// Checks that offsets into a tensor of this type are numbers, as far as its sizes are known.
   /// - Throws: `shape-mismatch` where the product of its sizes, those of 0 left out, is too large, or
   ///   where there are more than `Shape.highestRank` of them.

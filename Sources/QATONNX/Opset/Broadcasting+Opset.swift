@@ -26,12 +26,6 @@ extension OpsetHistory.Change {
       throw Diagnostic(
         .shapeMismatch, "\(b) axes from \(axis) on do not lie inside an operand of rank \(a)")
     }
-    if axis + b == a { return }
-    let name = "\(node.outputs[0]).second", axes = Array(b..<a - axis)
-    node.constants.append(
-      (name + ".axes", AnyTensor(shape: [axes.count], axes.map(Int64.init))))
-    node.before.append(
-      .init(op: Unsqueeze(), inputs: [node.inputs[1], name + ".axes"], output: name))
-    node.inputs[1] = name
+    if axis + b < a { node.unsqueezeInput(1, axes: Array(b..<a - axis)) }
   }
 }

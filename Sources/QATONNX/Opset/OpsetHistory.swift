@@ -78,6 +78,14 @@ struct ImportedNode {
     constants.append((name, tensor))
     inputs[index] = name
   }
+
+  /// Puts axes of size 1 into an input, which has a known rank.
+  mutating func unsqueezeInput(_ index: Int, axes: [Int]) {
+    let name = "\(outputs.first ?? type).input\(index)"
+    constants.append((name + ".axes", AnyTensor(shape: [axes.count], axes.map(Int64.init))))
+    before.append(.init(op: Unsqueeze(), inputs: [inputs[index], name + ".axes"], output: name))
+    inputs[index] = name
+  }
 }
 
 extension OpsetHistory.Change {

@@ -14,13 +14,3 @@ extension OpsetHistory {
       }
     ])
 }
-
-extension ImportedNode {
-  /// Puts axes of size 1 into an input, which has a known rank.
-  fileprivate mutating func unsqueezeInput(_ index: Int, axes: [Int]) {
-    let name = "\(outputs.first ?? type).input\(index)"
-    constants.append((name + ".axes", AnyTensor(shape: [axes.count], axes.map(Int64.init))))
-    before.append(.init(op: Unsqueeze(), inputs: [inputs[index], name + ".axes"], output: name))
-    inputs[index] = name
-  }
-}

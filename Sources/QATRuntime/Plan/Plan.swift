@@ -213,7 +213,7 @@ final class Plan {
       }
       for (index, result) in node.results.enumerated() {
         guard let result else { continue }
-        guard let sizes = graph[result].type.shape?.sizes else {
+        guard let byteCount = graph[result].type.byteCount else {
           preconditionFailure("the plan ends where the shape \(graph[result].type) depends on data")
         }
         if !keep.contains(result), let target = lifetimes.variable(updatedBy: id, index, in: graph)
@@ -221,7 +221,6 @@ final class Plan {
           places[result] = places[target]
           continue
         }
-        let byteCount = graph[result].type.element.byteCount(sizes.reduce(1, *))
         let takenOver =
           index > 0
           ? nil
@@ -279,7 +278,7 @@ final class Plan {
       (node.op as? any CountsMultiplyAdds)?.multiplyAdds(
         Self.request(for: node, in: graph, places, pool)) ?? 0
     let values = Set((node.operands + node.results).compactMap { $0 })
-    let byteCount = values.reduce(0) { $0 + graph[$1].type.byteCount }
+    let byteCount = values.reduce(0) { $0 + (graph[$1].type.byteCount ?? 0) }
     let isOnCodes = node.operands.first.flatMap { $0 }.map {
       Set.codes8.contains(graph[$0].type.element)
     }
@@ -374,12 +373,5 @@ final class Plan {
       return arena.view(at: memory.offsets[block], type.element, shape: sizes)
     case .constant, nil: preconditionFailure("'\(graph[id].name)' is nowhere that can be written")
     }
-  }
-}
-
-extension TensorType {
-  /// Bytes of a tensor of this type; 0 where its shape is unknown.
-  fileprivate var byteCount: Int {
-    shape?.sizes.map { element.byteCount($0.reduce(1, *)) } ?? 0
   }
 }
