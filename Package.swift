@@ -50,7 +50,8 @@ let package = Package(
       resources: [
         "ptq", "ptq-corrected", "ptq-qdq", "ptq-qoperator", "lower-qdq", "lower-qoperator",
         "qat-prepare", "qat-finish", "to-dynamic", "to-weight-only", "to-matmulnbits",
-        "ptq-dynamic", "ptq-weight-only", "ptq-matmulnbits",
+        "ptq-dynamic", "ptq-weight-only", "ptq-matmulnbits", "session-integer", "session-float",
+        "session-training",
       ].map {
         .embedInCode("pipelines/\($0).pipeline")
       },

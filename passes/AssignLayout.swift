@@ -38,7 +38,7 @@ public struct AssignLayout: Pass {
 
 extension Graph {
   fileprivate func isWorthTransposing(_ id: NodeID) -> Bool {
-    (self[id].op as? any HasChannelsLastForm).map { type(of: $0).isWorthTransposing } ?? false
+    self[id].op.channelsLastForm.map { type(of: $0).isWorthTransposing } ?? false
   }
 }
 
@@ -52,7 +52,7 @@ private struct Layout {
   /// Lets a node compute on channels last, where it can and one of its images has them so.
   mutating func convert(_ id: NodeID) throws(Diagnostic) {
     let node = editor.graph[id]
-    guard let op = node.op as? any HasChannelsLastForm else { return }
+    guard let op = node.op.channelsLastForm else { return }
     let types = node.operands.map { $0.map { editor.graph[$0].type } }
     let images = op.images(types)
     guard !images.isEmpty, images.allSatisfy({ types[$0]?.shape?.rank == 4 }),

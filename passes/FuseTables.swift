@@ -128,10 +128,7 @@ extension Operation {
     switch self {
     case let op as QuantizeLinear: op.blockSize == 0
     case let op as DequantizeLinear: op.blockSize == 0
-    case is any UnaryElementwise, is any BinaryElementwise, is any QLinearUnary,
-      is any QLinearBinary, is Clip, is Pow, is CodeTable:
-      true
-    default: false
+    default: self is any WorksOnElements
     }
   }
 }

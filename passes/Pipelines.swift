@@ -19,6 +19,9 @@ extension PassRegistry {
       ("ptq-dynamic", PackageResources.ptq_dynamic_pipeline),
       ("ptq-weight-only", PackageResources.ptq_weight_only_pipeline),
       ("ptq-matmulnbits", PackageResources.ptq_matmulnbits_pipeline),
+      ("session-integer", PackageResources.session_integer_pipeline),
+      ("session-float", PackageResources.session_float_pipeline),
+      ("session-training", PackageResources.session_training_pipeline),
     ] {
       registry.register(pipeline: name, String(decoding: text, as: UTF8.self))
     }

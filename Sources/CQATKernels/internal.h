@@ -39,6 +39,9 @@
   void name parameters { name##_body arguments; }
 #endif
 
+// Elements that are worth a chunk of their own.
+enum { QAT_PART = 16384 };
+
 QAT_INLINE int64_t qat_min(int64_t a, int64_t b) { return a < b ? a : b; }
 QAT_INLINE int64_t qat_max(int64_t a, int64_t b) { return a > b ? a : b; }
 QAT_INLINE int64_t qat_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

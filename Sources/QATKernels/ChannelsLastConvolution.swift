@@ -32,6 +32,18 @@ public struct ChannelsLastConvolution {
       &c, w.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self), pool.pool)
   }
 
+  /// Constant weights, packed as `pack` does.
+  public func packed(_ w: AnyTensor, _ pool: ThreadPool) -> PackedWeights {
+    let byteCount = packedByteCount
+    return unsafe PackedWeights.of(
+      [w], shape.packing("conv_f32", byteCount: byteCount), byteCount: byteCount
+    ) { memory in
+      // SAFETY: the view looks at as many bytes, and does not outlive the call.
+      unsafe pack(
+        w: TensorView(w), to: MutableTensorView(base: memory, .u8, shape: [byteCount]), pool)
+    }
+  }
+
   public func packForGradient(w: TensorView, to packed: MutableTensorView, _ pool: ThreadPool) {
     precondition(w.count == shape.weightCount && packed.byteCount >= gradientPackedByteCount)
     var c = shape.c

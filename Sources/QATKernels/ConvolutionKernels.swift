@@ -34,6 +34,16 @@ public struct ConvolutionShape: Sendable, Equatable {
       pad_top: Int64(padTop), pad_left: Int64(padLeft))
   }
 
+  /// What decides how weights are packed: no sizes of images but by the bytes that it takes.
+  func packing(_ form: String, byteCount: Int) -> PackedWeights.Layout {
+    PackedWeights.Layout(
+      form: form,
+      sizes: [
+        inChannels, outChannels, kernelHeight, kernelWidth, groups, strideY, strideX, dilationY,
+        dilationX, byteCount,
+      ])
+  }
+
   var inputCount: Int { batch * inChannels * inHeight * inWidth }
   var weightCount: Int { outChannels * (inChannels / groups) * kernelHeight * kernelWidth }
   var outputCount: Int { batch * outChannels * outHeight * outWidth }

@@ -4,7 +4,7 @@ import QATCore
 /// Loops over float tensors of one shape.
 public enum FloatLoops {
   public enum Binary: Sendable {
-    case add, subtract, multiply, divide, minimum, maximum
+    case add, subtract, multiply, divide, minimum, maximum, power
     /// The second operand is the slope where the first is below 0.
     case prelu
   }
@@ -31,6 +31,7 @@ public enum FloatLoops {
       case .divide: QAT_DIVIDE
       case .minimum: QAT_MINIMUM
       case .maximum: QAT_MAXIMUM
+      case .power: QAT_POWER
       case .prelu: QAT_PRELU
       }
     // SAFETY: sizes were checked.
@@ -103,17 +104,17 @@ public enum FloatLoops {
   /// Sums of dy [outer][channels][inner] over all but the channels.
   public static func channelSums(
     _ dy: TensorView, outer: Int, channels: Int, inner: Int, _ result: MutableTensorView,
-    scratch: MutableTensorView
+    _ pool: ThreadPool, scratch: MutableTensorView
   ) {
     precondition(dy.count == outer * channels * inner && result.count == channels)
     precondition(scratch.byteCount >= outer * channels * 4)
     // SAFETY: sizes were checked.
     unsafe qat_reduce_f32(
       QAT_SUM, Int64(outer * channels), Int64(inner), 1, dy.pointer(Float.self),
-      scratch.base.assumingMemoryBound(to: Float.self))
+      scratch.base.assumingMemoryBound(to: Float.self), pool.pool)
     unsafe qat_reduce_f32(
       QAT_SUM, 1, Int64(outer), Int64(channels), scratch.base.assumingMemoryBound(to: Float.self),
-      result.pointer(Float.self))
+      result.pointer(Float.self), pool.pool)
   }
 
   /// The lowest and highest value; `nil` where a value is NaN or infinite.

@@ -37,8 +37,8 @@ public import QATCore
   private let shape: ConvolutionShape
   private let weights: PackedCodes
   private let channelsLast: Bool
-  /// For packing.
-  private let scratch: Arena
+  /// For packing weights that change.
+  private let scratch: Arena?
 
   /// Packs the weights.
   /// - Parameters:
@@ -50,43 +50,60 @@ public import QATCore
     _ shape: ConvolutionShape, w: AnyTensor, weightZeros: [Int32]?, bias: [Int32]? = nil,
     multipliers: [Float] = [], channelsLast: Bool = false
   ) {
+    let packed = Self.packed(shape, w)
     self.init(
-      shape, of: w.element, weightZeros, bias, multipliers, channelsLast: channelsLast,
-      scratch: Arena(byteCount: shape.weightCount))
-    pack(TensorView(w), nil, scratch)
+      shape, of: w.element, packed, weightZeros, bias, multipliers, channelsLast: channelsLast)
   }
 
   /// For weights and multipliers, one a channel, that change from run to run: `replace` gives them.
   public convenience init(_ shape: ConvolutionShape, of element: ElementType, channelsLast: Bool) {
     self.init(
-      shape, of: element, nil, nil, Array(repeating: 0, count: shape.outChannels),
-      channelsLast: channelsLast, scratch: Arena(byteCount: shape.weightCount))
+      shape, of: element, nil, nil, nil, Array(repeating: 0, count: shape.outChannels),
+      channelsLast: channelsLast)
   }
 
   private init(
-    _ shape: ConvolutionShape, of element: ElementType, _ zeros: [Int32]?, _ bias: [Int32]?,
-    _ multipliers: [Float], channelsLast: Bool, scratch: Arena
+    _ shape: ConvolutionShape, of element: ElementType, _ packed: PackedWeights?,
+    _ zeros: [Int32]?, _ bias: [Int32]?, _ multipliers: [Float], channelsLast: Bool
   ) {
     precondition(Set<ElementType>([.i8, .u8]).contains(element))
-    (self.shape, self.channelsLast, self.scratch) = (shape, channelsLast, scratch)
+    (self.shape, self.channelsLast) = (shape, channelsLast)
+    scratch = packed == nil ? Arena(byteCount: shape.weightCount) : nil
     var c = shape.c
     weights = unsafe PackedCodes(
-      byteCount: qat_conv_s8_packed_size(&c), isSigned: element == .i8,
-      channels: shape.outChannels, zeros: zeros, bias: bias, multipliers: multipliers
-    ) { _ in }
+      packed, byteCount: qat_conv_s8_packed_size(&c), isSigned: element == .i8,
+      channels: shape.outChannels, zeros: zeros, bias: bias, multipliers: multipliers)
+  }
+
+  private static func packed(_ shape: ConvolutionShape, _ w: AnyTensor) -> PackedWeights {
+    var c = shape.c
+    let byteCount = unsafe qat_conv_s8_packed_size(&c)
+    return unsafe PackedWeights.of(
+      [w], shape.packing("conv_s8", byteCount: byteCount), byteCount: byteCount
+    ) { packed in
+      let scratch = Arena(byteCount: shape.weightCount)
+      unsafe pack(shape, TensorView(w), to: packed, scratch)
+    }
   }
 
   /// Takes other weights of the same type in the place of the former, and other multipliers.
   /// - Precondition: no convolution is running.
-  public func replace(w: TensorView, multipliers: [Float]) { pack(w, multipliers, scratch) }
-
-  private func pack(_ w: TensorView, _ multipliers: [Float]?, _ scratch: Arena) {
-    precondition(w.count == shape.weightCount && (w.element == .i8) == weights.isSigned)
-    var c = shape.c
+  public func replace(w: TensorView, multipliers: [Float]) {
+    guard let scratch else { preconditionFailure("the weights are constant") }
+    precondition((w.element == .i8) == weights.isSigned)
     unsafe weights.repack(multipliers: multipliers) { packed in
-      // SAFETY: both buffers have the sizes that the kernel asks for.
-      unsafe qat_conv_s8_pack(&c, w.base, w.element == .i8, packed, scratch.base)
+      unsafe Self.pack(shape, w, to: packed, scratch)
     }
+  }
+
+  // SAFETY: both buffers have the sizes that the kernel asks for.
+  private static func pack(
+    _ shape: ConvolutionShape, _ w: TensorView, to packed: UnsafeMutableRawPointer,
+    _ scratch: Arena
+  ) {
+    precondition(w.count == shape.weightCount)
+    var c = shape.c
+    unsafe qat_conv_s8_pack(&c, w.base, w.element == .i8, packed, scratch.base)
   }
 
   /// Enough for `codes`; `sums` and `reals` need `sumScratchByteCount`.
@@ -151,18 +168,12 @@ public import QATCore
     k: Int, n: Int, b: AnyTensor, transposed: Bool, zeros: [Int32]?, bias: [Int32]? = nil,
     multipliers: [Float] = []
   ) {
+    let layout = PackedWeights.Layout(form: "igemm", sizes: [k, n, transposed ? 1 : 0])
+    let packed = unsafe PackedWeights.of([b], layout, byteCount: Self.byteCount(k, n)) {
+      unsafe pack(TensorView(b), k: k, n: n, transposed: transposed, $0)
+    }
     self.init(
-      k: k, n: n, b: TensorView(b), transposed: transposed, zeros: zeros, bias: bias,
-      multipliers: multipliers)
-  }
-
-  /// The same of a matrix in memory, which is copied.
-  public convenience init(
-    k: Int, n: Int, b: TensorView, transposed: Bool, zeros: [Int32]?, bias: [Int32]? = nil,
-    multipliers: [Float] = []
-  ) {
-    self.init(k: k, n: n, of: b.element, zeros: zeros, bias: bias, multipliers: multipliers)
-    replace(b: b, transposed: transposed)
+      packed, k: k, n: n, of: b.element, zeros: zeros, bias: bias, multipliers: multipliers)
   }
 
   private static func row(_ k: Int, _ n: Int) -> ConvolutionShape {
@@ -172,17 +183,26 @@ public import QATCore
   }
 
   /// For a matrix that changes from run to run: `replace` gives it.
-  public init(
+  public convenience init(
     k: Int, n: Int, of element: ElementType, zeros: [Int32]?, bias: [Int32]? = nil,
     multipliers: [Float] = []
   ) {
+    self.init(nil, k: k, n: n, of: element, zeros: zeros, bias: bias, multipliers: multipliers)
+  }
+
+  private init(
+    _ packed: PackedWeights?, k: Int, n: Int, of element: ElementType, zeros: [Int32]?,
+    bias: [Int32]?, multipliers: [Float]
+  ) {
     (self.k, self.n) = (k, n)
     row = IntegerProduct.row(k, n)
-    let byteCount = qat_igemm_packed_size(Int64(k), Int64(n))
-    matrix = unsafe PackedCodes(
-      byteCount: byteCount, isSigned: element == .i8, channels: n, zeros: zeros, bias: bias,
-      multipliers: multipliers
-    ) { _ in }
+    matrix = PackedCodes(
+      packed, byteCount: Self.byteCount(k, n), isSigned: element == .i8, channels: n, zeros: zeros,
+      bias: bias, multipliers: multipliers)
+  }
+
+  private static func byteCount(_ k: Int, _ n: Int) -> Int {
+    qat_igemm_packed_size(Int64(k), Int64(n))
   }
 
   /// Takes another matrix of the same size and type in the place of the former.

@@ -35,14 +35,15 @@ public enum MovementKernels {
     precondition(x.count == batch * rows * columns && y.count == x.count)
     precondition([8, 32].contains(x.element.bitWidth) && y.element == x.element)
     if x.element.bitWidth == 8 {
-      for image in 0..<batch {
-        let start = image * rows * columns
-        // SAFETY: each image lies inside both.
-        unsafe qat_transpose_bytes(
-          Int64(rows), Int64(columns), x.base.assumingMemoryBound(to: UInt8.self) + start,
-          Int64(columns), y.base.assumingMemoryBound(to: UInt8.self) + start, Int64(rows))
+      return pool.share(batch, by: ThreadPool.rows(of: rows * columns)) { images in
+        for image in images {
+          let start = image * rows * columns
+          // SAFETY: each image lies inside both.
+          unsafe qat_transpose_bytes(
+            Int64(rows), Int64(columns), x.base.assumingMemoryBound(to: UInt8.self) + start,
+            Int64(columns), y.base.assumingMemoryBound(to: UInt8.self) + start, Int64(rows))
+        }
       }
-      return
     }
     // SAFETY: sizes were checked; the kernel moves 4-byte elements without looking at them.
     unsafe qat_transpose_images_f32(

@@ -1,14 +1,36 @@
 internal import CQATKernels
 import QATCore
+import Synchronization
 
 /// What observers read of a tensor.
 public enum ObserverKernels {
   /// The smallest and the largest element of each channel.
   ///
   /// Both are NaN where there is one, so that nothing hides it, and 0 where there are no elements.
-  public static func ranges(_ layout: CodeLayout, _ x: TensorView) -> (low: [Float], high: [Float])
-  {
+  public static func ranges(
+    _ layout: CodeLayout, _ x: TensorView, _ pool: ThreadPool = .single
+  ) -> (low: [Float], high: [Float]) {
     precondition(x.count == layout.count)
+    let found = Mutex<[Int: (low: [Float], high: [Float])]>([:])
+    layout.share(pool) { layout, part in
+      let ranges = ranges(of: layout, x[part])
+      found.withLock { $0[part.lowerBound] = ranges }
+    }
+    let parts = found.withLock { Array($0.values) }
+    let whole = parts.dropFirst().reduce(into: parts[0]) { total, part in
+      for channel in 0..<layout.channels {
+        let (low, high) = (part.low[channel], part.high[channel])
+        if low.isNaN || low < total.low[channel] { total.low[channel] = low }
+        if high.isNaN || high > total.high[channel] { total.high[channel] = high }
+      }
+    }
+    // Zeros lose their sign, which would tell the order of the parts.
+    return (whole.low.map { $0 + 0 }, whole.high.map { $0 + 0 })
+  }
+
+  private static func ranges(
+    of layout: CodeLayout, _ x: TensorView
+  ) -> (low: [Float], high: [Float]) {
     var low = [Float](repeating: 0, count: layout.channels), high = low
     if layout.count == 0 { return (low, high) }
     // SAFETY: the view holds `count` floats, the arrays one for each channel.

@@ -6,15 +6,18 @@ import QATCore
   let isSigned: Bool
   let channels: Int
   private let packed: Arena
+  private let shared: PackedWeights?
   /// Zero points, bias and multipliers, each with one element a channel (or one multiplier) or none.
   private let zeros: Constants<Int32>, bias: Constants<Int32>, multipliers: Constants<Float>
   // SAFETY: a row of a static table.
   private let kernel: OpaquePointer
 
-  /// - Parameter pack: fills the packed form, `byteCount` bytes.
+  /// - Parameters:
+  ///   - shared: the packed form of constant weights.
+  ///   - byteCount: of that of others, which `repack` gives.
   init(
-    byteCount: Int, isSigned: Bool, channels: Int, zeros: [Int32]?, bias: [Int32]?,
-    multipliers: [Float], pack: (UnsafeMutableRawPointer) -> Void
+    _ shared: PackedWeights?, byteCount: Int, isSigned: Bool, channels: Int, zeros: [Int32]?,
+    bias: [Int32]?, multipliers: [Float]
   ) {
     precondition((zeros?.count ?? channels) == channels && (bias?.count ?? channels) == channels)
     precondition([0, 1, channels].contains(multipliers.count))
@@ -22,15 +25,17 @@ import QATCore
     self.zeros = Constants(zeros ?? [])
     self.bias = Constants(bias ?? [])
     self.multipliers = Constants(multipliers)
-    packed = Arena(byteCount: byteCount)
+    self.shared = shared
+    packed = shared?.memory ?? Arena(byteCount: byteCount)
     // SAFETY: the table has a scalar row, so there is a best one.
     unsafe kernel = qat_igemm_best()!
-    unsafe pack(packed.base)
   }
 
   /// Packs again, for a matrix that changes from run to run.
+  /// - Precondition: it is no constant.
   /// - Parameter multipliers: the new ones, as many as before; `nil` where they stay.
   func repack(multipliers new: [Float]? = nil, _ pack: (UnsafeMutableRawPointer) -> Void) {
+    precondition(shared == nil)
     if let new { multipliers.replace(new) }
     unsafe pack(packed.base)
   }

@@ -122,16 +122,19 @@ public enum PoolingKernels {
   /// - Parameter channels: of images whose channels come last; 1 for planes.
   public static func globalAverageCodes(
     pixels: Int, channels: Int = 1, x: TensorView, from xRule: AffineGrid, y: MutableTensorView,
-    to yRule: AffineGrid
+    to yRule: AffineGrid, _ pool: ThreadPool
   ) {
     precondition(channels > 0 && y.count % channels == 0)
     precondition(x.count == y.count * pixels && x.element == y.element && x.element.bitWidth == 8)
-    // SAFETY: sizes were checked.
-    unsafe qat_qlinear_global_averagepool(
-      Int64(y.count), Int64(channels), Int64(pixels), x.base, x.element == .i8,
-      Int32(xRule.zeroPoint),
-      xRule.scale / (yRule.scale * Float(pixels)), Int32(yRule.zeroPoint), Int32(yRule.grid.min),
-      Int32(yRule.grid.max), y.base)
+    let ratio = xRule.scale / (yRule.scale * Float(pixels))
+    pool.share(y.count / channels, by: ThreadPool.rows(of: channels * pixels)) { images in
+      let first = images.lowerBound * channels
+      // SAFETY: sizes were checked; an image of both is one of the parts.
+      unsafe qat_qlinear_global_averagepool(
+        Int64(images.count * channels), Int64(channels), Int64(pixels), x.base + first * pixels,
+        x.element == .i8, Int32(xRule.zeroPoint), ratio, Int32(yRule.zeroPoint),
+        Int32(yRule.grid.min), Int32(yRule.grid.max), y.base + first)
+    }
   }
 
   private static func check(_ shape: PoolingShape, _ x: Int, _ y: Int) {

@@ -11,16 +11,17 @@ public enum FloatProduct {
   ///
   /// - Parameters:
   ///   - m, n, k: sizes of one product; A is m × k (k × m transposed), B k × n.
-  ///   - packed: B packed beforehand, which is then used by every product.
+  ///   - packed: B packed beforehand, which is then used by every product; `b` is not read.
   ///   - steps: elements from one product's A, B to the next; 0 shares one.
   public static func run(
-    m: Int, n: Int, k: Int, a: TensorView, transposeA: Bool, b: TensorView, transposeB: Bool,
+    m: Int, n: Int, k: Int, a: TensorView, transposeA: Bool, b: TensorView?, transposeB: Bool,
     packed: PackedMatrix? = nil, c: MutableTensorView, alpha: Float = 1, beta: Float = 0,
     columnBias: TensorView? = nil, batch: Int = 1, steps: (a: Int, b: Int) = (0, 0),
     _ pool: ThreadPool, scratch: MutableTensorView
   ) {
     precondition(c.count >= batch * m * n && a.count >= (batch - 1) * steps.a + m * k)
-    precondition(b.count >= (batch - 1) * steps.b + k * n && (columnBias?.count ?? n) == n)
+    precondition(b.map { $0.count >= (batch - 1) * steps.b + k * n } ?? (packed != nil))
+    precondition((columnBias?.count ?? n) == n)
     precondition(packed.map { $0.k == k && $0.n == n && steps.b == 0 } ?? true)
     var arguments = unsafe qat_sgemm_arguments()
     unsafe arguments.m = Int64(m)
@@ -30,7 +31,7 @@ public enum FloatProduct {
     unsafe arguments.a = a.pointer(Float.self)
     unsafe arguments.a_stride = Int64(transposeA ? m : k)
     unsafe arguments.a_transposed = transposeA
-    unsafe arguments.b = b.pointer(Float.self)
+    unsafe arguments.b = b?.pointer(Float.self)
     unsafe arguments.b_stride = Int64(transposeB ? k : n)
     unsafe arguments.b_transposed = transposeB
     unsafe arguments.b_packed = packed?.start
@@ -45,31 +46,60 @@ public enum FloatProduct {
       scratch.base.assumingMemoryBound(to: Float.self))
   }
 }
-/// A matrix B of float products that is packed once.
+
+/// A matrix B of float products, packed beforehand.
 @safe public final class PackedMatrix {
   public let k: Int, n: Int
   private let memory: Arena
+  private let shared: PackedWeights?
 
-  /// - Parameter b: [k, n], or [n, k] where `transposed`.
-  public convenience init(k: Int, n: Int, b: TensorView, transposed: Bool) {
-    self.init(k: k, n: n)
-    replace(b: b, transposed: transposed)
+  /// - Parameters:
+  ///   - constant: holds [k, n], or [n, k] where `transposed`. - offset: of its first element.
+  ///   - sources: what alone decides it, where it is no constant of the graph itself.
+  public init(
+    k: Int, n: Int, constant: AnyTensor, at offset: Int = 0, transposed: Bool,
+    madeFrom sources: [AnyTensor]? = nil
+  ) {
+    (self.k, self.n) = (k, n)
+    let layout = PackedWeights.Layout(
+      form: "sgemm", sizes: [k, n, offset, transposed ? 1 : 0])
+    let b = TensorView(constant).part(at: offset, shape: [k * n])
+    let shared = unsafe PackedWeights.of(
+      sources ?? [constant], layout, byteCount: Self.byteCount(k, n)
+    ) {
+      unsafe Self.pack(k, n, b, transposed: transposed, to: $0)
+    }
+    self.shared = shared
+    memory = shared.memory
   }
 
   /// Uninitialised, for a matrix that changes.
   public init(k: Int, n: Int) {
     (self.k, self.n) = (k, n)
-    memory = Arena(byteCount: 4 * qat_sgemm_packed_b_size(Int64(k), Int64(n)))
+    shared = nil
+    memory = Arena(byteCount: Self.byteCount(k, n))
+  }
+
+  private static func byteCount(_ k: Int, _ n: Int) -> Int {
+    4 * qat_sgemm_packed_b_size(Int64(k), Int64(n))
   }
 
   /// Packs another matrix.
   /// - Parameter b: [k, n], or [n, k] where `transposed`.
+  /// - Precondition: it is no constant.
   public func replace(b: TensorView, transposed: Bool) {
+    precondition(shared == nil)
+    unsafe Self.pack(k, n, b, transposed: transposed, to: memory.base)
+  }
+
+  // SAFETY: `memory` has the size that packing asks for.
+  private static func pack(
+    _ k: Int, _ n: Int, _ b: TensorView, transposed: Bool, to memory: UnsafeMutableRawPointer
+  ) {
     precondition(b.count == k * n)
-    // SAFETY: `memory` has the size that packing asks for.
     unsafe qat_sgemm_pack_b(
       Int64(k), Int64(n), b.pointer(Float.self), Int64(transposed ? k : n), transposed,
-      memory.view(at: 0, .f32, shape: [memory.byteCount / 4]).pointer(Float.self))
+      memory.assumingMemoryBound(to: Float.self))
   }
 
   var start: UnsafePointer<Float> {

@@ -22,6 +22,27 @@ public struct CodeLayout: Sendable, Equatable {
     inner = shape[(axis + 1)...].reduce(1, *)
   }
 
+  private init(outer: Int, channels: Int, inner: Int) {
+    (self.outer, self.channels, self.inner, block) = (outer, channels, inner, 0)
+  }
+
+  /// Cuts a tensor into parts that threads share: of whole rows where there are several, and without
+  /// channels anywhere.
+  public func share(_ pool: ThreadPool, _ body: (CodeLayout, Range<Int>) -> Void) {
+    let row = channels * inner
+    if block == 0, channels == 1, outer == 1 {
+      pool.share(row) { body(CodeLayout(outer: 1, channels: 1, inner: $0.count), $0) }
+    } else if block == 0, outer > 1 {
+      pool.share(outer, by: ThreadPool.rows(of: row)) {
+        body(
+          CodeLayout(outer: $0.count, channels: channels, inner: inner),
+          $0.lowerBound * row..<$0.upperBound * row)
+      }
+    } else {
+      body(self, 0..<count)
+    }
+  }
+
   public var count: Int { outer * channels * inner }
   public var parameterCount: Int {
     block == 0 ? channels : outer * ((channels + block - 1) / block) * inner

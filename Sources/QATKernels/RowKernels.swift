@@ -55,7 +55,7 @@ public enum RowKernels {
     unsafe qat_layernorm_f32_gradient(
       Int64(x.count / columns), Int64(columns), dy.pointer(Float.self), x.pointer(Float.self),
       gamma?.pointer(Float.self), mean.pointer(Float.self), inverse.pointer(Float.self),
-      dx.pointer(Float.self), dgamma?.pointer(Float.self), nil)
+      dx.pointer(Float.self), dgamma?.pointer(Float.self), nil, pool.pool)
   }
 
   /// y = x / sqrt(mean of x² + epsilon) * gamma, of each row.
@@ -111,7 +111,8 @@ public enum RowKernels {
 
   /// y[outer][inner] from x[outer][axis][inner].
   public static func reduce(
-    _ kind: Reduction, outer: Int, axis: Int, inner: Int, x: TensorView, y: MutableTensorView
+    _ kind: Reduction, outer: Int, axis: Int, inner: Int, x: TensorView, y: MutableTensorView,
+    _ pool: ThreadPool
   ) {
     precondition(x.count == outer * axis * inner && y.byteCount >= outer * inner * 4)
     let code: qat_reduction =
@@ -125,7 +126,7 @@ public enum RowKernels {
     // SAFETY: sizes were checked.
     unsafe qat_reduce_f32(
       code, Int64(outer), Int64(axis), Int64(inner), x.pointer(Float.self),
-      y.base.assumingMemoryBound(to: Float.self))
+      y.base.assumingMemoryBound(to: Float.self), pool.pool)
   }
 
   /// Where along the axis of x[outer][axis][inner] the largest or smallest elements stand; of those
@@ -141,15 +142,55 @@ public enum RowKernels {
       indices.pointer(Int64.self))
   }
 
+  /// The `k` largest, or smallest, elements along the axis of x[outer][axis][inner], in order, and where
+  /// they stand: [outer][k][inner] both. Of those that tie the first comes first.
+  public static func top(
+    _ k: Int, largest: Bool, outer: Int, axis: Int, inner: Int, x: TensorView,
+    values: MutableTensorView?, indices: MutableTensorView, _ pool: ThreadPool
+  ) {
+    precondition((0...axis).contains(k) && x.count == outer * axis * inner)
+    precondition(indices.byteCount >= outer * k * inner * 8)
+    precondition((values?.count ?? outer * k * inner) == outer * k * inner)
+    // SAFETY: sizes were checked.
+    unsafe qat_top_f32(
+      Int64(outer), Int64(axis), Int64(inner), Int64(k), largest, x.pointer(Float.self),
+      values?.pointer(Float.self), indices.base.assumingMemoryBound(to: Int64.self), pool.pool)
+  }
+
   /// Every element of a row takes the row's value in `values`, times a factor.
   public static func spread(
-    _ values: TensorView, times factor: Float, columns: Int, y: MutableTensorView
+    _ values: TensorView, times factor: Float, columns: Int, y: MutableTensorView,
+    _ pool: ThreadPool
   ) {
     precondition(y.count == values.count * columns)
     // SAFETY: sizes were checked.
     let source = unsafe values.pointer(Float.self), target = unsafe y.pointer(Float.self)
-    for row in 0..<values.count {
-      unsafe qat_fill_f32(Int64(columns), source[row] * factor, target + row * columns)
+    pool.share(values.count, by: ThreadPool.rows(of: columns)) { rows in
+      for row in rows {
+        unsafe qat_fill_f32(Int64(columns), source[row] * factor, target + row * columns)
+      }
+    }
+  }
+
+  /// The gradient of `normalize` by x.
+  /// - Parameter y: what it computed.
+  public static func normalizeGradient(
+    _ kind: Normalizer, columns: Int, dy: TensorView, y: TensorView, dx: MutableTensorView,
+    _ pool: ThreadPool
+  ) {
+    precondition(columns > 0 && dx.count % columns == 0)
+    precondition(dy.count == dx.count && y.count == dx.count)
+    // SAFETY: sizes were checked; parts are of whole rows.
+    let (from, result) = unsafe (dy.pointer(Float.self), y.pointer(Float.self))
+    let to = unsafe dx.pointer(Float.self)
+    pool.share(dx.count / columns, by: ThreadPool.rows(of: columns)) { rows in
+      let start = rows.lowerBound * columns, count = Int64(rows.count), width = Int64(columns)
+      switch kind {
+      case .softmax:
+        unsafe qat_softmax_f32_gradient(count, width, result + start, from + start, to + start)
+      case .logSoftmax:
+        unsafe qat_log_softmax_f32_gradient(count, width, result + start, from + start, to + start)
+      }
     }
   }
 
@@ -157,13 +198,14 @@ public enum RowKernels {
   /// - Parameters:
   ///   - labels: one a row, each in 0..<classes. - scratch: 4 bytes an element and a row.
   public static func crossEntropy(
-    classes: Int, x: TensorView, labels: [Int64], loss: MutableTensorView,
+    classes: Int, x: TensorView, labels: [Int64], loss: MutableTensorView, _ pool: ThreadPool,
     scratch: MutableTensorView
   ) {
     let rows = check(classes, x, labels, scratch)
     let logs = unsafe scratch.base.assumingMemoryBound(to: Float.self)
     // SAFETY: sizes were checked, and labels by the caller.
-    unsafe qat_log_softmax_f32(Int64(rows), Int64(classes), x.pointer(Float.self), logs, nil)
+    unsafe qat_log_softmax_f32(
+      Int64(rows), Int64(classes), x.pointer(Float.self), logs, pool.pool)
     unsafe qat_nll_f32(Int64(rows), Int64(classes), logs, labels, -1, logs + x.count)
     unsafe loss.pointer(Float.self)[0] = qat_sum_f32(Int64(rows), logs + x.count) / Float(rows)
   }
@@ -171,13 +213,14 @@ public enum RowKernels {
   /// The gradient of `seed` times that mean.
   public static func crossEntropyGradient(
     classes: Int, seed: Float, x: TensorView, labels: [Int64], dx: MutableTensorView,
-    scratch: MutableTensorView
+    _ pool: ThreadPool, scratch: MutableTensorView
   ) {
     let rows = check(classes, x, labels, scratch)
     precondition(dx.count == x.count)
     let logs = unsafe scratch.base.assumingMemoryBound(to: Float.self)
     // SAFETY: sizes were checked, and labels by the caller.
-    unsafe qat_log_softmax_f32(Int64(rows), Int64(classes), x.pointer(Float.self), logs, nil)
+    unsafe qat_log_softmax_f32(
+      Int64(rows), Int64(classes), x.pointer(Float.self), logs, pool.pool)
     unsafe qat_cross_entropy_f32_gradient(
       Int64(rows), Int64(classes), logs, labels, -1, seed / Float(rows), dx.pointer(Float.self))
   }

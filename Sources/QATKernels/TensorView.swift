@@ -42,6 +42,11 @@ import QATCore
     return unsafe TensorView(base: base + start, element, shape: shape, owner: owner)
   }
 
+  /// Neighbouring elements as a vector; the tensor itself where these are all.
+  public subscript(range: Range<Int>) -> TensorView {
+    range.count == count ? self : part(at: range.lowerBound, shape: [range.count])
+  }
+
   /// A copy of the elements, of a view of floats: for vectors.
   public var floats: [Float] { copied() }
   public var int64s: [Int64] { copied() }
@@ -95,6 +100,11 @@ import QATCore
     let start = byteOffset(offset, shape, element, within: count)
     // SAFETY: inside this view, as just checked.
     return unsafe MutableTensorView(base: base + start, element, shape: shape)
+  }
+
+  /// Neighbouring elements as a vector; the tensor itself where these are all.
+  public subscript(range: Range<Int>) -> MutableTensorView {
+    range.count == count ? self : part(at: range.lowerBound, shape: [range.count])
   }
 
   /// Copies as many bytes from another view; the two may be the same memory.

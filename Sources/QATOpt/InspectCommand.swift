@@ -63,6 +63,6 @@ struct InspectCommand: DiagnosedCommand {
     "qat.rules": "decided by", "qat.decided-by": "quantizer of (insert-fake-quant)",
     "qat.region": "computes on (form-integer-regions)",
     "qat.trainable": "trainable (apply-layer-config)",
-    "qat.bias": "bias (apply-layer-config)",
+    "qat.bias": "bias (apply-layer-config)", "qat.memory": "results lie at (plan-memory)",
   ]
 }

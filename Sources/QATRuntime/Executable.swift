@@ -4,6 +4,9 @@ import QATKernels
 
 /// An operation with a fast kernel. One without is run by its reference evaluation.
 ///
+/// A kernel of an operation that works on elements (`WorksOnElements`), or that says so itself
+/// (`OverwritesOperand`), may be given one memory for an operand and a result.
+///
 /// This protocol is the boundary between plans and kernels: a plan asks once, when it is made, and
 /// then only calls.
 public protocol Executable: Operation {
@@ -92,8 +95,8 @@ extension SharesBytes {
   public func sharesBytes(from operand: [Int], to result: [Int]) -> Bool { true }
 }
 
-/// An operation that may write results over operands of the same size: it is done with an element of
-/// the operand when it writes that of the result.
+/// An operation that may write results over operands of the same size, beside those that work on
+/// elements: it is done with an element of the operand when it writes that of the result.
 public protocol OverwritesOperand: Operation {
   /// The operands that a result may be written over.
   func overwritableOperands(by result: Int) -> [Int]

@@ -50,6 +50,8 @@ public final class Session {
   /// - Throws: `invalid-data` for inputs that do not fit; what a node throws.
   public func run(_ inputs: [String: AnyTensor]) throws(Diagnostic) -> [AnyTensor] {
     let ordered = try bind(inputs)
+    // Plans share memory: what the last one left goes.
+    last = nil
     let plan = try plan(for: ordered)
     if hooks.isEmpty { try plan.run(ordered) } else { try plan.run(ordered, hooks) }
     last = plan

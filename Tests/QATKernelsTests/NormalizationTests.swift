@@ -106,7 +106,7 @@ extension KernelTests {
       var inverse = mean
       qat_layernorm_f32(r, n, x, gamma, beta, 1e-5, &y, &mean, &inverse, nil)
       #expect(distance(y, layerNorm(doubles)) < 1e-5)
-      qat_layernorm_f32_gradient(r, n, dy, x, gamma, mean, inverse, &dx, nil, nil)
+      qat_layernorm_f32_gradient(r, n, dy, x, gamma, mean, inverse, &dx, nil, nil, nil)
       #expect(distance(dx, gradient(layerNorm)) < 1e-5)
       qat_softmax_f32(r, n, x, &y, nil)
       #expect(distance(y, softmax(doubles)) < 1e-6)

@@ -32,7 +32,7 @@ extension Concat: HasChannelsLastForm {
 // MARK: - Quantizers
 
 /// A quantizer of the images among its operands, with parameters per tensor or along an axis.
-private protocol QuantizesImages: HasChannelsLastForm {
+private protocol QuantizesImages: Operation, HasChannelsLastForm {
   var axis: Int? { get set }
 }
 extension QuantizesImages {
@@ -55,7 +55,7 @@ extension Observe: QuantizesImages { var imageResults: [Int] { [] } }
 extension LearnRange: QuantizesImages { var imageResults: [Int] { [] } }
 
 /// With one scale.
-private protocol LinearQuantizer: HasChannelsLastForm {}
+private protocol LinearQuantizer: Operation, HasChannelsLastForm {}
 extension LinearQuantizer {
   func images(_: [TensorType?]) -> [Int] { [0] }
   func channelsLast(_ types: [TensorType?]) -> (any Operation)? {
@@ -64,24 +64,3 @@ extension LinearQuantizer {
 }
 extension QuantizeLinear: LinearQuantizer {}
 extension DequantizeLinear: LinearQuantizer {}
-
-// MARK: - Any layout will do
-
-extension Relu: OnElements {}
-extension LeakyRelu: OnElements {}
-extension Sigmoid: OnElements {}
-extension HardSigmoid: OnElements {}
-extension HardSwish: OnElements {}
-extension Tanh: OnElements {}
-extension Erf: OnElements {}
-extension Gelu: OnElements {}
-extension Exp: OnElements {}
-extension Sqrt: OnElements {}
-extension Neg: OnElements {}
-extension Abs: OnElements {}
-extension StopGradient: OnElements {}
-extension Add: OnPairs {}
-extension Sub: OnPairs {}
-extension Mul: OnPairs {}
-extension Div: OnPairs {}
-extension ReluGradient: OnPairs {}

@@ -1,8 +1,8 @@
 import QATCore
 import QATIR
 
-/// An operation on images [N, C, H, W] that can be computed on [N, H, W, C].
-protocol HasChannelsLastForm: Operation {
+/// What is computed on images [N, C, H, W] and can be on [N, H, W, C]: an operation, or `ElementsOfImages`.
+protocol HasChannelsLastForm {
   /// Whether the form is so much faster that images are transposed for it; other operations take it
   /// where one of their images has its channels last already.
   static var isWorthTransposing: Bool { get }
@@ -17,6 +17,28 @@ protocol HasChannelsLastForm: Operation {
 extension HasChannelsLastForm {
   static var isWorthTransposing: Bool { false }
   var imageResults: [Int] { [0] }
+}
+
+extension Operation {
+  /// How it can be computed on channels last.
+  var channelsLastForm: (any HasChannelsLastForm)? {
+    self as? any HasChannelsLastForm
+      ?? (self as? any WorksOnElements).map { ElementsOfImages(op: $0) }
+  }
+}
+
+/// An operation that does not mind the layout of its images, as long as all have one shape: rules of
+/// codes depend on whether the innermost axis broadcasts. An operand of one element is no image.
+struct ElementsOfImages: HasChannelsLastForm {
+  let op: any WorksOnElements
+
+  func images(_ types: [TensorType?]) -> [Int] {
+    type(of: op).elementOperands.filter { types[$0]?.shape?.elementCount.size != 1 }
+  }
+  func channelsLast(_ types: [TensorType?]) -> (any Operation)? {
+    let images = images(types).map { types[$0]?.shape }
+    return images.allSatisfy { $0 == images[0] } ? op : nil
+  }
 }
 
 extension HasChannelsLastForm where Self: OnImages {
@@ -36,41 +58,9 @@ extension QLinearGlobalAveragePool: HasChannelsLastForm {
   func channelsLast(_: [TensorType?]) -> (any Operation)? { channelsLast ? nil : Nhwc(self) }
 }
 
-// MARK: - Any layout will do
-
-/// An operation on each element by itself, whose first operand is its image.
-protocol OnElements: HasChannelsLastForm {}
-extension OnElements {
-  func images(_: [TensorType?]) -> [Int] { [0] }
-  func channelsLast(_: [TensorType?]) -> (any Operation)? { self }
-}
-
-extension Identity: OnElements {}
-extension Clip: OnElements {}
-extension CodeTable: OnElements {}
-extension QLinearSigmoid: OnElements {}
-extension QLinearLeakyRelu: OnElements {}
-
-/// An operation on two images, element by element; an operand of one element is no image.
-protocol OnPairs: HasChannelsLastForm {
-  /// Where the two operands stand.
-  static var pair: [Int] { get }
-}
-extension OnPairs {
-  static var pair: [Int] { [0, 1] }
-  func images(_ types: [TensorType?]) -> [Int] {
-    Self.pair.filter { types[$0]?.shape?.elementCount.size != 1 }
-  }
-  func channelsLast(_ types: [TensorType?]) -> (any Operation)? {
-    let images = images(types).map { types[$0]?.shape }
-    return images.allSatisfy { $0 == images[0] } ? self : nil
-  }
-}
-
-/// Without broadcasting rows: the rule depends on the innermost axis.
-extension QLinearAdd: OnPairs { static var pair: [Int] { [0, 3] } }
-extension QLinearMul: OnPairs {
-  static var pair: [Int] { [0, 3] }
+extension QLinearMul: HasChannelsLastForm {
+  func images(_ types: [TensorType?]) -> [Int] { ElementsOfImages(op: self).images(types) }
+  /// Also where images broadcast.
   func channelsLast(_: [TensorType?]) -> (any Operation)? { self }
 }
 

@@ -6,43 +6,40 @@ extension Graph {
   /// The graph with its integer regions as integer operations: how a QDQ graph is to be run, so that it
   /// gives the codes that runtimes give which fuse it. Names of outputs stay.
   public func formingIntegerRegions() throws(Diagnostic) -> Graph {
-    guard nodes.contains(where: { self[$0].op is DequantizeLinear }) else { return self }
-    var result = self
-    var context = PassContext()
-    try Pipeline([LowerToInteger()]).run(on: &result, &context)
-    return result
+    try running("lower-to-integer")
   }
 
-  /// The graph as a session runs it fast: integer regions as integer operations, functions of codes
-  /// as tables, images with channels last. Values other than inputs and outputs may be gone.
+  /// The graph as a session runs it fast, by the pipeline `session-integer`: integer regions as integer
+  /// operations, functions of codes as tables, images with channels last. Values other than inputs and
+  /// outputs may be gone.
   /// - Parameter kept: names of values that stay as they are.
   public func preparedToRun(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
-    try formingIntegerRegions().running(
-      [FuseTables(), AssignLayout(), FuseEpilogues()], keeping: kept)
+    try running("session-integer", keeping: kept)
   }
 
-  /// The graph with its images' channels last, as a session in float mode runs it.
+  /// The graph as a session in float mode runs it, by the pipeline `session-float`: with its images'
+  /// channels last.
   /// - Parameter kept: names of values that stay as they are.
   public func channelsLast(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
-    try running([AssignLayout(), FuseEpilogues()], keeping: kept)
+    try running("session-float", keeping: kept)
   }
 
-  /// The graph of a training step as a session runs it fast: images with channels last, products of
-  /// codes where factors are fake-quantized.
+  /// The graph of a training step as a session runs it fast, by the pipeline `session-training`: images
+  /// with channels last, products of codes where factors are fake-quantized.
   /// - Parameter kept: names of values that stay as they are.
   public func preparedToTrain(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
-    try running([AssignLayout(), ExecuteOnIntegers()], keeping: kept)
+    try running("session-training", keeping: kept)
   }
 
   private func running(
-    _ passes: [any Pass], keeping kept: [String]
+    _ pipeline: String, keeping kept: [String] = []
   ) throws(Diagnostic) -> Graph {
     var result = self
     var context = PassContext()
     // Passes leave outputs alone.
     let values = kept.compactMap { value(named: $0) }.filter { producer(of: $0) != nil }
     result.setOutputs(outputs + values.filter { !outputs.contains($0) })
-    try Pipeline(passes).run(on: &result, &context)
+    try Pipeline(pipeline, registry: .withPipelines).run(on: &result, &context)
     result.setOutputs(Array(result.outputs.prefix(outputs.count)))
     return result
   }

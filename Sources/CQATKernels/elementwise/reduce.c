@@ -106,13 +106,16 @@ void qat_channel_ranges_f32(int64_t outer, int64_t channels, int64_t inner, cons
   }
 }
 
-// Along an outer axis: blocks of 64 rows, so that long sums lose little; element by element.
-QAT_INLINE void qat_reduce_rows_body(qat_reduction op, int64_t axis, int64_t inner, const float *x,
-                                     float *y) {
-  enum { ROWS = 64, WIDTH = 256 };
+enum { WIDTH = 256 };
+
+// Along an outer axis, of columns first ..< last: blocks of 64 rows, so that long sums lose little;
+// element by element.
+QAT_INLINE void qat_reduce_rows_body(qat_reduction op, int64_t axis, int64_t inner, int64_t first,
+                                     int64_t last, const float *x, float *y) {
+  enum { ROWS = 64 };
   float part[WIDTH];
-  for (int64_t first = 0; first < inner; first += WIDTH) {
-    const int64_t width = qat_min(WIDTH, inner - first);
+  for (; first < last; first += WIDTH) {
+    const int64_t width = qat_min(WIDTH, last - first);
     float *to = y + first;
     const float *from = x + first;
     if (op == QAT_MIN || op == QAT_MAX) {
@@ -141,10 +144,12 @@ QAT_INLINE void qat_reduce_rows_body(qat_reduction op, int64_t axis, int64_t inn
     if (op == QAT_MEAN) for (int64_t i = 0; i < width; i++) to[i] /= (float)axis;
   }
 }
-void qat_reduce_rows(qat_reduction op, int64_t axis, int64_t inner, const float *x, float *y);
+void qat_reduce_rows(qat_reduction op, int64_t axis, int64_t inner, int64_t first, int64_t last,
+                     const float *x, float *y);
 QAT_VERSIONS(qat_reduce_rows,
-             (qat_reduction op, int64_t axis, int64_t inner, const float *x, float *y),
-             (op, axis, inner, x, y))
+             (qat_reduction op, int64_t axis, int64_t inner, int64_t first, int64_t last,
+              const float *x, float *y),
+             (op, axis, inner, first, last, x, y))
 
 static float reduce_run(qat_reduction op, int64_t axis, const float *x) {
   switch (op) {
@@ -160,10 +165,31 @@ static float reduce_run(qat_reduction op, int64_t axis, const float *x) {
   return op == QAT_MIN ? lowest : highest;
 }
 
-void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner, const float *x,
-                    float *y) {
-  for (int64_t o = 0; o < outer; o++) {
-    if (inner == 1) y[o] = reduce_run(op, axis, x + o * axis);
-    else qat_reduce_rows(op, axis, inner, x + o * axis * inner, y + o * inner);
+// A piece is a run, or some columns of an outer row: no sum is cut.
+typedef struct {
+  qat_reduction op;
+  int64_t outer, axis, inner;
+  int64_t strips, pieces;  // strips of columns in a row; pieces of a chunk
+  const float *x;
+  float *y;
+} reduction;
+
+static void reduce_chunk(void *context, int64_t chunk, int worker) {
+  (void)worker;
+  const reduction *r = context;
+  const int64_t last = qat_min(r->outer * r->strips, (chunk + 1) * r->pieces);
+  for (int64_t piece = chunk * r->pieces; piece < last; piece++) {
+    const int64_t o = piece / r->strips, first = piece % r->strips * WIDTH;
+    if (r->inner == 1) r->y[o] = reduce_run(r->op, r->axis, r->x + o * r->axis);
+    else
+      qat_reduce_rows(r->op, r->axis, r->inner, first, qat_min(r->inner, first + WIDTH),
+                      r->x + o * r->axis * r->inner, r->y + o * r->inner);
   }
+}
+
+void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner, const float *x,
+                    float *y, qat_pool *pool) {
+  reduction r = {op, outer, axis, inner, qat_ceil_div(inner, WIDTH), 1, x, y};
+  r.pieces = qat_max(1, QAT_PART / qat_max(1, axis * qat_min(inner, WIDTH)));
+  qat_pool_run(pool, qat_ceil_div(outer * r.strips, r.pieces), reduce_chunk, &r);
 }

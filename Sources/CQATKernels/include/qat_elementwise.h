@@ -57,12 +57,18 @@ void qat_histogram_f32(int64_t outer, int64_t stride, int64_t inner, const float
 typedef enum { QAT_SUM, QAT_MEAN, QAT_MIN, QAT_MAX, QAT_SUM_SQUARES } qat_reduction;
 // y[outer][inner] from x[outer][axis][inner]. An empty axis gives 0, NaN (mean) or the infinities.
 void qat_reduce_f32(qat_reduction op, int64_t outer, int64_t axis, int64_t inner, const float *x,
-                    float *y);
+                    float *y, qat_pool *pool);
 
 // index[outer][inner]: where the largest, or smallest, element of x[outer][axis][inner] stands along
 // the axis, which is not empty; of those that tie the first, or the last. NaN beats every number.
 void qat_arg_extremum_f32(bool smallest, bool last, int64_t outer, int64_t axis, int64_t inner,
                           const float *x, int64_t *index);
+
+// The first k elements of x[outer][axis][inner] along the axis, were it sorted from the largest (or the
+// smallest) on, and where they stand: [outer][k][inner], values NULL where not wanted. Of those that tie
+// the first comes first; NaN is above every number. k <= axis.
+void qat_top_f32(int64_t outer, int64_t axis, int64_t inner, int64_t k, bool largest,
+                 const float *x, float *values, int64_t *indices, qat_pool *pool);
 
 // 16-bit floats, as their bits, to float (exactly) and back (to nearest, ties to even).
 void qat_widen_f16(int64_t count, const uint16_t *x, float *y);

@@ -62,7 +62,7 @@ void qat_groupnorm_f32(int64_t batch, int64_t groups, int64_t channels, int64_t 
 // (NULL) it is 1.
 void qat_layernorm_f32_gradient(int64_t rows, int64_t count, const float *dy, const float *x,
                                 const float *gamma, const float *mean, const float *inverse,
-                                float *dx, float *dgamma, float *dbeta);
+                                float *dx, float *dgamma, float *dbeta, qat_pool *pool);
 
 // Rows of `count`: exp(x - max) / sum, or x - max - log(sum).
 void qat_softmax_f32(int64_t rows, int64_t count, const float *x, float *y, qat_pool *pool);

@@ -60,3 +60,38 @@ void qat_gru_reset(const qat_recurrent_step *step, float *reset);
 void qat_gru_step(const qat_recurrent_step *step, const float *product, bool scales);
 // One gate: h = tanh(sum), or max(sum, 0) where `relu`.
 void qat_rnn_step(const qat_recurrent_step *step, bool relu);
+
+// The same step for gradients: gates are kept as their activations leave them, and the new state goes
+// to a place of its own. Entries at rest keep their state.
+typedef struct {
+  int64_t entries, hidden;
+  const int64_t *rows;        // of `input`; negative for entries at rest
+  const float *input;         // [rows][gates][hidden]
+  const float *state;         // [entries][gates][hidden], of a GRU without g
+  const float *h;             // [entries][hidden]
+  float *gates;               // [entries][gates][hidden]
+  float *next;                // [entries][hidden]
+} qat_recurrent_record;
+void qat_lstm_record(const qat_recurrent_record *step, const float *c, float *next_c);
+// The gates z and r, and reset = r h, 0 for entries at rest.
+void qat_gru_record_gates(const qat_recurrent_record *step, float *reset);
+void qat_gru_record(const qat_recurrent_record *step, const float *product, bool scales);
+
+// Back through such a step. `dh` is the gradient of the new state, and becomes what of the old one's
+// does not pass through the weights of the state. Of entries at rest d_state is 0, dh stays.
+typedef struct {
+  int64_t entries, hidden;
+  const int64_t *rows;        // of `d_input`; negative for entries at rest
+  const float *gates;         // as they were kept
+  const float *h;             // the state before the step
+  float *dh;                  // [entries][hidden]
+  float *d_input;             // [rows][gates][hidden]
+  float *d_state;             // [entries][gates][hidden], of a GRU without g
+} qat_recurrent_slopes;
+void qat_lstm_slopes(const qat_recurrent_slopes *step, const float *c, const float *next_c,
+                     float *dc);
+// d_product: of the product of g's weights. Unless `scales`, the part of r waits for d_reset, which
+// d_product gives: `qat_gru_reset_slopes` adds it.
+void qat_gru_slopes(const qat_recurrent_slopes *step, const float *product, bool scales,
+                    float *d_product);
+void qat_gru_reset_slopes(const qat_recurrent_slopes *step, const float *d_reset);

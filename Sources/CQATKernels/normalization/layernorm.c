@@ -1,6 +1,6 @@
 #include "../internal.h"
 
-enum { ROWS = 16 };
+enum { ROWS = 16, COLUMNS = 64 };
 
 typedef struct {
   int64_t rows, count;
@@ -48,24 +48,54 @@ void qat_rmsnorm_f32(int64_t rows, int64_t count, const float *x, const float *g
   qat_pool_run(pool, qat_ceil_div(rows, ROWS), chunk_of_rows, &job);
 }
 
-void qat_layernorm_f32_gradient(int64_t rows, int64_t count, const float *dy, const float *x,
-                                const float *gamma, const float *mean, const float *inverse,
-                                float *dx, float *dgamma, float *dbeta) {
-  if (dgamma) memset(dgamma, 0, (size_t)count * sizeof *dgamma);
-  if (dbeta) memset(dbeta, 0, (size_t)count * sizeof *dbeta);
-  for (int64_t row = 0; row < rows; row++) {
-    const float *g = dy + row * count, *from = x + row * count, m = mean[row], r = inverse[row];
-    float *to = dx + row * count;
-    for (int64_t i = 0; i < count; i++) to[i] = gamma ? g[i] * gamma[i] : g[i];
+typedef struct {
+  int64_t rows, count;
+  const float *dy, *x, *gamma, *mean, *inverse;
+  float *dx, *dgamma, *dbeta;
+} gradient_job;
+
+static void gradient_rows(void *context, int64_t chunk, int worker) {
+  (void)worker;
+  const gradient_job *j = context;
+  const int64_t count = j->count, last = qat_min(j->rows, (chunk + 1) * ROWS);
+  for (int64_t row = chunk * ROWS; row < last; row++) {
+    const float *g = j->dy + row * count, *from = j->x + row * count;
+    const float m = j->mean[row], r = j->inverse[row];
+    float *to = j->dx + row * count;
+    for (int64_t i = 0; i < count; i++) to[i] = j->gamma ? g[i] * j->gamma[i] : g[i];
     const float shift = qat_sum_f32(count, to) / (float)count;
     float slope = 0;
     for (int64_t i = 0; i < count; i++) slope += to[i] * ((from[i] - m) * r);
     slope /= (float)count;
-    for (int64_t i = 0; i < count; i++) {
-      const float h = (from[i] - m) * r;
-      if (dgamma) dgamma[i] += g[i] * h;
-      if (dbeta) dbeta[i] += g[i];
-      to[i] = r * (to[i] - shift - h * slope);
-    }
+    for (int64_t i = 0; i < count; i++)
+      to[i] = r * (to[i] - shift - (from[i] - m) * r * slope);
   }
+}
+
+// Of columns, each a sum of all rows in order.
+static void gradient_columns(void *context, int64_t chunk, int worker) {
+  (void)worker;
+  const gradient_job *j = context;
+  const int64_t first = chunk * COLUMNS, last = qat_min(j->count, first + COLUMNS);
+  for (int64_t i = first; i < last; i++) {
+    if (j->dgamma) j->dgamma[i] = 0;
+    if (j->dbeta) j->dbeta[i] = 0;
+  }
+  for (int64_t row = 0; row < j->rows; row++) {
+    const float *g = j->dy + row * j->count, *x = j->x + row * j->count;
+    const float m = j->mean[row], r = j->inverse[row];
+    if (j->dgamma)
+      for (int64_t i = first; i < last; i++) j->dgamma[i] += g[i] * ((x[i] - m) * r);
+    if (j->dbeta)
+      for (int64_t i = first; i < last; i++) j->dbeta[i] += g[i];
+  }
+}
+
+void qat_layernorm_f32_gradient(int64_t rows, int64_t count, const float *dy, const float *x,
+                                const float *gamma, const float *mean, const float *inverse,
+                                float *dx, float *dgamma, float *dbeta, qat_pool *pool) {
+  gradient_job job = {rows, count, dy, x, gamma, mean, inverse, dx, dgamma, dbeta};
+  if (dgamma || dbeta)
+    qat_pool_run(pool, qat_ceil_div(count, COLUMNS), gradient_columns, &job);
+  qat_pool_run(pool, qat_ceil_div(rows, ROWS), gradient_rows, &job);
 }

@@ -60,20 +60,34 @@ void qat_log_softmax_f32(int64_t rows, int64_t count, const float *x, float *y, 
   qat_pool_run(pool, qat_ceil_div(rows, ROWS), chunk_of_rows, &job);
 }
 
+QAT_INLINE void qat_softmax_slope_body(int64_t count, const float *y, const float *dy, float sum,
+                                       float *dx) {
+  for (int64_t i = 0; i < count; i++) dx[i] = y[i] * (dy[i] - sum);
+}
+void qat_softmax_slope(int64_t count, const float *y, const float *dy, float sum, float *dx);
+QAT_VERSIONS(qat_softmax_slope,
+             (int64_t count, const float *y, const float *dy, float sum, float *dx),
+             (count, y, dy, sum, dx))
+
+QAT_INLINE void qat_log_softmax_slope_body(int64_t count, const float *y, const float *dy,
+                                           float sum, float *dx) {
+  for (int64_t i = 0; i < count; i++) dx[i] = dy[i] - qat_exp(y[i]) * sum;
+}
+void qat_log_softmax_slope(int64_t count, const float *y, const float *dy, float sum, float *dx);
+QAT_VERSIONS(qat_log_softmax_slope,
+             (int64_t count, const float *y, const float *dy, float sum, float *dx),
+             (count, y, dy, sum, dx))
+
 void qat_softmax_f32_gradient(int64_t rows, int64_t count, const float *y, const float *dy,
                               float *dx) {
-  for (int64_t row = 0; row < rows; row++, y += count, dy += count, dx += count) {
-    const float sum = qat_dot_f32(count, dy, y);
-    for (int64_t i = 0; i < count; i++) dx[i] = y[i] * (dy[i] - sum);
-  }
+  for (int64_t row = 0; row < rows; row++, y += count, dy += count, dx += count)
+    qat_softmax_slope(count, y, dy, qat_dot_f32(count, dy, y), dx);
 }
 
 void qat_log_softmax_f32_gradient(int64_t rows, int64_t count, const float *y, const float *dy,
                                   float *dx) {
-  for (int64_t row = 0; row < rows; row++, y += count, dy += count, dx += count) {
-    const float sum = qat_sum_f32(count, dy);
-    for (int64_t i = 0; i < count; i++) dx[i] = dy[i] - qat_exp(y[i]) * sum;
-  }
+  for (int64_t row = 0; row < rows; row++, y += count, dy += count, dx += count)
+    qat_log_softmax_slope(count, y, dy, qat_sum_f32(count, dy), dx);
 }
 
 void qat_nll_f32(int64_t rows, int64_t classes, const float *log_probabilities,

@@ -215,7 +215,7 @@ static void global_chunk(void *context, int64_t image, int worker) {
   (void)worker;
   const global_job *j = context;
   qat_reduce_f32(QAT_MEAN, 1, j->pixels, j->channels, j->x + image * j->pixels * j->channels,
-                 j->y + image * j->channels);
+                 j->y + image * j->channels, NULL);
 }
 
 static void global_gradient_chunk(void *context, int64_t image, int worker) {

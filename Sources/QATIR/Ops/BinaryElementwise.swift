@@ -1,12 +1,13 @@
 import QATCore
 
 /// Arithmetic on two tensors of one type, element by element, broadcast by NumPy's rule.
-public protocol BinaryElementwise: Operation {
+public protocol BinaryElementwise: WorksOnElements {
   /// The element types it takes; all numbers unless the operation says otherwise.
   static var elements: Set<ElementType> { get }
 }
 
 extension BinaryElementwise {
+  public static var elementOperands: [Int] { [0, 1] }
   public static var elements: Set<ElementType> { .numeric }
   public static var operands: [OperandSpec] {
     [OperandSpec("a", elements, as: "T"), OperandSpec("b", elements, as: "T")]

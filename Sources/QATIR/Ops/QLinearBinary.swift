@@ -2,9 +2,10 @@ import QATCore
 
 /// Arithmetic on two tensors of codes with parameters of their own, broadcast by NumPy's rule:
 /// `QLinearAdd` and `QLinearMul`.
-public protocol QLinearBinary: Operation {}
+public protocol QLinearBinary: WorksOnElements {}
 
 extension QLinearBinary {
+  public static var elementOperands: [Int] { [0, 3] }
   public static var operands: [OperandSpec] {
     [
       .codes8("A", as: "T"), .f32("A_scale"), .codes8("A_zero_point", as: "T", .optional),

@@ -2,9 +2,10 @@ import QATCore
 
 /// A function of each code of a tensor, by a table of 256 entries: `QLinearSigmoid`,
 /// `QLinearLeakyRelu`.
-public protocol QLinearUnary: Operation {}
+public protocol QLinearUnary: WorksOnElements {}
 
 extension QLinearUnary {
+  public static var elementOperands: [Int] { [0] }
   public static var operands: [OperandSpec] { quantizedUnaryOperands }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {

@@ -119,9 +119,9 @@ public struct Histogram: Sendable, Equatable {
 /// The range of each channel.
 /// - Throws: `invalid-data` for NaN and infinity.
 func finiteRanges(
-  _ layout: CodeLayout, _ x: TensorView
+  _ layout: CodeLayout, _ x: TensorView, _ pool: ThreadPool = .single
 ) throws(Diagnostic) -> (low: [Float], high: [Float]) {
-  let (low, high) = ObserverKernels.ranges(layout, x)
+  let (low, high) = ObserverKernels.ranges(layout, x, pool)
   guard (low + high).allSatisfy(\.isFinite) else {
     throw Diagnostic(
       .invalidData, "the observed tensor holds NaN or infinity",

@@ -62,7 +62,7 @@ extension Observe {
 
   /// The same of floats that lie in memory.
   func next(
-    _ state: ObserverState, _ layout: CodeLayout, _ x: TensorView
+    _ state: ObserverState, _ layout: CodeLayout, _ x: TensorView, _ pool: ThreadPool = .single
   ) throws(Diagnostic) -> ObserverState {
     var next = state.skipped
     if skips(state) { return next }
@@ -70,7 +70,7 @@ extension Observe {
       throw Diagnostic(
         .shapeMismatch, "\(layout.channels) channels, \(state.low.count) in batches before")
     }
-    let (low, high) = try finiteRanges(layout, x)
+    let (low, high) = try finiteRanges(layout, x, pool)
     switch kind {
     case .minMax:
       next.low = state.batches == 0 ? low : zip(state.low, low).map(min)

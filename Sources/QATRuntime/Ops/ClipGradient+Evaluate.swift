@@ -20,9 +20,9 @@ extension ClipGradient: Executable {
     guard request.element(0) == .f32, low != nil || !request.isPresent(2),
       high != nil || !request.isPresent(3)
     else { return nil }
-    return Kernel { call in
+    return pairKernel(request) { dy, x, dx in
       FloatLoops.clipGradient(
-        dy: call[0], x: call[1], low: low ?? -.infinity, high: high ?? .infinity, dx: call.result())
+        dy: dy, x: x, low: low ?? -.infinity, high: high ?? .infinity, dx: dx)
     }
   }
 }

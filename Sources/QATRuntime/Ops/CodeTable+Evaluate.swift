@@ -14,6 +14,6 @@ extension CodeTable: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard let entries = request.constant(1)?.integers else { return nil }
     let table = entries.map { UInt8(truncatingIfNeeded: $0) }
-    return Kernel { call in CodeLoops.lookUp(call[0], table: table, call.result()) }
+    return elementKernel(request) { x, y in CodeLoops.lookUp(x, table: table, y) }
   }
 }

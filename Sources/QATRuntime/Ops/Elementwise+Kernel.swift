@@ -27,6 +27,16 @@ extension PRelu: Executable {
     binary(.prelu, request)
   }
 }
+extension Pow: Executable {
+  /// A square is a product; other powers are those of the C library.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    let exponent = request.constant(1).flatMap { $0.elementCount == 1 ? $0.doubles?.first : nil }
+    if exponent == 2, request.shape(0) == request.resultShape(), request.element(0) == .f32 {
+      return elementKernel(request) { x, y in FloatLoops.binary(.multiply, x, x, y) }
+    }
+    return request.element(1) == .f32 ? binary(.power, request) : nil
+  }
+}
 extension Max: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     folded(.maximum, request)
@@ -45,34 +55,36 @@ extension Sum: Executable {
 extension Mean: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard let sum = folded(.add, request) else { return nil }
-    let count = Float(request.operands.count)
+    let count = Float(request.operands.count), pool = request.pool
     return Kernel(scratchByteCount: 4) { (call) throws(Diagnostic) in
       try sum.run(call)
       guard let divisor = call.scratch?.floats(at: 0, count: 1) else { return }
       divisor.write([count])
-      FloatLoops.binary(.divide, call.result().readOnly, divisor.readOnly, call.result())
+      pool.share(call.result().count) { part in
+        let y = call.result()[part]
+        FloatLoops.binary(.divide, y.readOnly, divisor.readOnly, y)
+      }
     }
   }
 }
 extension Relu: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
-    return Kernel { call in FloatLoops.unary(.relu, call[0], call.result()) }
+    return elementKernel(request) { x, y in FloatLoops.unary(.relu, x, y) }
   }
 }
 extension ReluGradient: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
-    return Kernel { call in FloatLoops.reluGradient(dy: call[0], y: call[1], dx: call.result()) }
+    return pairKernel(request) { dy, y, dx in FloatLoops.reluGradient(dy: dy, y: y, dx: dx) }
   }
 }
 extension ChannelSum: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, request.shape(0).count > 1 else { return nil }
-    let layout = CodeLayout(shape: request.shape(0), axis: axis)
+    let layout = CodeLayout(shape: request.shape(0), axis: axis), pool = request.pool
     if layout.inner == 1 {
       let norm = ChannelsLastBatchNorm(pixels: layout.outer, channels: layout.channels)
-      let pool = request.pool
       return Kernel(scratchByteCount: norm.scratchByteCount) { call in
         guard let scratch = call.scratch else { return }
         norm.sums(call[0], to: call.result(), pool, scratch: scratch)
@@ -82,35 +94,47 @@ extension ChannelSum: Executable {
       guard let scratch = call.scratch else { return }
       FloatLoops.channelSums(
         call[0], outer: layout.outer, channels: layout.channels, inner: layout.inner, call.result(),
-        scratch: scratch)
+        pool, scratch: scratch)
     }
   }
 }
 extension SGD: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
-    let op = self
+    let op = self, pool = request.pool
     return Kernel { call in
-      OptimizerKernels.sgd(
-        w: call[0], gradient: call[1], velocity: call[2], rate: FloatLoops.scalar(call[3]),
-        momentum: op.momentum, nesterov: op.nesterov, weightDecay: op.weightDecay,
-        newW: call.result(0), newVelocity: call.result(1))
+      pool.share(call.result().count) { part in
+        OptimizerKernels.sgd(
+          w: call[0][part], gradient: call[1][part], velocity: call[2][part],
+          rate: FloatLoops.scalar(call[3]), momentum: op.momentum, nesterov: op.nesterov,
+          weightDecay: op.weightDecay, newW: call.result(0)[part],
+          newVelocity: call.result(1)[part])
+      }
     }
   }
+}
+extension SGD: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { [[0], [2]][result] }
 }
 extension Adam: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
-    let op = self
+    let op = self, pool = request.pool
     return Kernel { call in
-      OptimizerKernels.adam(
-        w: call[0], gradient: call[1], m: call[2], v: call[3],
-        step: FloatLoops.integer(call[4]) + 1,
-        rate: FloatLoops.scalar(call[5]), beta1: op.beta1, beta2: op.beta2, epsilon: op.epsilon,
-        weightDecay: op.weightDecay, decoupled: op.decoupled, newW: call.result(0),
-        newM: call.result(1), newV: call.result(2))
+      pool.share(call.result().count) { part in
+        OptimizerKernels.adam(
+          w: call[0][part], gradient: call[1][part], m: call[2][part], v: call[3][part],
+          step: FloatLoops.integer(call[4]) + 1, rate: FloatLoops.scalar(call[5]),
+          beta1: op.beta1, beta2: op.beta2, epsilon: op.epsilon, weightDecay: op.weightDecay,
+          decoupled: op.decoupled, newW: call.result(0)[part], newM: call.result(1)[part],
+          newV: call.result(2)[part])
+      }
     }
   }
+}
+
+extension Adam: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { [[0], [2], [3]][result] }
 }
 
 private func binary(_ op: FloatLoops.Binary, _ request: KernelRequest) -> Kernel? {
@@ -124,11 +148,16 @@ private func folded(_ op: FloatLoops.Binary, _ request: KernelRequest) -> Kernel
   guard request.element(0) == .f32,
     indices.allSatisfy({ request.shape($0) == request.resultShape() })
   else { return nil }
+  let pool = request.pool
   return Kernel { call in
-    let y = call.result()
-    if indices.count == 1 { return y.copy(from: call[0]) }
-    FloatLoops.binary(op, call[0], call[1], y)
-    for index in indices.dropFirst(2) { FloatLoops.binary(op, y.readOnly, call[index], y) }
+    pool.share(call.result().count) { part in
+      let y = call.result()[part]
+      if indices.count == 1 { return y.copy(from: call[0][part]) }
+      FloatLoops.binary(op, call[0][part], call[1][part], y)
+      for index in indices.dropFirst(2) {
+        FloatLoops.binary(op, y.readOnly, call[index][part], y)
+      }
+    }
   }
 }
 

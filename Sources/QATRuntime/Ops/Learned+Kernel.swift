@@ -22,6 +22,10 @@ extension LearnedQuantizeGradient: Executable {
   }
 }
 
+extension LearnedQuantizeGradient: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { result == 0 ? [0] : [] }
+}
+
 extension LearnRange: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, blockSize == 0 else { return nil }

@@ -65,7 +65,7 @@ extension MatMulNBits: WidensFloats {
 }
 
 extension MatMulNBits: Executable {
-  /// Products with a constant weight, which is dequantized once.
+  /// Products with a constant weight, which is dequantized and packed once.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, let b = request.constant(1),
       let scales = request.constant(2), !request.isPresent(4), weightPrepacked == 0,
@@ -77,11 +77,14 @@ extension MatMulNBits: Executable {
     let rows = request.shape(0).dropLast().reduce(1, *), hasBias = request.isPresent(5)
     guard rows > 0 else { return nil }
     let pool = request.pool, (n, k) = (columns, inner)
+    let packed = PackedMatrix(
+      k: k, n: n, constant: weight, transposed: true,
+      madeFrom: [b, scales] + (request.constant(3).map { [$0] } ?? []))
     return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       FloatProduct.run(
-        m: rows, n: n, k: k, a: call[0], transposeA: false, b: TensorView(weight),
-        transposeB: true, c: call.result(), columnBias: hasBias ? call[5] : nil, pool,
+        m: rows, n: n, k: k, a: call[0], transposeA: false, b: nil, transposeB: true,
+        packed: packed, c: call.result(), columnBias: hasBias ? call[5] : nil, pool,
         scratch: scratch)
     }
   }

@@ -14,6 +14,12 @@ extension Nhwc: Executable {
   }
 }
 
+extension Nhwc: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] {
+    (base as? any OverwritesOperand)?.overwritableOperands(by: result) ?? []
+  }
+}
+
 extension Nhwc: CountsMultiplyAdds {
   public func multiplyAdds(_ request: KernelRequest) -> Int {
     (base as? any CountsMultiplyAdds)?.multiplyAdds(request) ?? 0

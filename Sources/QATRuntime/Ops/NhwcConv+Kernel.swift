@@ -18,24 +18,20 @@ extension FusedConv: ExecutableChannelsLast {
         w: request.shape(1), y: channelsFirst(request.resultShape()))
     else { return nil }
     let convolution = ChannelsLastConvolution(shape), pool = request.pool, range = range
-    let bytes = convolution.packedByteCount
     guard let w = request.constant(1) else {
-      return packing(bytes, convolution, pool) { call, packed, scratch in
+      return packing(convolution.packedByteCount, convolution, pool) { call, packed, scratch in
         convolution.pack(w: call[1], to: packed, pool)
         convolution.forward(
           x: call[0], packed: packed.readOnly, bias: call.optional(2), residual: call.optional(3),
           range: range, y: call.result(), pool, scratch: scratch)
       }
     }
-    let memory = Arena(byteCount: bytes)
-    let packed = memory.view(at: 0, .u8, shape: [bytes])
-    convolution.pack(w: TensorView(w), to: packed, pool)
+    let packed = convolution.packed(w, pool)
     return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       convolution.forward(
-        x: call[0], packed: memory.view(at: 0, .u8, shape: [bytes]).readOnly,
-        bias: call.optional(2), residual: call.optional(3), range: range, y: call.result(), pool,
-        scratch: scratch)
+        x: call[0], packed: packed.view, bias: call.optional(2), residual: call.optional(3),
+        range: range, y: call.result(), pool, scratch: scratch)
     }
   }
 }

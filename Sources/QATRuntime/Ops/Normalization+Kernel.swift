@@ -57,3 +57,7 @@ extension BatchNormalizationGradient: Executable {
     }
   }
 }
+
+extension BatchNormalizationGradient: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { result == 0 ? [0, 1] : [] }
+}

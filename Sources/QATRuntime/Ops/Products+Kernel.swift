@@ -13,7 +13,7 @@ extension Gemm: Executable {
     guard m * n * k > 0, !bias || request.shape(2) == [n] else { return nil }
     let pool = request.pool, transA = transA, transB = transB
     let packed = request.constant(1).map {
-      PackedMatrix(k: k, n: n, b: TensorView($0), transposed: transB)
+      PackedMatrix(k: k, n: n, constant: $0, transposed: transB)
     }
     return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
@@ -42,7 +42,7 @@ extension MatMul: Executable {
       return nil
     }
     let packed = request.constant(1).flatMap {
-      b.count == 2 ? PackedMatrix(k: k, n: n, b: TensorView($0), transposed: false) : nil
+      b.count == 2 ? PackedMatrix(k: k, n: n, constant: $0, transposed: false) : nil
     }
     return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }

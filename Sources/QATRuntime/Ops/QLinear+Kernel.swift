@@ -55,7 +55,7 @@ private func lookUp(_ request: KernelRequest, _ f: (Float) -> Float) -> Kernel? 
     let code = x.grid.min < 0 && byte > 127 ? byte - 256 : byte
     return UInt8(truncatingIfNeeded: entries[code])
   }
-  return Kernel { call in CodeLoops.lookUp(call[0], table: table, call.result()) }
+  return elementKernel(request) { x, y in CodeLoops.lookUp(x, table: table, y) }
 }
 
 extension QLinearAveragePool: Executable, ExecutableChannelsLast {
@@ -103,9 +103,10 @@ extension QLinearGlobalAveragePool: Executable, ExecutableChannelsLast {
       let y = request.parameters(scale: 3, zero: 4, codes: 0)
     else { return nil }
     let pixels = shape[2...].reduce(1, *), channels = channelsLast ? shape[1] : 1
+    let pool = request.pool
     return Kernel { call in
       PoolingKernels.globalAverageCodes(
-        pixels: pixels, channels: channels, x: call[0], from: x, y: call.result(), to: y)
+        pixels: pixels, channels: channels, x: call[0], from: x, y: call.result(), to: y, pool)
     }
   }
 }

@@ -6,10 +6,13 @@ extension FakeQuantize: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, !bypass else { return nil }
     let layout = CodeLayout(shape: request.shape(0), axis: axis, blockSize: blockSize),
-      range = grid.codeRange
+      range = grid.codeRange, pool = request.pool
     return Kernel { call in
-      QuantizationKernels.fakeQuantize(
-        layout, x: call[0], scale: call[1], zero: call[2], range: range, y: call.result())
+      layout.share(pool) { layout, part in
+        QuantizationKernels.fakeQuantize(
+          layout, x: call[0][part], scale: call[1], zero: call[2], range: range,
+          y: call.result()[part])
+      }
     }
   }
 }
@@ -18,13 +21,19 @@ extension FakeQuantizeGradient: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }
     let layout = CodeLayout(shape: request.shape(1), axis: axis, blockSize: blockSize),
-      range = grid.codeRange
+      range = grid.codeRange, pool = request.pool
     return Kernel { call in
-      QuantizationKernels.fakeQuantizeGradient(
-        layout, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range,
-        dx: call.result())
+      layout.share(pool) { layout, part in
+        QuantizationKernels.fakeQuantizeGradient(
+          layout, dy: call[0][part], x: call[1][part], scale: call[2], zero: call[3], range: range,
+          dx: call.result()[part])
+      }
     }
   }
+}
+
+extension FakeQuantizeGradient: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { result == 0 ? [0, 1] : [] }
 }
 
 extension QuantizeLinear: Executable {
@@ -35,10 +44,13 @@ extension QuantizeLinear: Executable {
       let codes = request.results[0]?.element, [.u8, .i8, .u16, .i16].contains(codes),
       let (layout, zero) = layout(request, axis: axis)
     else { return nil }
-    let range = codeRange(codes)
+    let range = codeRange(codes), pool = request.pool
     return Kernel { call in
-      QuantizationKernels.quantize(
-        layout, x: call[0], scale: call[1], zero: zero, range: range, q: call.result())
+      layout.share(pool) { layout, part in
+        QuantizationKernels.quantize(
+          layout, x: call[0][part], scale: call[1], zero: zero, range: range,
+          q: call.result()[part])
+      }
     }
   }
 }
@@ -49,9 +61,12 @@ extension DequantizeLinear: Executable {
       let codes = request.element(0), [.u8, .i8, .u16, .i16].contains(codes),
       let (layout, zero) = layout(request, axis: axis)
     else { return nil }
+    let pool = request.pool
     return Kernel { call in
-      QuantizationKernels.dequantize(
-        layout, q: call[0], scale: call[1], zero: zero, x: call.result())
+      layout.share(pool) { layout, part in
+        QuantizationKernels.dequantize(
+          layout, q: call[0][part], scale: call[1], zero: zero, x: call.result()[part])
+      }
     }
   }
 }
@@ -91,13 +106,13 @@ extension Clip: Executable {
       guard low != nil || !request.isPresent(1), high != nil || !request.isPresent(2) else {
         return nil
       }
-      return Kernel { call in
-        FloatLoops.clip(call[0], low: low ?? -.infinity, high: high ?? .infinity, call.result())
+      return elementKernel(request) { x, y in
+        FloatLoops.clip(x, low: low ?? -.infinity, high: high ?? .infinity, y)
       }
     }
     guard [.u8, .i8].contains(request.element(0)), let range = codeRange(request) else {
       return nil
     }
-    return Kernel { call in QuantizationKernels.clip(call[0], range: range, y: call.result()) }
+    return elementKernel(request) { x, y in QuantizationKernels.clip(x, range: range, y: y) }
   }
 }

@@ -27,15 +27,18 @@ extension QuantizeWithMask: Executable {
     let wantsMask = request.results.count > 1 && request.results[1] != nil
     guard axis == nil || !wantsMask else { return nil }
     let layout = CodeLayout(shape: request.shape(0), axis: axis)
-    let range = grid.codeRange, positive = positive
+    let range = grid.codeRange, positive = positive, pool = request.pool
     return Kernel { call in
-      if wantsMask {
-        QuantizationKernels.quantize(
-          x: call[0], scale: call[1], zero: call[2], range: range, positive: positive,
-          q: call.result(), mask: call.result(1))
-      } else {
-        QuantizationKernels.quantize(
-          layout, x: call[0], scale: call[1], zero: call[2], range: range, q: call.result())
+      layout.share(pool) { layout, part in
+        if wantsMask {
+          QuantizationKernels.quantize(
+            x: call[0][part], scale: call[1], zero: call[2], range: range, positive: positive,
+            q: call.result()[part], mask: call.result(1)[bytes(of: part)])
+        } else {
+          QuantizationKernels.quantize(
+            layout, x: call[0][part], scale: call[1], zero: call[2], range: range,
+            q: call.result()[part])
+        }
       }
     }
   }
@@ -54,10 +57,23 @@ extension ApplyMask: Evaluable {
 
 extension ApplyMask: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    Kernel { call in
-      QuantizationKernels.applyMask(dy: call[0], mask: call[1], dx: call.result())
+    let pool = request.pool
+    return Kernel { call in
+      pool.share(call.result().count) { part in
+        QuantizationKernels.applyMask(
+          dy: call[0][part], mask: call[1][bytes(of: part)], dx: call.result()[part])
+      }
     }
   }
+}
+
+extension ApplyMask: OverwritesOperand {
+  public func overwritableOperands(by result: Int) -> [Int] { result == 0 ? [0] : [] }
+}
+
+/// Where the bits of elements lie, the first of which is that of a byte.
+private func bytes(of part: Range<Int>) -> Range<Int> {
+  part.lowerBound / 8..<(part.upperBound + 7) / 8
 }
 
 extension DequantizeCodes: Evaluable {
@@ -74,10 +90,12 @@ extension DequantizeCodes: Evaluable {
 
 extension DequantizeCodes: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
-    let layout = CodeLayout(shape: request.shape(0), axis: axis)
+    let layout = CodeLayout(shape: request.shape(0), axis: axis), pool = request.pool
     return Kernel { call in
-      QuantizationKernels.dequantize(
-        layout, q: call[0], scale: call[1], zero: call[2], x: call.result())
+      layout.share(pool) { layout, part in
+        QuantizationKernels.dequantize(
+          layout, q: call[0][part], scale: call[1], zero: call[2], x: call.result()[part])
+      }
     }
   }
 }

@@ -30,7 +30,7 @@ extension RNN: Executable {
 
 extension Recurrent {
   /// Whether these are the activations of every direction, and nothing is clipped.
-  fileprivate func usesActivations(
+  func usesActivations(
     _ kinds: [RecurrentActivation.Kind]
   ) throws(Diagnostic) -> Bool {
     let functions = try activations()
@@ -77,13 +77,20 @@ private struct RecurrentPlan {
     self.sizes = sizes
     let (hidden, inputs, count) = (sizes.hidden, sizes.inputs, gates * sizes.hidden)
     let runs = runs
-    inputWeights = (0..<sizes.directions).map { _ in PackedMatrix(k: inputs, n: count) }
-    stateWeights = (0..<sizes.directions).map { _ in
-      runs.map { PackedMatrix(k: hidden, n: $0 * hidden) }
+    /// Matrices that lie behind one another in an operand.
+    func matrices(_ operand: Int, k: Int, _ widths: [Int]) -> [PackedMatrix] {
+      var start = 0
+      return widths.map { n in
+        defer { start += k * n }
+        guard let constant = request.constant(operand) else { return PackedMatrix(k: k, n: n) }
+        return PackedMatrix(k: k, n: n, constant: constant, at: start, transposed: true)
+      }
     }
+    let directions = 0..<sizes.directions
+    inputWeights = matrices(1, k: inputs, directions.map { _ in count })
+    let ofState = matrices(2, k: hidden, directions.flatMap { _ in runs.map { $0 * hidden } })
+    stateWeights = directions.map { Array(ofState[$0 * runs.count..<($0 + 1) * runs.count]) }
     areConstant = (request.constant(1) != nil, request.constant(2) != nil)
-    if let w = request.constant(1) { packInput(TensorView(w)) }
-    if let r = request.constant(2) { packState(TensorView(r)) }
   }
 
   private func packInput(_ w: TensorView) {

@@ -11,10 +11,11 @@ extension ReduceLike: Executable {
       return nil
     }
     let columns = inner.reduce(1, *), rows = dy.reduce(1, *) / columns
+    let pool = request.pool
     return Kernel { call in
       if rows == 1 { return call.result().copy(from: call[0]) }
       RowKernels.reduce(
-        .sum, outer: 1, axis: rows, inner: columns, x: call[0], y: call.result())
+        .sum, outer: 1, axis: rows, inner: columns, x: call[0], y: call.result(), pool)
     }
   }
 }

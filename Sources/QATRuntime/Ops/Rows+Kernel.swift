@@ -28,6 +28,33 @@ private func normalizer(
   }
 }
 
+extension SoftmaxGradient: Executable {
+  /// Along the last axis.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    normalizerGradient(.softmax, axis: axis, request)
+  }
+}
+
+extension LogSoftmaxGradient: Executable {
+  /// Along the last axis.
+  public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
+    normalizerGradient(.logSoftmax, axis: axis, request)
+  }
+}
+
+private func normalizerGradient(
+  _ kind: RowKernels.Normalizer, axis: Int, _ request: KernelRequest
+) -> Kernel? {
+  let shape = request.resultShape(), pool = request.pool
+  guard request.element(0) == .f32, !shape.contains(0), let columns = shape.last,
+    axis == -1 || axis == shape.count - 1
+  else { return nil }
+  return Kernel { call in
+    RowKernels.normalizeGradient(
+      kind, columns: columns, dy: call[0], y: call[1], dx: call.result(), pool)
+  }
+}
+
 extension LayerNormalization: Executable {
   /// Scale and bias shaped as the normalized axes, or the number 1 as the scale.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
@@ -145,9 +172,10 @@ extension GlobalAveragePool: Executable {
     let shape = request.shape(0)
     guard request.element(0) == .f32, shape.count > 2, !shape.contains(0) else { return nil }
     let planes = shape[0] * shape[1], pixels = shape[2...].reduce(1, *)
+    let pool = request.pool
     return Kernel { call in
       RowKernels.reduce(
-        .mean, outer: planes, axis: pixels, inner: 1, x: call[0], y: call.result())
+        .mean, outer: planes, axis: pixels, inner: 1, x: call[0], y: call.result(), pool)
     }
   }
 }
@@ -156,9 +184,10 @@ extension GlobalAveragePoolGradient: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let shape = request.shape(1)
     guard request.element(0) == .f32, shape.count > 2, !shape.contains(0) else { return nil }
-    let pixels = shape[2...].reduce(1, *)
+    let pixels = shape[2...].reduce(1, *), pool = request.pool
     return Kernel { call in
-      RowKernels.spread(call[0], times: 1 / Float(pixels), columns: pixels, y: call.result())
+      RowKernels.spread(
+        call[0], times: 1 / Float(pixels), columns: pixels, y: call.result(), pool)
     }
   }
 }

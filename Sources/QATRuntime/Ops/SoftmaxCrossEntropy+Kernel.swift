@@ -6,11 +6,13 @@ extension SoftmaxCrossEntropy: Executable {
   /// Of a matrix of logits, without class weights.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard let loss = CrossEntropy(request, logits: 0), !request.isPresent(2) else { return nil }
+    let pool = request.pool
     return Kernel(scratchByteCount: loss.scratchByteCount) { (call) throws(Diagnostic) in
       guard let scratch = call.scratch else { return }
       let labels = try loss.labels(call[1])
       RowKernels.crossEntropy(
-        classes: loss.classes, x: call[0], labels: labels, loss: call.result(), scratch: scratch)
+        classes: loss.classes, x: call[0], labels: labels, loss: call.result(), pool,
+        scratch: scratch)
     }
   }
 }
@@ -19,12 +21,13 @@ extension SoftmaxCrossEntropyGradient: Executable {
   /// Of a matrix of logits, without class weights.
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard let loss = CrossEntropy(request, logits: 1), !request.isPresent(3) else { return nil }
+    let pool = request.pool
     return Kernel(scratchByteCount: loss.scratchByteCount) { (call) throws(Diagnostic) in
       guard let scratch = call.scratch else { return }
       let labels = try loss.labels(call[2])
       RowKernels.crossEntropyGradient(
         classes: loss.classes, seed: FloatLoops.scalar(call[0]), x: call[1], labels: labels,
-        dx: call.result(), scratch: scratch)
+        dx: call.result(), pool, scratch: scratch)
     }
   }
 }

@@ -128,5 +128,5 @@ extension Celu: Executable {
 
 private func unary(_ op: FloatLoops.Unary, _ request: KernelRequest) -> Kernel? {
   guard request.element(0) == .f32 else { return nil }
-  return Kernel { call in FloatLoops.unary(op, call[0], call.result()) }
+  return elementKernel(request) { x, y in FloatLoops.unary(op, x, y) }
 }

@@ -20,22 +20,20 @@ struct Lifetimes {
   /// Notes that a value lies in a block.
   mutating func add(_ value: ValueID, to block: Int) { values[block, default: []].append(value) }
 
-  /// The block of an operand that the first result of a node can have, too: because it has the same
-  /// bytes, or is written over what nobody reads any more.
+  /// The operand whose memory the first result of a node can have, too: because it has the same bytes,
+  /// or is written over what nobody reads any more.
   /// - Parameter block: of an operand, and whether it may be written over as a whole.
-  func block(
+  func operand(
     takenOverBy id: NodeID, in graph: Graph, _ block: (ValueID) -> (Int, isFree: Bool)?
-  ) -> Int? {
+  ) -> ValueID? {
     let node = graph[id]
-    if node.sharesBytes(in: graph) { return node.operands[0].flatMap { block($0)?.0 } }
-    for operand in node.overwritable(by: 0) {
-      if let (block, isFree) = block(operand), isFree,
-        (values[block] ?? []).allSatisfy({ isLast(id, toRead: $0) })
-      {
-        return block
-      }
+    if node.sharesBytes(in: graph) {
+      return node.operands[0].flatMap { block($0) == nil ? nil : $0 }
     }
-    return nil
+    return node.overwritable(by: 0).first { operand in
+      guard let (block, isFree) = block(operand), isFree else { return false }
+      return (values[block] ?? []).allSatisfy { isLast(id, toRead: $0) }
+    }
   }
 
   /// The variable that a result of a node is assigned to, where it can be written there at once:
@@ -65,7 +63,10 @@ extension Node {
 
   /// The operands that a result may be written over.
   func overwritable(by result: Int) -> [ValueID] {
-    let indices = (op as? any OverwritesOperand)?.overwritableOperands(by: result) ?? []
+    let elements = (op as? any WorksOnElements).map { type(of: $0).elementOperands }
+    let indices =
+      (op as? any OverwritesOperand)?.overwritableOperands(by: result)
+      ?? (result == 0 ? elements : nil) ?? []
     return indices.compactMap { $0 < operands.count ? operands[$0] : nil }
   }
 

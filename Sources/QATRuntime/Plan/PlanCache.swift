@@ -15,6 +15,7 @@ final class PlanCache {
   private let pool: ThreadPool
   private let keep: Set<ValueID>
   private var plans: [(shapes: [[Int]], plan: Plan)] = []
+  private let workspace = Workspace()
 
   /// How many plans are kept.
   var count: Int { plans.count }
@@ -33,8 +34,8 @@ final class PlanCache {
     self.keep = keep
   }
 
-  /// Bytes of the largest arena among the plans that are kept.
-  var arenaByteCount: Int { plans.map(\.plan.arenaByteCount).max() ?? 0 }
+  /// Bytes of the arena that the largest of the plans that are kept takes.
+  var arenaByteCount: Int { plans.map(\.plan.memory.byteCount).max() ?? 0 }
 
   /// The plan for tensors of these shapes, in the order of the inputs.
   func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {
@@ -46,7 +47,8 @@ final class PlanCache {
     }
     try checkSymbols(inputs)
     let concrete = try graph.specialized(to: inputs.map(\.type))
-    let plan = try Plan(concrete, variables: variables, pool: pool, keep: keep)
+    let plan = try Plan(
+      concrete, variables: variables, pool: pool, workspace: workspace, keep: keep)
     if plans.count == capacity { plans.removeFirst() }
     plans.append((shapes, plan))
     return plan
