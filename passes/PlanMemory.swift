@@ -35,6 +35,7 @@ public struct PlanMemory: Pass {
         type.element, Shape(type.shape?.dimensions.map { $0.size ?? batch } ?? []))
     }
     let plan = try MemoryPlan(graph, inputs: types)
+    if plan.blocks.isEmpty { return }
     for id in graph.nodes {
       let results = graph[id].results.compactMap { $0 }
       let notes = results.map { value in

@@ -18,11 +18,15 @@ import Synchronization
     let element: ElementType
     let layout: Layout
   }
-  private struct Entry {
+  /// A class, so that the weak reference never moves with the table.
+  private final class Entry {
     weak var weights: PackedWeights?
     let id: ObjectIdentifier
 
-    init(_ weights: PackedWeights) { (self.weights, id) = (weights, ObjectIdentifier(weights)) }
+    init(_ weights: PackedWeights) {
+      self.weights = weights
+      id = ObjectIdentifier(weights)
+    }
   }
 
   private static let all = Mutex<[Key: Entry]>([:])
