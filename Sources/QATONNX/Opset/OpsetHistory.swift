@@ -127,7 +127,7 @@ extension OpsetHistory.Change {
   }
 
   /// An attribute that had another name before.
-  static func renamed(at version: Int, _ old: String, _ new: String) -> Self {
+  static func attributeRenamed(at version: Int, _ old: String, to new: String) -> Self {
     .init(version: version) { node throws(Diagnostic) in
       if let value = node.take(old) { node.attributes.append((new, value)) }
     }
