@@ -63,6 +63,9 @@ struct ImportedNode {
     let output: String
   }
 
+  /// What the names of values that an upgrade makes begin with; a file may leave out the outputs.
+  var stem: String { outputs.first ?? type }
+
   /// Removes an attribute and returns its value.
   mutating func take(_ name: String) -> AttributeValue? {
     guard let index = attributes.firstIndex(where: { $0.name == name }) else { return nil }
@@ -74,14 +77,14 @@ struct ImportedNode {
   /// Makes a tensor the input of that index.
   mutating func setInput(_ index: Int, to tensor: AnyTensor, named suffix: String) {
     while inputs.count <= index { inputs.append("") }
-    let name = "\(outputs.first ?? type).\(suffix)"
+    let name = "\(stem).\(suffix)"
     constants.append((name, tensor))
     inputs[index] = name
   }
 
   /// Puts axes of size 1 into an input, which has a known rank.
   mutating func unsqueezeInput(_ index: Int, axes: [Int]) {
-    let name = "\(outputs.first ?? type).input\(index)"
+    let name = "\(stem).input\(index)"
     constants.append((name + ".axes", AnyTensor(shape: [axes.count], axes.map(Int64.init))))
     before.append(.init(op: Unsqueeze(), inputs: [inputs[index], name + ".axes"], output: name))
     inputs[index] = name
