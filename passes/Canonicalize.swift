@@ -34,7 +34,13 @@ public struct Canonicalize: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     try applyRules(Self.rules, to: &graph)
+    // Only now: what normalizes the last axis of a transposed value has been found.
+    try applyRules(Self.rules + Self.layoutRules, to: &graph)
   }
+
+  private static let layoutRules: [any RewriteRule] = [
+    SinkLayout<Transpose>(), SinkLayout<Unsqueeze>(),
+  ]
 
   private static let rules: [any RewriteRule] = [
     UseGraphConstant(), InlineIf(), SettleCaptures<If>(), SettleCaptures<Loop>(),
@@ -54,6 +60,21 @@ public struct Canonicalize: Pass {
     Simplify<Reshape>(reshapedTwice), Simplify<Reshape>(reshapedByConstant),
     Simplify<Where>(chosen), Simplify<ReduceMean>(spatialMean),
     Simplify<Add>(productPlusBias),
+    Simplify<Mul>(channelScaleForm), Simplify<Add>(channelScaleForm),
+    Simplify<Max>(clipForm), Simplify<Min>(clipForm), Simplify<Clip>(clipForm),
+    Simplify<Max>(leakyReluForm), Simplify<Add>(pReluForm), Simplify<Sub>(pReluForm),
+    Simplify<Log>(softplusForm),
+    Simplify<Mul>(hardSigmoidForm), Simplify<Div>(hardSigmoidForm), Simplify<Clip>(hardSigmoidForm),
+    Simplify<Mul>(hardSwishForm), Simplify<Div>(hardSwishForm),
+    Simplify<Mul>(swishForm), Simplify<Mul>(mishForm), Simplify<Mul>(geluForm),
+    Simplify<Div>(geluForm),
+    Simplify<Mul>(instanceNormalizationForm), Simplify<Div>(instanceNormalizationForm),
+    Simplify<Mul>(layerNormalizationForm), Simplify<Div>(layerNormalizationForm),
+    Simplify<Add>(layerNormalizationForm),
+    Simplify<Mul>(rmsNormalizationForm), Simplify<Div>(rmsNormalizationForm),
+    Simplify<Reshape>(groupNormalizationForm),
+    Simplify<Mul>(affineForm), Simplify<Add>(affineForm),
+    Simplify<Conv>(conv1DForm), Simplify<Transpose>(transposedUnsqueezeForm),
     Simplify<Add> { node, _, graph in
       neutral(node, 0, 1, 0, graph) ?? neutral(node, 1, 0, 0, graph)
     },
@@ -66,50 +87,6 @@ public struct Canonicalize: Pass {
 }
 
 // MARK: - The kinds of rules
-
-/// What a node is to be replaced by: a value that is there, or operations.
-private enum Replacement {
-  case value(ValueID)
-  case term(Term)
-
-  static func value(_ value: ValueID?) -> Replacement? { value.map { .value($0) } }
-}
-
-/// A rule that looks at one node, and at what computes its operands.
-private struct Simplify<Op: Operation>: RewriteRule {
-  private let root = Capture<Op>("root")
-  private let simplified: @Sendable (Node, Op, Graph) -> Replacement?
-
-  init(_ simplified: @escaping @Sendable (Node, Op, Graph) -> Replacement?) {
-    self.simplified = simplified
-  }
-
-  var pattern: Pattern {
-    root.pattern.where { value, graph in replacement(of: value, in: graph) != nil }
-  }
-
-  func rewrite(_ match: Match, in graph: inout GraphEditor) {
-    let node = match[root]
-    switch replacement(of: graph.graph[node].result, in: graph.graph) {
-    case .value(let value): graph.replace(node, with: Term(value))
-    case .term(let term): graph.replace(node, with: term)
-    case nil: break
-    }
-  }
-
-  private func replacement(of value: ValueID, in graph: Graph) -> Replacement? {
-    guard let (node, op) = graph.operation(Op.self, of: value),
-      let found = simplified(graph[node], op, graph)
-    else { return nil }
-    // An output keeps its name; only a computed value that is no output itself can take it over.
-    if case .value(let new) = found, graph.isOutput(value),
-      graph.producer(of: new) == nil || graph.isOutput(new)
-    {
-      return nil
-    }
-    return found
-  }
-}
 
 /// `Constant` becomes a constant of the graph, under the same name.
 private struct UseGraphConstant: RewriteRule {

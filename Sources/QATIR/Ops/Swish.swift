@@ -9,6 +9,7 @@ public struct Swish: UnaryElementwise {
   /// What `x` is multiplied by inside the sigmoid.
   public var alpha: Float = 1
   public init() {}
+  public init(alpha: Float) { self.alpha = alpha }
 }
 
 extension Swish: Differentiable {
