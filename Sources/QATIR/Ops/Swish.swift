@@ -24,3 +24,11 @@ extension Swish: Differentiable {
     return [builder.multiply(call.seed, slope)]
   }
 }
+
+extension Swish: Expandable {
+  public func expansion(of operands: [ValueID?], in builder: inout GraphBuilder) -> ValueID {
+    let x = builder.required(operands, 0)
+    let inner = alpha == 1 ? x : builder.multiply(x, by: Double(alpha))
+    return builder.multiply(x, builder.emit(Sigmoid(), [inner]))
+  }
+}
