@@ -56,7 +56,9 @@ extension Graph {
     guard self[source].type.element.isFloatingPoint,
       source != x || !(node.op is Clip), low ?? -.infinity <= high ?? .infinity
     else { return nil }
-    if low == 0, high == nil { return recognized(node, from: [source], as: .op(Relu(), [Term(source)])) }
+    if low == 0, high == nil {
+      return recognized(node, from: [source], as: .op(Relu(), [Term(source)]))
+    }
     let element = self[source].type.element
     func constant(_ number: Double?, _ name: String) -> Term? {
       number.map { .constant(AnyTensor(element, shape: [], rounding: [$0]), name: name) }

@@ -112,7 +112,8 @@ extension Graph {
     _ radicand: ValueID
   ) -> (mean: (source: ValueID, axes: [Int]), epsilon: Float)? {
     let mean = variable(of: radicand)
-    guard let line = polynomial(of: radicand, in: mean), line.count == 2, line[1] == 1, line[0] >= 0,
+    guard let line = polynomial(of: radicand, in: mean), line.count == 2, line[1] == 1,
+      line[0] >= 0,
       let (square, axes) = self.mean(mean), let node = producer(of: square),
       self[node].op is Mul || self[node].op is Pow, let source = self[node].operands[0],
       polynomial(of: square, in: source) == [0, 0, 1]

@@ -65,7 +65,8 @@ extension Graph {
     func part(_ index: Int) -> [Double]? {
       node.operands[index].flatMap { polynomial(of: $0, in: x, depth: depth - 1) }
     }
-    guard node.op is Add || node.op is Sub || node.op is Mul || node.op is Div || node.op is Neg
+    guard
+      node.op is Add || node.op is Sub || node.op is Mul || node.op is Div || node.op is Neg
         || node.op is Pow, let a = part(0)
     else { return nil }
     if node.op is Neg { return a.map { -$0 } }

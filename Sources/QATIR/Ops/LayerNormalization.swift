@@ -111,7 +111,8 @@ extension LayerNormalization: Expandable {
     of operands: [ValueID?], in builder: inout GraphBuilder
   ) throws(Diagnostic) -> ValueID {
     let x = builder.required(operands, 0), scale = builder.required(operands, 1)
-    let mean = builder.emit(ReduceMean(), [x, builder.integers(try builder.axesFromBack(axis, of: x))])
+    let mean = builder.emit(
+      ReduceMean(), [x, builder.integers(try builder.axesFromBack(axis, of: x))])
     let normalized = try builder.normalized(builder.subtract(x, mean), from: axis, epsilon)
     let scaled = builder.multiply(normalized, scale)
     guard operands.count > 2, let bias = operands[2] else { return scaled }

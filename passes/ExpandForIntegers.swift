@@ -2,7 +2,7 @@ import QATCore
 import QATIR
 import QATRewrite
 
-/// Takes attention apart, so that quantization finds its two products.
+/// Takes operations apart whose pieces have integer kernels, where the whole has none.
 ///
 ///     %y = Attention(%q, %k, %v, %mask)
 ///     ->
@@ -13,36 +13,32 @@ import QATRewrite
 ///     %5 = Softmax(%4)
 ///     %y = MatMul(%5, %v)
 ///
-/// Operands of rank 3 are divided into their heads. Left alone: attention with a cache, lengths, a
-/// window, a cap or the scores as a result; causal; with several heads of q to one of k; whose mask is
-/// not a float one that has every key.
-public struct ExpandAttention: RewritePass {
-  public static let name: PassName = "expand-attention"
-  public static let summary = "take attention apart, for its products to be quantized"
+/// and `Swish` into `Sigmoid` and `Mul`. Operands of rank 3 are divided into their heads. Left alone:
+/// attention with a cache, lengths, a window, a cap or the scores as a result; causal; with several
+/// heads of q to one of k; whose mask is not a float one that has every key.
+public struct ExpandForIntegers: Pass {
+  public static let name: PassName = "expand-for-integers"
+  public static let summary = "take Swish and Attention apart, for their pieces to be quantized"
   public static let effect: Effect = .within(relativeTolerance: 1e-5)
-
-  private let attention = Capture<Attention>("attention")
+  public static let entersBodies = true
 
   public init() {}
 
-  public var pattern: Pattern {
-    attention.pattern.where { value, graph in
-      graph.operation(Attention.self, of: value).map { graph.expanded($0.node, $0.op) != nil }
-        ?? false
-    }
-  }
-
-  public func rewrite(_ match: Match, in graph: inout GraphEditor) {
-    let node = match[attention]
-    guard let term = graph.graph.expanded(node, graph.op(attention, match)) else { return }
-    graph.replace(node, with: term)
+  public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    try applyRules(
+      [
+        Simplify<Swish> { node, op, _ in
+          .term(Term { builder in op.expansion(of: node.operands, in: &builder) })
+        },
+        Simplify<Attention> { node, op, graph in graph.expanded(node, op).map { .term($0) } },
+      ], to: &graph)
   }
 }
 
 extension Graph {
-  fileprivate func expanded(_ node: NodeID, _ op: Attention) -> Term? {
-    let operands = self[node].operands
-    guard self[node].results.count == 1, operands.dropFirst(4).allSatisfy({ $0 == nil }),
+  fileprivate func expanded(_ node: Node, _ op: Attention) -> Term? {
+    let operands = node.operands
+    guard node.results.count == 1, operands.dropFirst(4).allSatisfy({ $0 == nil }),
       !op.isCausal, op.leftWindow < 0, op.rightWindow < 0, op.softcap == 0,
       let q = heads(operands[0], op.queryHeadCount), let k = heads(operands[1], op.keyHeadCount),
       let v = heads(operands[2], op.keyHeadCount), q.count == k.count,

@@ -2,7 +2,7 @@ import QATCore
 import QATIR
 import QATRewrite
 
-/// Finds attention in pieces, as PyTorch writes it below opset 23.
+/// `Attention` in pieces, as PyTorch writes it below opset 23:
 ///
 ///     %1 = Transpose(%k) {perm = [0, 1, 3, 2]}
 ///     %2 = MatMul(%q, %1)
@@ -10,33 +10,12 @@ import QATRewrite
 ///     %4 = Add(%3, %mask)              // may be absent
 ///     %5 = Softmax(%4)
 ///     %y = MatMul(%5, %v)
-///     ->
-///     %y = Attention(%q, %k, %v, %mask) {scale = 0.125}
-///
-/// For models that stay in float: on ordinary targets the two products run on integers, a whole
-/// `Attention` in float. So `canonicalize` does not do this, and quantization's pipelines do the
-/// opposite, `expand-attention`.
-public struct FuseAttention: RewritePass {
-  public static let name: PassName = "fuse-attention"
-  public static let summary = "find attention in pieces; for models that stay in float"
-  public static let effect: Effect = .within(relativeTolerance: 1e-5)
-
-  private let product = Capture<MatMul>("product")
-
-  public init() {}
-
-  public var pattern: Pattern {
-    product.pattern.where { value, graph in graph.attentionForm(value) != nil }
-  }
-
-  public func rewrite(_ match: Match, in graph: inout GraphEditor) {
-    let node = match[product]
-    guard let found = graph.graph.attentionForm(graph.graph[node].result) else { return }
-    var op = Attention()
-    op.scale = Float(found.scale)
-    let mask = found.mask.map { [Term($0)] } ?? []
-    graph.replace(node, with: op, [Term(found.q), found.k, Term(found.v)] + mask)
-  }
+func attentionForm(_ node: Node, _: MatMul, _ graph: Graph) -> Replacement? {
+  guard let found = graph.attentionForm(node) else { return nil }
+  var op = Attention()
+  op.scale = Float(found.scale)
+  let mask = found.mask.map { [Term($0)] } ?? []
+  return .term(.op(op, [Term(found.q), found.k, Term(found.v)] + mask))
 }
 
 /// The operands and the scale of attention that was found in pieces.
@@ -49,22 +28,21 @@ private struct AttentionForm {
 }
 
 extension Graph {
-  fileprivate func attentionForm(_ value: ValueID) -> AttentionForm? {
-    guard let (product, _) = operation(MatMul.self, of: value),
-      let p = self[product].operands[0], let v = self[product].operands[1],
+  fileprivate func attentionForm(_ product: Node) -> AttentionForm? {
+    guard let p = product.operands[0], let v = product.operands[1],
       let (softmax, op) = operation(Softmax.self, of: p), op.axis == -1 || op.axis == 3,
       let biased = self[softmax].operands[0], self[v].type.shape?.rank == 4
     else { return nil }
     let (scores, mask) = bias(of: biased)
     let scaled = factors(of: scores)
-    guard scaled.divisors.isEmpty, scaled.values.count == 1 || scores == scaled.values.first,
+    guard scaled.divisors.isEmpty, scaled.values.count == 1,
       let (scoring, _) = operation(MatMul.self, of: scaled.values[0]),
       let left = self[scoring].operands[0], let right = self[scoring].operands[1],
       let q = scaledValue(left), let transposed = scaledValue(right),
       let k = keys(transposed.value), isHeads(q.value, v, scores)
     else { return nil }
     let ends = [q.value, k.source, v] + (mask.map { [$0] } ?? [])
-    guard isSelfContained(value, from: ends) else { return nil }
+    guard isSelfContained(product.result, from: ends) else { return nil }
     return AttentionForm(
       q: q.value, k: k.term, v: v, mask: mask, scale: scaled.number * q.number * transposed.number)
   }
