@@ -43,7 +43,9 @@ public struct Canonicalize: Pass {
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     try applyRules(Self.rules, to: &graph)
     // Only now: what normalizes the last axis of a transposed value has been found.
-    try applyRules(Self.rules + Self.layoutRules, to: &graph)
+    if try applyRules(Self.layoutRules, to: &graph) > 0 {
+      try applyRules(Self.rules + Self.layoutRules, to: &graph)
+    }
   }
 
   private static let layoutRules: [any RewriteRule] = [
