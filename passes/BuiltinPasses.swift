@@ -5,7 +5,7 @@ extension PassRegistry {
   public static let builtin = PassRegistry([
     Canonicalize.self, FoldConstants.self, EliminateDeadNodes.self,
     EliminateCommonSubexpressions.self,
-    MakeTrainable.self, Freeze.self,
+    FuseForFloat.self, ExpandForIntegers.self, MakeTrainable.self, Freeze.self,
     FoldBatchNorm.self, PrepareBatchNorm.self, FuseActivation.self,
     EqualizeCrossLayer.self,
     ApplyLayerConfig.self, AssignBits.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self,

@@ -22,7 +22,21 @@ struct OpsetHistory: Sendable {
   /// A change that came with an opset: nodes of older ones are rewritten.
   struct Change: Sendable {
     let version: Int
+    /// Inputs that were attributes, lists of integers.
+    var moves: [(attribute: String, input: Int)] = []
     let upgrade: @Sendable (inout ImportedNode) throws(Diagnostic) -> Void
+  }
+
+  /// Constant operands that are attributes in a file of an older opset.
+  func attributes(
+    of node: Node, _ graph: Graph, opset: Int
+  ) -> [(name: String, input: Int, integers: [Int])] {
+    changes.filter { $0.version > opset }.flatMap(\.moves).compactMap { move in
+      guard move.input < node.operands.count, let operand = node.operands[move.input],
+        let integers = graph[operand].constant?.integers
+      else { return nil }
+      return (move.attribute, move.input, integers)
+    }
   }
 
   init(
@@ -96,7 +110,7 @@ extension OpsetHistory.Change {
   static func integersBecameInputs(
     at version: Int, _ moves: [(attribute: String, input: Int)]
   ) -> Self {
-    .init(version: version) { node throws(Diagnostic) in
+    .init(version: version, moves: moves) { node throws(Diagnostic) in
       for (attribute, input) in moves {
         guard case .ints(let list)? = node.take(attribute) else { continue }
         node.setInput(
