@@ -22,7 +22,7 @@ public struct KernelEvaluator {
     guard let executable = op as? any Executable else { return nil }
     let request = KernelRequest(
       operands: operands.map { $0?.type }, results: types.map(Optional.some),
-      constants: operands.map { _ in nil }, pool: pool)
+      constants: operands, pool: pool)
     guard let kernel = try executable.kernel(for: request) else { return nil }
     let results = types.map { VariableBuffer($0.element, shape: $0.shape?.sizes ?? []) }
     let scratch = VariableBuffer(.u8, shape: [kernel.scratchByteCount])
