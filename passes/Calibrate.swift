@@ -92,13 +92,11 @@ public struct Calibrate: Pass {
     try observing.removeBypassedQuantizers()
     try EliminateDeadNodes().run(on: &observing, &context)
     let session = try Session(try observing.channelsLast(), threads: context.threads)
+    let states = updates.map { StateUpdate($0.result, of: graph[$0.variable].name, in: graph) }
     var count = 0
     for batch in data.batches() {
       if batches > 0 && count == batches { break }
-      let results = try session.run(try batch.get())
-      for (update, tensor) in zip(updates, results) {
-        try session.setVariable(graph[update.variable].name, to: tensor)
-      }
+      try session.observe(try batch.get(), states)
       count += 1
     }
     guard count > 0 else {

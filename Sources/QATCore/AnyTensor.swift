@@ -85,9 +85,22 @@ public struct AnyTensor: Sendable {
     }
   }
 
+  /// The same elements in memory, or mapped into it; O(1) but for a `DerivedStorage`.
+  public var resident: AnyTensor { AnyTensor(element, shape: shape, storage: storage.resident) }
+
   /// The same elements under another shape of as many elements.
   public func reshaped(_ shape: [Int]) -> AnyTensor {
     AnyTensor(element, shape: shape, storage: storage)
+  }
+
+  /// A stretch of the first axis: the same bytes. O(1).
+  /// - Precondition: it lies inside, and elements are of whole bytes.
+  public func samples(_ range: Range<Int>) -> AnyTensor {
+    precondition(element.bitWidth % 8 == 0 && range.upperBound <= shape[0])
+    let size = storage.byteCount / max(shape[0], 1)
+    return AnyTensor(
+      element, shape: [range.count] + shape.dropFirst(),
+      storage: SliceStorage(storage, range.lowerBound * size..<range.upperBound * size))
   }
 
   private var signExtendedPatterns: [Int] {
