@@ -89,15 +89,14 @@ public struct Calibrate: Pass {
     var observing = graph.withObservers(training: true, limit: 0)
     let updates = observers.flatMap { graph.observerState(of: $0) }
     observing.setOutputs(updates.map(\.result))
+    try observing.removeBypassedQuantizers()
     try EliminateDeadNodes().run(on: &observing, &context)
-    let session = try Session(try observing.channelsLast())
+    let session = try Session(try observing.channelsLast(), threads: context.threads)
+    let states = updates.map { StateUpdate($0.result, of: graph[$0.variable].name, in: graph) }
     var count = 0
     for batch in data.batches() {
       if batches > 0 && count == batches { break }
-      let results = try session.run(try batch.get())
-      for (update, tensor) in zip(updates, results) {
-        try session.setVariable(graph[update.variable].name, to: tensor)
-      }
+      try session.observe(try batch.get(), states)
       count += 1
     }
     guard count > 0 else {
@@ -191,6 +190,16 @@ extension Graph {
 }
 
 extension Graph {
+  /// Leaves out what lets values through, so that products are fused with what is behind it.
+  fileprivate mutating func removeBypassedQuantizers() throws(Diagnostic) {
+    for id in nodes {
+      let isBypassed =
+        (self[id].op as? FakeQuantize)?.bypass ?? (self[id].op as? FakeQuantizeBias)?.bypass
+      guard isBypassed == true, let x = self[id].operands[0] else { continue }
+      try replaceAllUses(of: self[id].result, with: x)
+    }
+  }
+
   /// The graph with its observers on or off, and quantizers that let values through while they are on.
   func withObservers(training: Bool, limit: Int?) -> Graph {
     var result = self

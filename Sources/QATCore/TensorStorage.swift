@@ -2,9 +2,10 @@
 ///
 /// A class, and `Sendable`, because the bytes never change after `init`: the only way to other bytes
 /// is another storage. A subclass may view bytes that something else owns (a mapped file) and keeps
-/// the owner alive.
+/// the owner alive, or make them where they are looked at (`DerivedStorage`).
 @safe open class TensorStorage: @unchecked Sendable {
-  // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner.
+  // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner. Read
+  // of what `resident` gives alone.
   private let start: UnsafeRawPointer
   private let ownsBytes: Bool
   /// How many bytes there are.
@@ -28,15 +29,34 @@
     ownsBytes = false
   }
 
+  /// Bytes that `resident` makes.
+  init(byteCount: Int) {
+    unsafe start = UnsafeRawPointer(bitPattern: 64)!
+    self.byteCount = byteCount
+    ownsBytes = false
+  }
+
   deinit {
     if ownsBytes { unsafe UnsafeMutableRawPointer(mutating: start).deallocate() }
   }
+
+  /// A storage of the same bytes that are in memory, or mapped into it: itself, where they are.
+  open var resident: TensorStorage { self }
+
+  /// Whether the bytes are those of a mapped file, which memory need not hold.
+  open var isMapped: Bool { false }
+
+  /// Says that a range of the bytes is not needed for now: what they take of memory is free where a
+  /// mapped file has them, and they are read again from there where someone does look at them.
+  open func forget(_ range: Range<Int>) {}
 
   /// Lends the bytes to `body`; they must not escape it.
   public final func withBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try unsafe body(UnsafeRawBufferPointer(start: start, count: byteCount))
+    let storage = resident
+    defer { withExtendedLifetime(storage) {} }
+    return try unsafe body(UnsafeRawBufferPointer(start: storage.start, count: byteCount))
   }
 }
 
