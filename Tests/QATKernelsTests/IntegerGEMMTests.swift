@@ -54,7 +54,7 @@ extension KernelTests {
 
     @Test("of 65,536 steps at the ends of both types wrap around as 32 bits do")
     func wrapAround() {
-      let (m, n, k) = (2, 17, 65536)
+      let (m, n, k) = (9, 17, 65536)
       let a = [UInt8](repeating: 255, count: m * k)
       let b = [UInt8](repeating: 128, count: k * n)
       let bias = [Int32](repeating: .min, count: n)

@@ -9,13 +9,17 @@ enum {
   QAT_CPU_AVX512 = 4,       // F, BW, VL, DQ
   QAT_CPU_AVX512VNNI = 8,   // 512-bit VPDPBUSD
   QAT_CPU_AVX512VBMI = 16,  // byte permutations, beside the former
+  QAT_CPU_AMXINT8 = 32,     // tiles of 8-bit integers, allowed by the operating system
+  QAT_CPU_AMXBF16 = 64,     // tiles of bfloat16, likewise
+  QAT_CPU_EMULATED_TILES = 128,  // a model of tiles in plain C, for tests: QAT_CPU=amx-emulated alone
   QAT_CPU_DOTPROD = 256,    // arm64: SDOT
   QAT_CPU_I8MM = 512,       // arm64: USDOT, beside the former
 };
 
 // What this CPU and operating system offer, narrowed by the environment variable `QAT_CPU`
-// (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `dotprod`, `i8mm`; another value narrows nothing) and by
-// `qat_cpu_limit`. Asked once; cheap afterwards.
+// (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `amx`, `dotprod`, `i8mm`; another value
+// narrows nothing) and by `qat_cpu_limit`. Asked once; cheap afterwards. `amx-emulated` adds the
+// model of AMX's tiles, which runs anywhere, slowly.
 uint32_t qat_cpu_features(void);
 
 // Narrows the features to those in `mask` (all ones: no limit) for every later kernel call in this
