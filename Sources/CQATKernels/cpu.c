@@ -107,7 +107,7 @@ static uint32_t chosen(void) {
 
 #define KNOWN 0x80000000u
 static _Atomic uint32_t cached;
-static _Atomic uint32_t limit = ~0u;
+static _Atomic uint32_t limit = ~0u, added;
 
 uint32_t qat_cpu_features(void) {
   uint32_t features = atomic_load_explicit(&cached, memory_order_relaxed);
@@ -115,7 +115,12 @@ uint32_t qat_cpu_features(void) {
     features = chosen() | KNOWN;
     atomic_store_explicit(&cached, features, memory_order_relaxed);
   }
+  features |= atomic_load_explicit(&added, memory_order_relaxed);
   return features & ~KNOWN & atomic_load_explicit(&limit, memory_order_relaxed);
+}
+
+void qat_cpu_emulate_tiles(bool on) {
+  atomic_store(&added, on ? QAT_CPU_EMULATED_TILES : 0);
 }
 
 uint32_t qat_cpu_limit(uint32_t mask) { return atomic_exchange(&limit, mask); }

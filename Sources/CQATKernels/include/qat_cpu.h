@@ -1,5 +1,6 @@
 // Which instruction sets the kernels may use.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 // Bits of `qat_cpu_features`.
@@ -25,6 +26,10 @@ uint32_t qat_cpu_features(void);
 // Narrows the features to those in `mask` (all ones: no limit) for every later kernel call in this
 // process: for tests. Returns the former mask.
 uint32_t qat_cpu_limit(uint32_t mask);
+
+// Adds the model of AMX's tiles to the features, as QAT_CPU=amx-emulated does, or takes it away
+// again: for tests.
+void qat_cpu_emulate_tiles(bool on);
 
 // Cores that this process may run on (its affinity mask on Linux), at least 1.
 int qat_cpu_allowed_cores(void);
