@@ -13,7 +13,7 @@ extension PassRegistry {
     ReestimateBatchNorm.self, CorrectBias.self,
     AttachLoss.self, AttachTeacher.self, EnterTraining.self, Differentiate.self,
     ClipGradients.self,
-    ApplyOptimizer.self,
+    ApplyOptimizer.self, RoundProducts.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
     LowerDynamic.self, LowerWeightOnly.self, ProveIntegerSafety.self, IsolateIslands.self,
     FuseTables.self, AssignLayout.self, FuseEpilogues.self, ExecuteOnIntegers.self,

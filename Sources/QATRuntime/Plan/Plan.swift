@@ -255,7 +255,7 @@ final class Plan {
       constants: node.operands.map { operand in
         guard let operand, case .constant(let tensor) = places[operand] else { return nil }
         return tensor
-      }, pool: pool)
+      }, pool: pool, precision: node.roundsToBfloat16 ? .bf16 : .f32)
   }
 
   private static func kernel(
