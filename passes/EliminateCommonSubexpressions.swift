@@ -11,8 +11,10 @@ import QATRewrite
 ///     %1 = Relu(%x)
 ///     %3 = Add(%1, %1)
 ///
-/// Equal constants of up to 64 bytes become one. Two nodes are equal when their operations, attributes and operands are. Opaque operations,
-/// assignments, and operations that draw random numbers (`Dropout` in training) are left alone.
+/// Equal constants of up to 64 bytes become one, and equal integers of any size: layers that shared a
+/// weight share its codes. Two nodes are equal when their operations, attributes and operands are.
+/// Opaque operations, assignments, and operations that draw random numbers (`Dropout` in training) are
+/// left alone.
 public struct EliminateCommonSubexpressions: Pass {
   public static let name: PassName = "eliminate-common-subexpressions"
   public static let summary = "compute equal nodes once"
@@ -51,10 +53,9 @@ public struct EliminateCommonSubexpressions: Pass {
   private func mergeConstants(in graph: inout Graph) throws(Diagnostic) {
     var seen: [AttributeValue: ValueID] = [:]
     for id in graph.constants {
-      guard let tensor = graph[id].constant, tensor.storage.byteCount <= 64, !graph.isOutput(id)
-      else {
-        continue
-      }
+      guard let tensor = graph[id].constant, !graph.isOutput(id),
+        tensor.storage.byteCount <= 64 || tensor.element.isInteger
+      else { continue }
       if let first = seen[.tensor(tensor)] {
         try graph.replaceAllUses(of: id, with: first)
         graph.remove(id)
