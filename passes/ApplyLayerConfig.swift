@@ -14,7 +14,7 @@ import QATRewrite
 ///
 /// Layers are the operations that quantization knows. `first`, `last` and ranges count those with
 /// weights; names, globs, regular expressions and `op:` reach the others too, and everything that only
-/// has parameters (for `trainable`). The schedule of the training becomes a note on the graph. A rule
+/// has parameters (for `trainable`). Layers in bodies of control flow count at the place of their node. The schedule of the training becomes a note on the graph. A rule
 /// that matches nothing is an error, and so is a setting that the target can't take: it names the rule
 /// that made it.
 public struct ApplyLayerConfig: Pass {
@@ -52,19 +52,18 @@ public struct ApplyLayerConfig: Pass {
     }
     let schedule = config.schedule.description
     graph.metadata[QuantizationSchedule.key] = schedule.isEmpty ? nil : schedule
-    let nodes = graph.nodes.filter { graph.isLayer($0) }
-    var count = 0
-    let layers = nodes.map { id -> LayerDescription in
-      var index: Int?
-      if graph.hasWeight(id) {
-        index = count
-        count += 1
-      }
-      return LayerDescription(
-        name: graph[id].name, opType: graph[id].op.name.type, index: index,
-        isQuantizable: graph.quantizationRole(of: id) != nil)
+    var layers: [LayerDescription] = [], count = 0
+    try graph.visitLayers { graph, id throws(Diagnostic) in
+      let hasWeight = !graph.quantizableWeights(of: id).isEmpty
+      layers.append(
+        LayerDescription(
+          name: graph[id].name, opType: graph[id].op.name.type, index: hasWeight ? count : nil,
+          isQuantizable: graph.quantizationRole(of: id) != nil))
+      count += hasWeight ? 1 : 0
     }
-    for (id, layer) in zip(nodes, try config.resolve(layers: layers)) {
+    var resolved = try config.resolve(layers: layers)[...]
+    try graph.visitLayers { graph, id throws(Diagnostic) in
+      let layer = resolved.removeFirst()
       do throws(Diagnostic) {
         var effective = layer
         if activations != .asConfigured { effective.activations = nil }
@@ -73,7 +72,7 @@ public struct ApplyLayerConfig: Pass {
         // Only what has a weight becomes a product of integers.
         settings.quantizesWhenRunning =
           activations == .dynamic && layer.activations != nil && layer.layer.index != nil
-        for (key, note) in settings.metadata { graph.setMetadata(key, of: id, to: note) }
+        graph.setLayerSettings(settings, of: id)
       } catch { throw layer.placing(error) }
     }
   }
@@ -88,11 +87,13 @@ extension Graph {
       && (quantizationRole(of: id) != nil || self[id].op is any HasParameters)
   }
 
-  /// Whether a node multiplies activations with a weight.
-  fileprivate func hasWeight(_ id: NodeID) -> Bool {
-    guard case .weighted(_, let weight, _, _) = quantizationRole(of: id),
-      let operand = self[id].operands[weight]
-    else { return false }
-    return isParameter(operand)
+  /// Calls a function for each layer, in the order they run, those in bodies of control flow included.
+  fileprivate mutating func visitLayers(
+    _ visit: (inout Graph, NodeID) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) {
+    for id in nodes {
+      if isLayer(id) { try visit(&self, id) }
+      try mapBodies(of: id) { body throws(Diagnostic) in try body.visitLayers(visit) }
+    }
   }
 }

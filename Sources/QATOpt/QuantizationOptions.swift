@@ -5,7 +5,7 @@ import QAT
 struct QuantizationOptions: ParsableArguments {
   @Option(
     help:
-      "Calibration data: x.npz, x.npy, a folder of samples, mnist:DIR, cifar10:DIR, digits, random:N."
+      "Calibration data: x.npz, x.npy, a folder of samples, runs:DIR, mnist:DIR, cifar10:DIR, digits, random:N."
   )
   var data: String?
   @Option(help: "A YAML file that says how each layer is quantized.") var config: String?

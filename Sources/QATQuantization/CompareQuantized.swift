@@ -54,7 +54,7 @@ public func compareQuantized(
   let fields = quantized.modelFields, bound = try part.bound(to: float.modelFields)
   // A model whose batch has a fixed size is given that one.
   let fixed = (float.modelFields + fields).compactMap { $0.type.shape?.dimensions.first?.size }
-  let size = fixed.first { $0 > 0 } ?? max(batchSize, 1)
+  let size = data.holdsRuns ? 1 : fixed.first { $0 > 0 } ?? max(batchSize, 1)
   for start in stride(from: 0, to: count, by: size) {
     let batch = try bound.batch(Array(start..<min(start + size, count)))
     try run.add(batch.inputs)

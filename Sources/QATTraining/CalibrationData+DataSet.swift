@@ -14,10 +14,11 @@ extension CalibrationData {
       data: try data.bound(to: graph.modelFields), batchSize: batchSize, batches: batches)
   }
 
-  /// Batches of a data set, in its order.
+  /// Batches of a data set, in its order; of runs, as many as there would be samples.
   /// - Parameter batches: how many at most; 0 for all.
   public init(data: any DataSet, batchSize: Int, batches: Int) {
-    self.init {
+    let (batchSize, batches) = data.holdsRuns ? (1, batches * batchSize) : (batchSize, batches)
+    self.init(holdsRuns: data.holdsRuns) {
       let starts = Array(
         stride(from: 0, to: data.count, by: batchSize).prefix(batches == 0 ? .max : batches))
       return AnySequence(

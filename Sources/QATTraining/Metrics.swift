@@ -80,7 +80,7 @@ public struct Evaluator: Sendable {
       to: graph.modelFields.filter { field in
         !(targets ?? []).contains { $0.input == field.name }
       })
-    let size = try checkedBatchSize(graph)
+    let size = try bound.holdsRuns ? 1 : checkedBatchSize(graph)
     var total = 0.0, hits = ClassHits(), count = 0
     while count < bound.count {
       let batch = try bound.batch(Array(count..<min(count + size, bound.count)))

@@ -6,11 +6,19 @@ extension Graph {
   /// The graph with its integer regions as integer operations: how a QDQ graph is to be run, so that it
   /// gives the codes that runtimes give which fuse it. Names of outputs stay.
   public func formingIntegerRegions() throws(Diagnostic) -> Graph {
-    guard nodes.contains(where: { self[$0].op is DequantizeLinear }) else { return self }
+    guard isDequantizing else { return self }
     var result = self
     var context = PassContext()
     try Pipeline([LowerToInteger()]).run(on: &result, &context)
     return result
+  }
+
+  /// Whether it has codes that are dequantized, also in bodies.
+  private var isDequantizing: Bool {
+    nodes.contains { id in
+      self[id].op is DequantizeLinear
+        || (self[id].op as? any ControlFlow)?.bodies.contains { $0.isDequantizing } ?? false
+    }
   }
 
   /// The graph as a session runs it fast: integer regions as integer operations, functions of codes

@@ -49,10 +49,12 @@ extension Session {
   /// Runs a batch and puts the new states of observers into the session's variables: the outputs, in
   /// order. A batch of large samples is run in parts, so that memory does not depend on its size; the
   /// states are the same.
+  ///
+  /// - Parameter inParts: whether the first axis of a batch is that of its samples.
   func observe(
-    _ batch: [String: AnyTensor], _ states: [StateUpdate]
+    _ batch: [String: AnyTensor], _ states: [StateUpdate], inParts: Bool
   ) throws(Diagnostic) {
-    let isWhole = states.contains { $0.merge == .none } || !graph.hasOpenBatch
+    let isWhole = !inParts || states.contains { $0.merge == .none } || !graph.hasOpenBatch
     let parts = isWhole ? [batch] : batch.parts(ofBytes: Self.partByteCount)
     var merged: [AnyTensor] = []
     for (index, part) in parts.enumerated() {
