@@ -84,7 +84,7 @@ public struct Canonicalize: Pass {
     Simplify<Mul>(rmsNormalizationForm), Simplify<Div>(rmsNormalizationForm),
     Simplify<Reshape>(groupNormalizationForm),
     Simplify<Mul>(affineForm), Simplify<Add>(affineForm),
-    Simplify<Conv>(conv1DForm), Simplify<Transpose>(transposedUnsqueezeForm),
+    Conv1DForm(), Simplify<Transpose>(transposedUnsqueezeForm),
     Simplify<Reshape>(transposedRowsForm),
     Simplify<Add> { node, _, graph in
       neutral(node, 0, 1, 0, graph) ?? neutral(node, 1, 0, 0, graph)

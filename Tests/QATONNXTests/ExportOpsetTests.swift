@@ -27,7 +27,8 @@ struct ExportOpsetTests {
     (Swish(alpha: 1.5), [], 24, 13), (HardSwish(), [], 14, 14), (Mish(), [], 18, 18),
     (Gelu(), [], 20, 20), (Gelu(approximate: "tanh"), [], 20, 20),
     (LayerNormalization(), [[4], [4]], 17, 17), (LayerNormalization(axis: 1), [[6, 4]], 17, 17),
-    (RMSNormalization(axis: -1), [[4]], 23, 18), (GroupNormalization(groups: 3), [[6], [6]], 21, 13),
+    (RMSNormalization(axis: -1), [[4]], 23, 18),
+    (GroupNormalization(groups: 3), [[6], [6]], 21, 13),
   ]
 
   @Test("an operation that came later is written as older ones", arguments: cases.indices)

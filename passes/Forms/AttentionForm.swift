@@ -34,13 +34,12 @@ extension Graph {
       let biased = self[softmax].operands[0], self[v].type.shape?.rank == 4
     else { return nil }
     let (scores, mask) = bias(of: biased)
-    let scaled = factors(of: scores)
-    guard scaled.divisors.isEmpty, scaled.values.count == 1,
-      let (scoring, _) = operation(MatMul.self, of: scaled.values[0]),
-      let left = self[scoring].operands[0], let right = self[scoring].operands[1],
-      let q = scaledValue(left), let transposed = scaledValue(right),
-      let k = keys(transposed.value), isHeads(q.value, v, scores)
+    let scaled = scaledValue(scores)
+    guard let (scoring, _) = operation(MatMul.self, of: scaled.value),
+      let left = self[scoring].operands[0], let right = self[scoring].operands[1]
     else { return nil }
+    let q = scaledValue(left), transposed = scaledValue(right)
+    guard let k = keys(transposed.value), isHeads(q.value, v, scores) else { return nil }
     let ends = [q.value, k.source, v] + (mask.map { [$0] } ?? [])
     guard isSelfContained(product.result, from: ends) else { return nil }
     return AttentionForm(
@@ -56,7 +55,7 @@ extension Graph {
       guard let scores = self[add].operands[scores], let mask = self[add].operands[mask],
         let shape = self[mask].type.shape, (2...4).contains(shape.rank),
         shape.dimensions.last?.isSame(as: keys) == true, self[scores].type.shape?.rank == 4,
-        factors(of: scores).values.contains(where: { operation(MatMul.self, of: $0) != nil })
+        operation(MatMul.self, of: scaledValue(scores).value) != nil
       else { continue }
       return (scores, mask)
     }
@@ -64,11 +63,12 @@ extension Graph {
   }
 
   /// A value and the number it is multiplied by.
-  private func scaledValue(_ value: ValueID) -> (value: ValueID, number: Double)? {
-    let product = factors(of: value)
-    guard product.values.count == 1, product.divisors.isEmpty, hasSameType(product.values[0], value)
+  private func scaledValue(_ value: ValueID) -> (value: ValueID, number: Double) {
+    let source = variable(of: value)
+    guard let line = polynomial(of: value, in: source), line.count == 2, line[0] == 0,
+      hasSameType(source, value)
     else { return (value, 1) }
-    return (product.values[0], product.number)
+    return (source, line[1])
   }
 
   /// The keys whose last two axes were exchanged, and what they are made of.

@@ -22,7 +22,25 @@ struct SinkLayout<Op: Operation>: RewriteRule {
 
   func rewrite(_ match: Match, in graph: inout GraphEditor) {
     guard let (user, term) = graph.graph.sunk(graph.graph[match[change]].result) else { return }
-    graph.replace(user, with: term)
+    graph.replaceChangingLayout(user, with: term)
+  }
+}
+
+extension GraphEditor {
+  /// Replaces a node by a change of layout behind a node of the same operation, which takes over the
+  /// name: a layer is found by it.
+  mutating func replaceChangingLayout(_ node: NodeID, with term: Term) {
+    let name = graph[node].name, op = graph[node].op.name, old = builder.emitted.count
+    replace(node, with: term)
+    guard let change = graph.node(named: name),
+      let layer = builder.emitted[old...].last(where: {
+        graph.contains($0) && graph[$0].op.name == op
+      }), layer != change
+    else { return }
+    let changeName = graph.freeNodeName("\(name).\(graph[change].op.name.type)")
+    builder.graph.rename(change, to: changeName)
+    builder.graph.rename(layer, to: name)
+    if graph[layer].origins == [name] { builder.graph.setOrigins(of: layer, to: []) }
   }
 }
 

@@ -11,22 +11,38 @@ import QATRewrite
 ///     %y = Unsqueeze(%1, [2])
 ///
 /// `SinkLayout` lets the new axis wait until a `Squeeze` takes it away.
-func conv1DForm(_ node: Node, _ op: Conv, _ graph: Graph) -> Replacement? {
-  guard let lifted = node.operands[0], let w = node.operands[1], graph.isParameter(w),
-    let weights = graph[w].type.shape?.sizes, weights.count == 4,
-    let (x, axis) = graph.addedAxis(lifted), weights[axis] == 1,
-    graph[node.result].type.shape?[axis].size == 1,
-    let window = op.window.along(axis == 2 ? 1 : 0)
-  else { return nil }
-  let kernel: Term = .op(
-    Reshape(), [Term(w), .integers(weights.removing(axis), name: "shape")])
-  let bias = node.operands.count > 2 ? node.operands[2].map { Term($0) } : nil
-  let conv: Term = .op(
-    Conv(window, group: op.group), [Term(x), kernel] + (bias.map { [$0] } ?? []))
-  return .term(.op(Unsqueeze(), [conv, .integers([axis], name: "axes")]))
+struct Conv1DForm: RewriteRule {
+  private let conv = Capture<Conv>("conv")
+
+  var pattern: Pattern {
+    conv.pattern.where { value, graph in
+      graph.operation(Conv.self, of: value).flatMap { graph.conv1D(graph[$0.node], $0.op) } != nil
+    }
+  }
+
+  func rewrite(_ match: Match, in graph: inout GraphEditor) {
+    let node = match[conv]
+    guard let term = graph.graph.conv1D(graph.graph[node], graph.op(conv, match)) else { return }
+    graph.replaceChangingLayout(node, with: term)
+  }
 }
 
 extension Graph {
+  fileprivate func conv1D(_ node: Node, _ op: Conv) -> Term? {
+    guard let lifted = node.operands[0], let w = node.operands[1], isParameter(w),
+      let weights = self[w].type.shape?.sizes, weights.count == 4,
+      let (x, axis) = addedAxis(lifted), weights[axis] == 1,
+      self[node.result].type.shape?[axis].size == 1,
+      let window = op.window.along(axis == 2 ? 1 : 0)
+    else { return nil }
+    let kernel: Term = .op(
+      Reshape(), [Term(w), .integers(weights.removing(axis), name: "shape")])
+    let bias = node.operands.count > 2 ? node.operands[2].map { Term($0) } : nil
+    let conv: Term = .op(
+      Conv(window, group: op.group), [Term(x), kernel] + (bias.map { [$0] } ?? []))
+    return .op(Unsqueeze(), [conv, .integers([axis], name: "axes")])
+  }
+
   /// The value of rank 3 that became one of rank 4 by a spatial axis of size 1, and that axis.
   fileprivate func addedAxis(_ value: ValueID) -> (x: ValueID, axis: Int)? {
     guard let node = producer(of: value), self[node].op is Unsqueeze || self[node].op is Reshape,
