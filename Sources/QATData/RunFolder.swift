@@ -39,7 +39,8 @@ struct RunFolder: DataSet {
     in folder: String, _ names: [String], _ reader: TensorFileReader
   ) throws(Diagnostic) -> [(String, AnyTensor)] {
     var result: [(String, AnyTensor)] = []
-    for (index, (name, tensor)) in try SampleFolder.tensors("input", in: folder, reader).enumerated()
+    for (index, (name, tensor)) in try SampleFolder.tensors("input", in: folder, reader)
+      .enumerated()
     {
       let name = SampleFolder.inputName(name, index, of: names)
       do throws(Diagnostic) { try checkFinite(tensor, named: name) } catch {

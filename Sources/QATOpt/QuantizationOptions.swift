@@ -55,7 +55,7 @@ struct QuantizationOptions: ParsableArguments {
   /// Two batches of inputs for `--check-values`: of the data, or random.
   func samples(for graph: Graph) throws(Diagnostic) -> [[String: AnyTensor]] {
     let set = try load(data ?? "random:4", for: graph)
-    let half = max(1, min(set.count / 2, 4))
+    let half = set.holdsRuns ? 1 : max(1, min(set.count / 2, 4))
     var result = [try set.batch(Array(0..<half)).inputs]
     if set.count >= 2 * half { result.append(try set.batch(Array(half..<2 * half)).inputs) }
     return result

@@ -10,7 +10,8 @@ struct DataSourceTests {
     arguments: [
       "digits", "digits?split=test&limit=10",
       "mnist:/data/mnist?split=train&offset=5&limit=7&seed=3",
-      "cifar10:c", "runs:dir?limit=3", "random:8?seed=1&classes=10&size.S=128", "x.npz", "dir/x.npy?limit=3",
+      "cifar10:c", "runs:dir?limit=3", "random:8?seed=1&classes=10&size.S=128", "x.npz",
+      "dir/x.npy?limit=3",
       "../samples",
     ])
   func roundTrip(text: String) throws {
@@ -142,7 +143,8 @@ struct DataSourceTests {
         : ("rate", AnyTensor(Int64(value)))
     }
     let fields = [
-      ModelField("rate", TensorType(.i64, [])), ModelField("state", TensorType(.f32, [2, .unknown])),
+      ModelField("rate", TensorType(.i64, [])),
+      ModelField("state", TensorType(.f32, [2, .unknown])),
     ]
     let context = DataSource.Context(inputs: fields, readTensorFile: reader)
     let data = try DataSource("runs:\(folder.path)").load(context).bound(to: fields)

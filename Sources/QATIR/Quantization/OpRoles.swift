@@ -176,7 +176,9 @@ extension RNN: Quantizable, HasParameters {
   public var trainableOperands: [Int] { [1, 2, 3] }
 }
 extension Recurrent {
-  fileprivate var recurrentRole: QuantizationRole { .weightsOnly(operands: [1, 2], channelAxis: 1) }
+  fileprivate var recurrentRole: QuantizationRole {
+    .weightsOnly(operands: [1, 2], channelAxis: 1)
+  }
 }
 extension Gather: HasParameters {
   public var trainableOperands: [Int] { [0] }
