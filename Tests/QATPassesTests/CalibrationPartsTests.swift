@@ -16,11 +16,11 @@ struct CalibrationPartsTests {
     let nodes = observers.enumerated().map { index, attributes in
       let bins = attributes.contains("percentile") || attributes.contains("entropy")
       let channels = attributes.contains("axis") ? "[\(Self.channels)]" : "[]"
-      let zeros = channels == "[]" ? "0.0" : "[0.0, 0.0, 0.0]"
+      let zeros = channels == "[]" ? "[0.0]" : "[0.0, 0.0, 0.0]"
       let state = """
         variable %low\(index): f32\(channels) = \(zeros)
         variable %high\(index): f32\(channels) = \(zeros)
-        variable %count\(index): i64[] = 0
+        variable %count\(index): i64[] = [0]
         """
       let histogram =
         bins

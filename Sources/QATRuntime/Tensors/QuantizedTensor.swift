@@ -157,7 +157,8 @@ extension QuantizedTensor {
     let scales = TensorView(AnyTensor(shape: [scales.count], scales))
     return AnyTensor(grid.container, shape: numbers.shape) { q in
       QuantizationKernels.quantize(
-        layout, x: TensorView(numbers), scale: scales, zero: zeroPoints, range: grid.codeRange, q: q)
+        layout, x: TensorView(numbers), scale: scales, zero: zeroPoints, range: grid.codeRange, q: q
+      )
     }
   }
 }
