@@ -6,7 +6,7 @@ import QATRewrite
 ///
 ///     %y = Conv(%x, %w)
 ///     ->
-///     %y = Conv(%x, %w) note {matmul-precision = "bf16"}
+///     %y = Conv(%x, %w) note("qat.matmul-precision" = "bf16")
 ///
 /// Convolutions and matrix products, and their gradients. Nothing else changes: results,
 /// normalisations, losses and updates are float32. Depthwise convolutions, which wait for memory, and

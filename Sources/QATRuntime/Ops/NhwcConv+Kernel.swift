@@ -17,7 +17,8 @@ extension FusedConv: ExecutableChannelsLast {
         convolution.window, group: convolution.group, x: channelsFirst(request.shape(0)),
         w: request.shape(1), y: channelsFirst(request.resultShape()))
     else { return nil }
-    let convolution = ChannelsLastConvolution(shape, request.precision), pool = request.pool, range = range
+    let convolution = ChannelsLastConvolution(shape, request.precision), pool = request.pool,
+      range = range
     let bytes = convolution.packedByteCount
     guard let w = request.constant(1) else {
       return packing(bytes, convolution, pool) { call, packed, scratch in
