@@ -14,7 +14,9 @@ import QATRewrite
 ///
 /// Layers are the operations that quantization knows. `first`, `last` and ranges count those with
 /// weights; names, globs, regular expressions and `op:` reach the others too, and everything that only
-/// has parameters (for `trainable`). Layers in bodies of control flow count at the place of their node. The schedule of the training becomes a note on the graph. A rule
+/// has parameters (for `trainable`). Layers in bodies of control flow count at the place of their node.
+/// What feeds no product starts in float: rounding there costs accuracy and saves next to nothing
+/// (`Graph.layersInFloat`). The schedule of the training becomes a note on the graph. A rule
 /// that matches nothing is an error, and so is a setting that the target can't take: it names the rule
 /// that made it.
 public struct ApplyLayerConfig: Pass {
@@ -53,16 +55,16 @@ public struct ApplyLayerConfig: Pass {
     let schedule = config.schedule.description
     graph.metadata[QuantizationSchedule.key] = schedule.isEmpty ? nil : schedule
     var layers: [LayerDescription] = [], count = 0
-    try graph.visitLayers { graph, id throws(Diagnostic) in
+    try graph.visitLayers { graph, id, startsInFloat throws(Diagnostic) in
       let hasWeight = !graph.quantizableWeights(of: id).isEmpty
       layers.append(
         LayerDescription(
           name: graph[id].name, opType: graph[id].op.name.type, index: hasWeight ? count : nil,
-          isQuantizable: graph.quantizationRole(of: id) != nil))
+          isQuantizable: graph.quantizationRole(of: id) != nil, startsInFloat: startsInFloat))
       count += hasWeight ? 1 : 0
     }
     var resolved = try config.resolve(layers: layers)[...]
-    try graph.visitLayers { graph, id throws(Diagnostic) in
+    try graph.visitLayers { graph, id, _ throws(Diagnostic) in
       let layer = resolved.removeFirst()
       do throws(Diagnostic) {
         var effective = layer
@@ -87,13 +89,37 @@ extension Graph {
       && (quantizationRole(of: id) != nil || self[id].op is any HasParameters)
   }
 
-  /// Calls a function for each layer, in the order they run, those in bodies of control flow included.
+  /// Calls a function for each layer, in the order they run, those in bodies of control flow included;
+  /// with whether it starts in float.
   fileprivate mutating func visitLayers(
-    _ visit: (inout Graph, NodeID) throws(Diagnostic) -> Void
+    _ visit: (inout Graph, NodeID, Bool) throws(Diagnostic) -> Void
   ) throws(Diagnostic) {
+    let inFloat = layersInFloat
     for id in nodes {
-      if isLayer(id) { try visit(&self, id) }
+      if isLayer(id) { try visit(&self, id, inFloat.contains(id)) }
       try mapBodies(of: id) { body throws(Diagnostic) in try body.visitLayers(visit) }
     }
+  }
+
+  /// Layers that stay in float unless a rule says otherwise, in a graph with products: sums, gates, averages
+  /// … whose result no product reads, directly or through operations that compute on codes as well
+  /// (what stands behind the last product, or between it and a normalization in float: the sums of a
+  /// transformer); and each `Softmax`, which on integers has 256 steps from 0 to 1 for
+  /// probabilities that may all be far below.
+  fileprivate var layersInFloat: Set<NodeID> {
+    let roles = Dictionary(
+      uniqueKeysWithValues: nodes.compactMap { id in quantizationRole(of: id).map { (id, $0) } })
+    guard roles.values.contains(where: \.isProduct) else { return [] }
+    var feeding: Set<NodeID> = [], inFloat: Set<NodeID> = []
+    for id in nodes.reversed() {
+      guard let role = roles[id] else { continue }
+      let readers = self[id].results.compactMap { $0 }.flatMap { users(of: $0) }
+      let feeds = readers.contains { roles[$0]?.isProduct == true || feeding.contains($0) }
+      switch role {
+      case .activations where !feeds, .fixedResult: inFloat.insert(id)
+      default: if feeds { feeding.insert(id) }
+      }
+    }
+    return inFloat
   }
 }

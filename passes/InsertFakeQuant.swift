@@ -28,6 +28,9 @@ import QATRuntime
 /// reads it counts, also through a MaxPool or Flatten that it alone is behind. Expects the settings that
 /// `apply-layer-config` notes on the nodes.
 ///
+/// A value that is read by activations alone which do not change outside of a range (`SettlesOutside`: a
+/// HardSwish below -3) has its observed range cut there, and the codes for what matters.
+///
 /// Weights with a scale per group have one for each run of `block_size` input channels, at each output
 /// channel and each position of a kernel (ONNX's blocks); their products compute in float, so their
 /// biases stay in float too. With a single input channel a group would be one weight: such a layer gets
@@ -350,7 +353,8 @@ private struct Inserter {
     let wasOutput = builder.graph.isOutput(value) && activation.readers == nil
     builder.insertionPoint = firstNode(after: value)
     builder.namePrefix = name + "."
-    let (op, operands) = try quantizer(of: activation, name: name)
+    let cut = wasOutput ? (lowest: nil, highest: nil) : builder.graph.sensitiveRange(of: wanted)
+    let (op, operands) = try quantizer(of: activation, name: name, cut: cut)
     let scale = operands[0]
     let quantized = builder.emit(op, [value] + operands, name: name + ".quantized")
     if let node = builder.graph.producer(of: quantized) {
@@ -370,8 +374,9 @@ private struct Inserter {
 
   /// The quantizer, its scale and zero point: given, of a parameter's own range, of an observed range,
   /// or learned.
+  /// - Parameter cut: where a range ends at the latest.
   private mutating func quantizer(
-    of activation: Placement.Activation, name: String
+    of activation: Placement.Activation, name: String, cut: (lowest: Float?, highest: Float?)
   ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     let settings = activation.settings
     let op = FakeQuantize(grid: settings.grid, straightThrough: settings.straightThrough)
@@ -390,8 +395,10 @@ private struct Inserter {
     } else {
       range = observedRange(of: activation.value, settings.observe(), shape: [], name: name)
     }
+    var scaleFromRange = settings.scaleFromRange
+    (scaleFromRange.lowest, scaleFromRange.highest) = cut
     let scale = builder.emit(
-      settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
+      scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
     return (op, scale)
   }
 

@@ -9,8 +9,9 @@ struct QuantizationOptions: ParsableArguments {
   )
   var data: String?
   @Option(help: "A YAML file that says how each layer is quantized.") var config: String?
-  @Option(help: "A preset: recommended, default, mobile-optimized, int4-aggressive.") var preset:
-    String?
+  @Option(
+    help: "A preset: recommended, post-training, default, mobile-optimized, int4-aggressive.")
+  var preset: String?
   @Option(help: "Samples in a calibration batch.") var calibrationBatch = 32
   @Option(help: "Calibration batches; 0 for all.") var calibrationBatches = 32
 
@@ -38,7 +39,7 @@ struct QuantizationOptions: ParsableArguments {
     guard let data else { return }
     let set = try load(data, for: graph)
     context[CalibrationData.self] = CalibrationData(
-      data: set, batchSize: calibrationBatch, batches: calibrationBatches)
+      data: set, batchSize: graph.batchSize(calibrationBatch), batches: calibrationBatches)
   }
 
   /// Writes the ranges that `calibrate` found, where that was asked for.

@@ -5,13 +5,16 @@ import QATPasses
 
 extension CalibrationData {
   /// Batches of a data set in its order, bound to the inputs of a graph.
-  /// - Parameter batches: how many at most; 0 for all.
+  /// - Parameters:
+  ///   - batchSize: samples in a batch, where the graph does not fix that.
+  ///   - batches: how many at most; 0 for all.
   /// - Throws: `invalid-data` where data and model do not fit.
   public init(
     _ data: any DataSet, for graph: Graph, batchSize: Int = 32, batches: Int = 32
   ) throws(Diagnostic) {
     self.init(
-      data: try data.bound(to: graph.modelFields), batchSize: batchSize, batches: batches)
+      data: try data.bound(to: graph.modelFields), batchSize: graph.batchSize(batchSize),
+      batches: batches)
   }
 
   /// Batches of a data set, in its order; of runs, as many as there would be samples.

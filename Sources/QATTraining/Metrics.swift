@@ -99,11 +99,10 @@ public struct Evaluator: Sendable {
   }
 
   private func checkedBatchSize(_ graph: Graph) throws(Diagnostic) -> Int {
-    let fixed = graph.inputs.compactMap { graph[$0].type.shape?.dimensions.first?.size }
     guard batchSize > 0 else {
       throw Diagnostic(.invalidOption, "batches of \(batchSize) samples", hint: "at least 1")
     }
-    return fixed.first { $0 > 0 } ?? batchSize
+    return graph.batchSize(batchSize)
   }
 }
 

@@ -16,6 +16,11 @@ public enum QuantizationRole: Sendable, Equatable {
   /// An activation whose clamping the quantizer behind it can do: no quantizer in front of it where
   /// a weighted operation feeds it.
   case clamping
+
+  /// Whether it multiplies and adds: what integers make faster.
+  public var isProduct: Bool {
+    if case .weighted = self { true } else { false }
+  }
 }
 
 /// An operation that takes part in quantization.
