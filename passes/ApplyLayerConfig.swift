@@ -14,7 +14,9 @@ import QATRewrite
 ///
 /// Layers are the operations that quantization knows. `first`, `last` and ranges count those with
 /// weights; names, globs, regular expressions and `op:` reach the others too, and everything that only
-/// has parameters (for `trainable`). The schedule of the training becomes a note on the graph. A rule
+/// has parameters (for `trainable`). Layers in bodies of control flow count at the place of their node.
+/// What feeds no product starts in float: rounding there costs accuracy and saves next to nothing
+/// (`Graph.layersInFloat`). The schedule of the training becomes a note on the graph. A rule
 /// that matches nothing is an error, and so is a setting that the target can't take: it names the rule
 /// that made it.
 public struct ApplyLayerConfig: Pass {
@@ -52,19 +54,18 @@ public struct ApplyLayerConfig: Pass {
     }
     let schedule = config.schedule.description
     graph.metadata[QuantizationSchedule.key] = schedule.isEmpty ? nil : schedule
-    let nodes = graph.nodes.filter { graph.isLayer($0) }
-    var count = 0
-    let layers = nodes.map { id -> LayerDescription in
-      var index: Int?
-      if graph.hasWeight(id) {
-        index = count
-        count += 1
-      }
-      return LayerDescription(
-        name: graph[id].name, opType: graph[id].op.name.type, index: index,
-        isQuantizable: graph.quantizationRole(of: id) != nil)
+    var layers: [LayerDescription] = [], count = 0
+    try graph.visitLayers { graph, id, startsInFloat throws(Diagnostic) in
+      let hasWeight = !graph.quantizableWeights(of: id).isEmpty
+      layers.append(
+        LayerDescription(
+          name: graph[id].name, opType: graph[id].op.name.type, index: hasWeight ? count : nil,
+          isQuantizable: graph.quantizationRole(of: id) != nil, startsInFloat: startsInFloat))
+      count += hasWeight ? 1 : 0
     }
-    for (id, layer) in zip(nodes, try config.resolve(layers: layers)) {
+    var resolved = try config.resolve(layers: layers)[...]
+    try graph.visitLayers { graph, id, _ throws(Diagnostic) in
+      let layer = resolved.removeFirst()
       do throws(Diagnostic) {
         var effective = layer
         if activations != .asConfigured { effective.activations = nil }
@@ -73,7 +74,7 @@ public struct ApplyLayerConfig: Pass {
         // Only what has a weight becomes a product of integers.
         settings.quantizesWhenRunning =
           activations == .dynamic && layer.activations != nil && layer.layer.index != nil
-        for (key, note) in settings.metadata { graph.setMetadata(key, of: id, to: note) }
+        graph.setLayerSettings(settings, of: id)
       } catch { throw layer.placing(error) }
     }
   }
@@ -88,11 +89,37 @@ extension Graph {
       && (quantizationRole(of: id) != nil || self[id].op is any HasParameters)
   }
 
-  /// Whether a node multiplies activations with a weight.
-  fileprivate func hasWeight(_ id: NodeID) -> Bool {
-    guard case .weighted(_, let weight, _, _) = quantizationRole(of: id),
-      let operand = self[id].operands[weight]
-    else { return false }
-    return isParameter(operand)
+  /// Calls a function for each layer, in the order they run, those in bodies of control flow included;
+  /// with whether it starts in float.
+  fileprivate mutating func visitLayers(
+    _ visit: (inout Graph, NodeID, Bool) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) {
+    let inFloat = layersInFloat
+    for id in nodes {
+      if isLayer(id) { try visit(&self, id, inFloat.contains(id)) }
+      try mapBodies(of: id) { body throws(Diagnostic) in try body.visitLayers(visit) }
+    }
+  }
+
+  /// Layers that stay in float unless a rule says otherwise, in a graph with products: sums, gates, averages
+  /// … whose result no product reads, directly or through operations that compute on codes as well
+  /// (what stands behind the last product, or between it and a normalization in float: the sums of a
+  /// transformer); and each `Softmax`, which on integers has 256 steps from 0 to 1 for
+  /// probabilities that may all be far below.
+  fileprivate var layersInFloat: Set<NodeID> {
+    let roles = Dictionary(
+      uniqueKeysWithValues: nodes.compactMap { id in quantizationRole(of: id).map { (id, $0) } })
+    guard roles.values.contains(where: \.isProduct) else { return [] }
+    var feeding: Set<NodeID> = [], inFloat: Set<NodeID> = []
+    for id in nodes.reversed() {
+      guard let role = roles[id] else { continue }
+      let readers = self[id].results.compactMap { $0 }.flatMap { users(of: $0) }
+      let feeds = readers.contains { roles[$0]?.isProduct == true || feeding.contains($0) }
+      switch role {
+      case .activations where !feeds, .fixedResult: inFloat.insert(id)
+      default: if feeds { feeding.insert(id) }
+      }
+    }
+    return inFloat
   }
 }

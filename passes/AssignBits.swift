@@ -184,7 +184,7 @@ public struct AssignBits: Pass {
       throw Diagnostic(.invalidData, "no calibration data", hint: "give --data")
     }
     return try SensitivityTable(of: graph, widths: widths, context) { graph throws(Diagnostic) in
-      try Probe(graph, on: data, batches: batches)
+      try Probe(graph, on: data, batches: batches, threads: context.threads)
     }
   }
 

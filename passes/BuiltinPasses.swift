@@ -5,7 +5,7 @@ extension PassRegistry {
   public static let builtin = PassRegistry([
     Canonicalize.self, FoldConstants.self, EliminateDeadNodes.self,
     EliminateCommonSubexpressions.self,
-    MakeTrainable.self, Freeze.self,
+    FuseForFloat.self, ExpandForIntegers.self, MakeTrainable.self, Freeze.self,
     FoldBatchNorm.self, PrepareBatchNorm.self, FuseActivation.self,
     EqualizeCrossLayer.self,
     ApplyLayerConfig.self, AssignBits.self, InsertFakeQuant.self, ShareScales.self, Calibrate.self,
@@ -13,7 +13,7 @@ extension PassRegistry {
     ReestimateBatchNorm.self, CorrectBias.self,
     AttachLoss.self, AttachTeacher.self, EnterTraining.self, Differentiate.self,
     ClipGradients.self,
-    ApplyOptimizer.self,
+    ApplyOptimizer.self, RoundProducts.self,
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
     LowerDynamic.self, LowerWeightOnly.self, ProveIntegerSafety.self, IsolateIslands.self,
     FuseTables.self, AssignLayout.self, FuseEpilogues.self, ExecuteOnIntegers.self,

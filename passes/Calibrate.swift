@@ -9,12 +9,16 @@ import QATRuntime
 public struct CalibrationData: Sendable {
   /// Makes the batches, anew each time it is asked.
   public let batches: @Sendable () -> AnySequence<Result<[String: AnyTensor], Diagnostic>>
+  /// Whether each batch is a single run, be it of a single sample.
+  public let holdsRuns: Bool
 
   /// Batches that are made when they are needed.
   public init(
+    holdsRuns: Bool = false,
     _ batches: @escaping @Sendable () -> AnySequence<Result<[String: AnyTensor], Diagnostic>>
   ) {
     self.batches = batches
+    self.holdsRuns = holdsRuns
   }
 
   /// Batches that are there.
@@ -36,7 +40,9 @@ extension Calibrator {
 ///     ->
 ///     variable %x.min: f32[] = -0.42
 ///
-/// Quantizers do not round while calibrating. NaN or infinity in a value is an error that names it.
+/// Quantizers do not round while calibrating. In bodies of control flow each execution is a batch; what
+/// stands in a branch that is never taken stays in float, and a remark says so. A moving average is one
+/// over batches of many samples: in bodies, and of single runs, the widest range counts instead. NaN or infinity in a value is an error that names it.
 /// Observers of parameters need no data. Where the context holds a `CalibrationTable`, the ranges of the
 /// others come from there instead of data; the table that they make is left there as `ObservedRanges`.
 public struct Calibrate: Pass {
@@ -53,51 +59,50 @@ public struct Calibrate: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
-    var observers: [NodeID] = [], learned: [NodeID] = []
-    for id in graph.nodes {
-      if let learn = graph[id].op as? LearnRange, let x = graph[id].operands[0] {
-        if graph.isParameter(x) {
-          try graph.follow(try graph.parameterValue(x), with: learn, id)
-        } else {
-          learned.append(id)
-        }
-      }
-      guard let observe = graph[id].op as? Observe, let x = graph[id].operands[0] else { continue }
-      if graph.isParameter(x) {
-        try graph.observe(try graph.parameterValue(x), with: observe, id)
+    var observers: [ObserverSite] = [], learned: [ObserverSite] = []
+    for site in graph.observerSites {
+      if let parameter = try site.parameter() {
+        try graph.observe(parameter, at: site)
+      } else if site.op is Observe {
+        observers.append(site)
       } else {
-        observers.append(id)
+        learned.append(site)
       }
     }
     if observers.isEmpty && learned.isEmpty { return }
     if let table = context[CalibrationTable.self] {
       try graph.setRanges(of: observers, from: table, &context)
       // A range does not tell the mean magnitude that a learned scale begins with.
-      if !learned.isEmpty { try observe(learned, in: &graph, &context) }
+      if !learned.isEmpty { try observe([], learned, in: &graph, &context) }
     } else {
-      try observe(observers + learned, in: &graph, &context)
+      try observe(observers, learned, in: &graph, &context)
     }
     context[ObservedRanges.self] = ObservedRanges(table: graph.calibrationTable(of: observers))
+    try dropIdle(observers, in: &graph, &context)
   }
 
   private func observe(
-    _ observers: [NodeID], in graph: inout Graph, _ context: inout PassContext
+    _ observers: [ObserverSite], _ learned: [ObserverSite], in graph: inout Graph,
+    _ context: inout PassContext
   ) throws(Diagnostic) {
     guard let data = context[CalibrationData.self] else {
       throw Diagnostic(.invalidData, "no calibration data", hint: "give --data, or --calibration")
     }
     var observing = graph.withObservers(training: true, limit: 0)
-    let updates = observers.flatMap { graph.observerState(of: $0) }
+      .withoutAverages(everywhere: data.holdsRuns)
+    let updates = try observing.carryObserverState { scope, id in
+      (!observers.isEmpty || scope[id].op is LearnRange)
+        && scope[id].operands[0].map { !scope.isParameter($0) } ?? false
+    }
+    let states = updates.map { StateUpdate($0.result, of: graph[$0.state].name, in: observing) }
     observing.setOutputs(updates.map(\.result))
+    try observing.removeBypassedQuantizers()
     try EliminateDeadNodes().run(on: &observing, &context)
-    let session = try Session(try observing.channelsLast())
+    let session = try Session(try observing.channelsLast(), threads: context.threads)
     var count = 0
     for batch in data.batches() {
       if batches > 0 && count == batches { break }
-      let results = try session.run(try batch.get())
-      for (update, tensor) in zip(updates, results) {
-        try session.setVariable(graph[update.variable].name, to: tensor)
-      }
+      try session.observe(try batch.get(), states, inParts: !data.holdsRuns)
       count += 1
     }
     guard count > 0 else {
@@ -109,81 +114,87 @@ public struct Calibrate: Pass {
         graph.define(variable, as: .variable(tensor))
       }
     }
-    try checkLearned(graph)
-    for id in observers {
-      guard let observe = graph[id].op as? Observe else { continue }
-      try graph.changeState(of: id) { state in observe.settled(state) }
+    try graph.checkLearned(learned)
+    for site in observers {
+      guard let observe = site.op as? Observe else { continue }
+      try graph.changeState(of: site) { state in observe.settled(state) }
     }
     context.remark(.note, "\(observers.count) ranges observed over \(count) batches")
   }
-}
 
-extension Calibrate {
-  /// What learned quantizers begin with: kernels let NaN through, and here it has a name.
-  private func checkLearned(_ graph: Graph) throws(Diagnostic) {
-    for id in graph.nodes where graph[id].op is LearnRange {
-      for case .some(let variable) in graph[id].operands[1...2] {
-        guard let numbers = graph[variable].variable?.doubles, !numbers.allSatisfy(\.isFinite)
-        else { continue }
-        throw Diagnostic(
-          .invalidData, "the observed tensor holds NaN or infinity",
-          at: "node '\(graph[id].name)'", hint: "look at the calibration data")
-      }
+  /// Leaves in float what no batch reached: a branch that was never taken has no ranges.
+  private func dropIdle(
+    _ observers: [ObserverSite], in graph: inout Graph, _ context: inout PassContext
+  ) throws(Diagnostic) {
+    var idle: Set<ValueID> = []
+    for site in observers {
+      guard try ObserverState(site.state.map { graph[$0].variable }).batches == 0 else { continue }
+      idle.insert(site.state[0])
     }
+    if idle.isEmpty { return }
+    try graph.removeQuantizers(observedInto: idle)
+    context.remark(
+      .warning,
+      "\(idle.count) values of branches that the calibration data never takes stay in float")
   }
 }
 
 extension Graph {
-  /// What a value is that does not depend on the inputs.
-  fileprivate func parameterValue(_ value: ValueID) throws(Diagnostic) -> AnyTensor {
-    if let tensor = self[value].parameter { return tensor }
-    guard let id = producer(of: value), let index = self[id].results.firstIndex(of: value) else {
-      throw Diagnostic(.invalidGraph, "'\(self[value].name)' depends on the inputs")
-    }
-    var operands: [AnyTensor?] = []
-    for operand in self[id].operands {
-      operands.append(try operand.map { value throws(Diagnostic) in try parameterValue(value) })
-    }
-    do throws(Diagnostic) {
-      return try ReferenceEvaluator.evaluate(self[id].op, operands, resultCount: index + 1)[index]
-    } catch { throw error.at("node '\(self[id].name)'") }
-  }
-
-  /// Sets the range of an observer from all there is to see.
-  fileprivate mutating func observe(
-    _ parameter: AnyTensor, with observe: Observe, _ id: NodeID
-  ) throws(Diagnostic) {
-    do throws(Diagnostic) {
-      try changeState(of: id) { state throws(Diagnostic) in
-        try observe.next(ObserverState(channels: state.low.count), observing: parameter)
+  /// The graph with observers in bodies, or all of them, that keep the widest range.
+  fileprivate func withoutAverages(everywhere: Bool) -> Graph {
+    var result = self
+    for id in nodes {
+      if everywhere, var observe = self[id].op as? Observe, observe.kind == .movingAverage {
+        observe.kind = .minMax
+        result.setOperation(of: id, to: observe)
+      } else if var flow = self[id].op as? any ControlFlow {
+        flow.bodies = flow.bodies.map { $0.withoutAverages(everywhere: true) }
+        result.setOperation(of: id, to: flow)
       }
-    } catch { throw error.at("node '\(self[id].name)'") }
+    }
+    return result
   }
 
-  /// Sets the parameters of a learned quantizer from all there is to see.
-  fileprivate mutating func follow(
-    _ parameter: AnyTensor, with learn: LearnRange, _ id: NodeID
+  /// What learned quantizers begin with: kernels let NaN through, and here it has a name.
+  fileprivate func checkLearned(_ learned: [ObserverSite]) throws(Diagnostic) {
+    for site in learned {
+      for variable in site.state.prefix(2) {
+        guard let numbers = self[variable].variable?.doubles, !numbers.allSatisfy(\.isFinite)
+        else { continue }
+        throw Diagnostic(
+          .invalidData, "the observed tensor holds NaN or infinity", at: "node '\(site.name)'",
+          hint: "look at the calibration data")
+      }
+    }
+  }
+
+  /// Sets the state of an observer, or of a learned quantizer, from all there is to see.
+  fileprivate mutating func observe(
+    _ parameter: AnyTensor, at site: ObserverSite
   ) throws(Diagnostic) {
-    var learn = learn
-    (learn.training, learn.limit) = (true, 0)
-    let variables = observerState(of: id).map(\.variable)
-    let old = variables.compactMap { self[$0].variable }
-    guard old.count == 4 else { return }
     do throws(Diagnostic) {
-      let start = Array(old.dropLast()) + [AnyTensor(Int64(0))]
-      let new = try ReferenceEvaluator.evaluate(learn, [parameter] + start, resultCount: 4)
-      for (variable, tensor) in zip(variables, new) { define(variable, as: .variable(tensor)) }
-    } catch { throw error.at("node '\(self[id].name)'") }
+      if let observe = site.op as? Observe {
+        try changeState(of: site) { state throws(Diagnostic) in
+          try observe.next(ObserverState(channels: state.low.count), observing: parameter)
+        }
+      } else if var learn = site.op as? LearnRange {
+        (learn.training, learn.limit) = (true, 0)
+        let old = site.state.compactMap { self[$0].variable }
+        guard old.count == 4 else { return }
+        let start = Array(old.dropLast()) + [AnyTensor(Int64(0))]
+        let new = try ReferenceEvaluator.evaluate(learn, [parameter] + start, resultCount: 4)
+        for (variable, tensor) in zip(site.state, new) { define(variable, as: .variable(tensor)) }
+      }
+    } catch { throw error.at("node '\(site.name)'") }
   }
 
   /// Gives an observer's variables other contents.
   mutating func changeState(
-    of id: NodeID, _ change: (ObserverState) throws(Diagnostic) -> ObserverState
+    of site: ObserverSite, _ change: (ObserverState) throws(Diagnostic) -> ObserverState
   ) throws(Diagnostic) {
-    let variables = observerState(of: id).map(\.variable)
-    let old = variables.compactMap { self[$0].variable }
+    let old = site.state.compactMap { self[$0].variable }
     for (variable, tensor) in zip(
-      variables, try change(try ObserverState(old)).tensors(like: old))
+      site.state, try change(try ObserverState(old)).tensors(like: old))
     {
       define(variable, as: .variable(tensor))
     }
@@ -191,6 +202,16 @@ extension Graph {
 }
 
 extension Graph {
+  /// Leaves out what lets values through, so that products are fused with what is behind it.
+  fileprivate mutating func removeBypassedQuantizers() throws(Diagnostic) {
+    for id in nodes {
+      let isBypassed =
+        (self[id].op as? FakeQuantize)?.bypass ?? (self[id].op as? FakeQuantizeBias)?.bypass
+      guard isBypassed == true, let x = self[id].operands[0] else { continue }
+      try replaceAllUses(of: self[id].result, with: x)
+    }
+  }
+
   /// The graph with its observers on or off, and quantizers that let values through while they are on.
   func withObservers(training: Bool, limit: Int?) -> Graph {
     var result = self
@@ -212,6 +233,9 @@ extension Graph {
       } else if var bias = self[id].op as? FoldedBiasRounding {
         bias.bypass = training
         result.setOperation(of: id, to: bias)
+      } else if var flow = self[id].op as? any ControlFlow {
+        flow.bodies = flow.bodies.map { $0.withObservers(training: training, limit: limit) }
+        result.setOperation(of: id, to: flow)
       }
     }
     return result

@@ -20,21 +20,37 @@ import QATRewrite
 ///   two `Transpose` or two `Reshape` by one; a computed shape of a `Reshape` by a constant; the mean
 ///   over the spatial axes of a value of rank 4 by `GlobalAveragePool`; `MatMul` with a matrix plus a
 ///   bias by `Gemm`.
+/// - Found in pieces, as exporters write what their opset has not (`Forms`, one file each): `Gelu`,
+///   `Mish`, `HardSwish`, `HardSigmoid`, `Softplus`, `LeakyRelu`, `PRelu`, `Relu` and `Clip`;
+///   `LayerNormalization`, `RMSNormalization`, `InstanceNormalization`, `GroupNormalization`; channels
+///   of a convolution or Gemm scaled and shifted by constants; a 1-D convolution by way of a 2-D one.
+///   Where something else reads a value between the pieces, they stay.
+/// - Changes of layout to channels last wait until they cancel (`SinkLayout`).
+///
+/// `Swish` and `Attention` stay in pieces, as those run on integers: `fuse-for-float` finds them.
 ///
 /// Where an output is an input, a constant or another output of the graph, the `Identity` between
 /// stays.
 public struct Canonicalize: Pass {
   public static let name: PassName = "canonicalize"
   public static let summary = "remove what does nothing, unify what means the same"
-  // A Gemm and an average may sum in another order than what they stand for.
-  public static let effect: Effect = .within(relativeTolerance: 1e-6)
+  // A whole operation may round and sum otherwise than its pieces.
+  public static let effect: Effect = .within(relativeTolerance: 1e-5)
   public static let entersBodies = true
 
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     try applyRules(Self.rules, to: &graph)
+    // Only now: what normalizes the last axis of a transposed value has been found.
+    if try applyRules(Self.layoutRules, to: &graph) > 0 {
+      try applyRules(Self.rules + Self.layoutRules, to: &graph)
+    }
   }
+
+  private static let layoutRules: [any RewriteRule] = [
+    SinkLayout<Transpose>(), SinkLayout<Unsqueeze>(),
+  ]
 
   private static let rules: [any RewriteRule] = [
     UseGraphConstant(), InlineIf(), SettleCaptures<If>(), SettleCaptures<Loop>(),
@@ -54,6 +70,22 @@ public struct Canonicalize: Pass {
     Simplify<Reshape>(reshapedTwice), Simplify<Reshape>(reshapedByConstant),
     Simplify<Where>(chosen), Simplify<ReduceMean>(spatialMean),
     Simplify<Add>(productPlusBias),
+    Simplify<Mul>(channelScaleForm), Simplify<Add>(channelScaleForm),
+    Simplify<Max>(clipForm), Simplify<Min>(clipForm), Simplify<Clip>(clipForm),
+    Simplify<Max>(leakyReluForm), Simplify<Add>(pReluForm), Simplify<Sub>(pReluForm),
+    Simplify<Log>(softplusForm),
+    Simplify<Mul>(hardSigmoidForm), Simplify<Div>(hardSigmoidForm), Simplify<Clip>(hardSigmoidForm),
+    Simplify<Mul>(hardSwishForm), Simplify<Div>(hardSwishForm),
+    Simplify<Mul>(mishForm), Simplify<Mul>(geluForm),
+    Simplify<Div>(geluForm),
+    Simplify<Mul>(instanceNormalizationForm), Simplify<Div>(instanceNormalizationForm),
+    Simplify<Mul>(layerNormalizationForm), Simplify<Div>(layerNormalizationForm),
+    Simplify<Add>(layerNormalizationForm),
+    Simplify<Mul>(rmsNormalizationForm), Simplify<Div>(rmsNormalizationForm),
+    Simplify<Reshape>(groupNormalizationForm),
+    Simplify<Mul>(affineForm), Simplify<Add>(affineForm),
+    Conv1DForm(), Simplify<Transpose>(transposedUnsqueezeForm),
+    Simplify<Reshape>(transposedRowsForm),
     Simplify<Add> { node, _, graph in
       neutral(node, 0, 1, 0, graph) ?? neutral(node, 1, 0, 0, graph)
     },
@@ -66,50 +98,6 @@ public struct Canonicalize: Pass {
 }
 
 // MARK: - The kinds of rules
-
-/// What a node is to be replaced by: a value that is there, or operations.
-private enum Replacement {
-  case value(ValueID)
-  case term(Term)
-
-  static func value(_ value: ValueID?) -> Replacement? { value.map { .value($0) } }
-}
-
-/// A rule that looks at one node, and at what computes its operands.
-private struct Simplify<Op: Operation>: RewriteRule {
-  private let root = Capture<Op>("root")
-  private let simplified: @Sendable (Node, Op, Graph) -> Replacement?
-
-  init(_ simplified: @escaping @Sendable (Node, Op, Graph) -> Replacement?) {
-    self.simplified = simplified
-  }
-
-  var pattern: Pattern {
-    root.pattern.where { value, graph in replacement(of: value, in: graph) != nil }
-  }
-
-  func rewrite(_ match: Match, in graph: inout GraphEditor) {
-    let node = match[root]
-    switch replacement(of: graph.graph[node].result, in: graph.graph) {
-    case .value(let value): graph.replace(node, with: Term(value))
-    case .term(let term): graph.replace(node, with: term)
-    case nil: break
-    }
-  }
-
-  private func replacement(of value: ValueID, in graph: Graph) -> Replacement? {
-    guard let (node, op) = graph.operation(Op.self, of: value),
-      let found = simplified(graph[node], op, graph)
-    else { return nil }
-    // An output keeps its name; only a computed value that is no output itself can take it over.
-    if case .value(let new) = found, graph.isOutput(value),
-      graph.producer(of: new) == nil || graph.isOutput(new)
-    {
-      return nil
-    }
-    return found
-  }
-}
 
 /// `Constant` becomes a constant of the graph, under the same name.
 private struct UseGraphConstant: RewriteRule {

@@ -14,6 +14,7 @@ public struct CheckTarget: Pass {
   public static let name: PassName = "check-target"
   public static let summary = "check that the target runs what the configuration asks for"
   public static let effect: Effect = .analysis
+  public static let entersBodies = true
   public static let options: [PassOption<Self>] = [
     .init("target", \.target, "where the model is to run")
   ]

@@ -29,6 +29,11 @@ public struct CorrectBias: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
+    let count = graph.fakeQuantizedProductsInBodies
+    if count > 0 {
+      context.remark(
+        .warning, "\(count) products in bodies of control flow keep their mean errors")
+    }
     let products = graph.nodes.filter { graph.isFakeQuantizedProduct($0) }
     if products.isEmpty { return }
     let float = graph.withObservers(training: true, limit: 0)
@@ -73,6 +78,14 @@ extension Graph {
       !isParameter(x)
     else { return false }
     return [x, w].contains { operation(FakeQuantize.self, of: $0) != nil }
+  }
+
+  /// How many quantized products the bodies of nodes have.
+  fileprivate var fakeQuantizedProductsInBodies: Int {
+    nodes.flatMap { (self[$0].op as? any ControlFlow)?.bodies ?? [] }.reduce(0) { count, body in
+      count + body.nodes.count { body.isFakeQuantizedProduct($0) }
+        + body.fakeQuantizedProductsInBodies
+    }
   }
 
   /// The graph with products whose biases are not rounded.

@@ -11,8 +11,10 @@ import QATRewrite
 ///     %1 = Relu(%x)
 ///     %3 = Add(%1, %1)
 ///
-/// Equal constants of up to 64 bytes become one. Two nodes are equal when their operations, attributes and operands are. Opaque operations,
-/// assignments, and operations that draw random numbers (`Dropout` in training) are left alone.
+/// Equal constants of up to 4 KiB become one (the zero points of all channels of many weights), and equal
+/// integers of any size: layers that shared a weight share its codes. Two nodes are equal when their
+/// operations, attributes and operands are. Opaque operations, assignments, and operations that draw
+/// random numbers (`Dropout` in training) are left alone.
 public struct EliminateCommonSubexpressions: Pass {
   public static let name: PassName = "eliminate-common-subexpressions"
   public static let summary = "compute equal nodes once"
@@ -20,6 +22,9 @@ public struct EliminateCommonSubexpressions: Pass {
   public static let entersBodies = true
 
   public init() {}
+
+  /// Bytes of a constant up to which it is looked for among the others.
+  private static let largestConstant = 1 << 12
 
   private struct Key: Hashable {
     let op: OpName
@@ -51,10 +56,9 @@ public struct EliminateCommonSubexpressions: Pass {
   private func mergeConstants(in graph: inout Graph) throws(Diagnostic) {
     var seen: [AttributeValue: ValueID] = [:]
     for id in graph.constants {
-      guard let tensor = graph[id].constant, tensor.storage.byteCount <= 64, !graph.isOutput(id)
-      else {
-        continue
-      }
+      guard let tensor = graph[id].constant, !graph.isOutput(id),
+        tensor.storage.byteCount <= Self.largestConstant || tensor.element.isInteger
+      else { continue }
       if let first = seen[.tensor(tensor)] {
         try graph.replaceAllUses(of: id, with: first)
         graph.remove(id)

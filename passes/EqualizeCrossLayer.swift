@@ -28,6 +28,7 @@ public struct EqualizeCrossLayer: Pass {
   public static let name: PassName = "equalize-cross-layer"
   public static let summary = "give the weights of neighbours equal ranges in each channel"
   public static let effect: Effect = .within(relativeTolerance: 1e-5)
+  public static let entersBodies = true
   public static let options: [PassOption<Self>] = [
     .init("iterations", \.iterations, "sweeps over the model at most")
   ]

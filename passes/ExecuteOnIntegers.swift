@@ -121,6 +121,8 @@ private struct SplitQuantizers {
     guard editor.graph.contains(id), let product = editor.graph.integerProduct(id) else { return }
     let node = editor.graph[id]
     guard let x = quantized(node.operands[0]), let w = quantized(node.operands[1]) else { return }
+    // Codes are multiplied as they are.
+    editor.builder.graph.setMetadata(Node.precisionNote, of: id, to: nil)
     let bias = node.operands.count > 2 ? node.operands[2] : nil
     let parameters = [x.node.operands[1], x.node.operands[2], w.node.operands[1], bias].map {
       $0.map { Term($0) }

@@ -4,6 +4,7 @@ import QATRewrite
 import QATRuntime
 
 /// Evaluates nodes whose operands are all constants; large ones with the kernels that would run them.
+/// What a weight of a mapped file is multiplied by or added to waits until someone looks at the result.
 ///
 ///     constant %a: f32[] = 2.0
 ///     %b = Sqrt(%a)
@@ -87,11 +88,14 @@ public struct FoldConstants: Pass {
     }
     let tensors = node.operands.map { $0.flatMap { graph[$0].constant } }
     do throws(Diagnostic) {
-      if source > Self.large, node.results.allSatisfy({ $0 != nil }),
-        let results = try kernels.evaluate(
-          op, tensors, as: Array(inferred.prefix(node.results.count)))
-      {
-        return results
+      if source > Self.large, node.results.allSatisfy({ $0 != nil }) {
+        let types = Array(inferred.prefix(node.results.count))
+        if types.count == 1, operands.count == tensors.count,
+          let result = try kernels.derived(op, tensors.compactMap { $0 }, as: types[0])
+        {
+          return [result]
+        }
+        if let results = try kernels.evaluate(op, tensors, as: types) { return results }
       }
       return try op.evaluate(EvaluationCall(operands: tensors, resultTypes: inferred))
     } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }

@@ -13,6 +13,7 @@ public struct FormIntegerRegions: Pass {
   public static let name: PassName = "form-integer-regions"
   public static let summary = "decide which nodes compute on integers"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

@@ -28,10 +28,16 @@ import QATRuntime
 /// reads it counts, also through a MaxPool or Flatten that it alone is behind. Expects the settings that
 /// `apply-layer-config` notes on the nodes.
 ///
+/// A value that is read by activations alone which do not change outside of a range (`SettlesOutside`: a
+/// HardSwish below -3) has its observed range cut there, and the codes for what matters.
+///
 /// Weights with a scale per group have one for each run of `block_size` input channels, at each output
 /// channel and each position of a kernel (ONNX's blocks); their products compute in float, so their
 /// biases stay in float too. With a single input channel a group would be one weight: such a layer gets
-/// a scale per channel, and a remark.
+/// a scale per channel, and a remark. Recurrent layers have quantizers on their weights alone.
+///
+/// Bodies of control flow are quantized like graphs of their own. The state of their observers is in
+/// variables of the graph, which they capture; scales in them are not learned.
 public struct InsertFakeQuant: Pass {
   public static let name: PassName = "insert-fake-quant"
   public static let summary = "insert fake-quantizers by the layers' settings"
@@ -40,23 +46,43 @@ public struct InsertFakeQuant: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
-    var plan = Placement(graph)
-    plan.decide()
-    guard !plan.isEmpty else {
+    guard try quantize(&graph, isBody: false, &context).isChanged else {
       throw Diagnostic(
         .configuration, "nothing is to be quantized",
         hint: "run apply-layer-config first, and look at its rules")
     }
+  }
+
+  /// Quantizes a graph and the bodies of control flow in it.
+  /// - Returns: whether there was something to quantize; and the state of observers that a body is to
+  ///   capture, as constants of it.
+  private func quantize(
+    _ graph: inout Graph, isBody: Bool, _ context: inout PassContext
+  ) throws(Diagnostic) -> (isChanged: Bool, state: [ValueID]) {
+    var plan = Placement(graph)
+    plan.decide()
     for (node, message) in plan.remarks { context.remark(.warning, node: node, message) }
-    var inserter = Inserter(graph)
+    var inserter = Inserter(graph, isBody: isBody)
     for value in plan.activations { try inserter.quantizeActivation(value) }
     for weight in plan.weights { try inserter.quantizeWeight(weight) }
     for bias in plan.biases { inserter.quantizeBias(bias) }
     for norm in plan.norms { inserter.quantizeFoldedBias(norm) }
+    var isChanged = !plan.isEmpty
+    for id in graph.nodes {
+      var states: [[ValueID]] = []
+      try inserter.builder.graph.mapBodies(of: id) { body throws(Diagnostic) in
+        let (isBodyChanged, state) = try quantize(&body, isBody: true, &context)
+        isChanged = isChanged || isBodyChanged
+        states.append(state)
+      }
+      inserter.capture(states, in: id)
+    }
     if let failure = inserter.builder.failure { throw failure }
+    guard isChanged else { return (false, []) }
     graph = inserter.builder.graph
     // Every quantizer must stand before its readers, also where a reader stood in front of it.
     try graph.inferTypes()
+    return (true, inserter.bodyState)
   }
 }
 
@@ -112,6 +138,9 @@ private struct Placement {
       switch role {
       case .weighted(let input, let weight, let axis, let bias):
         decideProduct(id, input, weight, axis, bias, settings)
+      case .weightsOnly(_, let axis):
+        guard let weights = settings.weights else { continue }
+        for operand in graph.quantizableWeights(of: id) { decideWeight(id, operand, axis, weights) }
       case .activations(let indices):
         guard let activations = settings.activations else { continue }
         for index in indices { markOperand(operands[index], of: id, activations) }
@@ -158,14 +187,9 @@ private struct Placement {
     guard hasWeight, let weights = settings.weights, graph[w].type.element.isFloatingPoint else {
       return
     }
-    let group = group(of: id, w, weights)
-    self.weights.append(
-      Weight(
-        node: id, operand: weight,
-        axis: group ?? (weights.isPerChannel || weights.blockSize > 0 ? axis : nil),
-        blockSize: group == nil ? 0 : weights.blockSize, settings: weights))
+    let isGrouped = decideWeight(id, weight, axis, weights)
     // An int32 bias needs one scale a channel.
-    guard settings.activations != nil, settings.quantizeBias, group == nil else { return }
+    guard settings.activations != nil, settings.quantizeBias, !isGrouped else { return }
     if let norm = soleReader(of: graph[id].result, is: BatchNormalization.self),
       weights.isPerChannel, weights.isSymmetric, weights.grid.isNegatable,
       graph[norm].operands.allSatisfy({
@@ -180,6 +204,23 @@ private struct Placement {
     {
       biases.append(Bias(node: id, input: input, weight: weight, operand: bias))
     }
+  }
+
+  /// - Returns: whether groups of input channels have a scale each.
+  @discardableResult
+  private mutating func decideWeight(
+    _ id: NodeID, _ operand: Int, _ axis: Int?, _ settings: TensorSettings
+  ) -> Bool {
+    guard let w = graph[id].operands[operand], graph[w].type.element.isFloatingPoint else {
+      return false
+    }
+    let group = group(of: id, w, settings)
+    weights.append(
+      Weight(
+        node: id, operand: operand,
+        axis: group ?? (settings.isPerChannel || settings.blockSize > 0 ? axis : nil),
+        blockSize: group == nil ? 0 : settings.blockSize, settings: settings))
+    return group != nil
   }
 
   /// The axis along which a weight has groups; `nil`, with a remark where groups were asked for, where
@@ -267,7 +308,43 @@ private struct Inserter {
   /// The scale that an operand of a node is on now.
   private var scales: [ValueID: ValueID] = [:]
 
-  init(_ graph: Graph) { builder = GraphBuilder(graph) }
+  private let isBody: Bool
+  /// In a body: what it is to capture, as constants so far.
+  private(set) var bodyState: [ValueID] = []
+
+  init(_ graph: Graph, isBody: Bool) {
+    builder = GraphBuilder(graph)
+    self.isBody = isBody
+  }
+
+  /// What an observer knows: a variable, and in a body a constant in the place of one.
+  private mutating func newState(_ name: String, _ tensor: AnyTensor) -> ValueID {
+    let name = builder.graph.freeValueName(name)
+    guard isBody else { return builder.graph.addVariable(name, tensor) }
+    let value = builder.graph.addConstant(name, tensor)
+    bodyState.append(value)
+    return value
+  }
+
+  /// Lets each body of a node capture its state.
+  mutating func capture(_ states: [[ValueID]], in id: NodeID) {
+    for (body, state) in states.enumerated() {
+      for inner in state {
+        guard let flow = builder.graph[id].op as? any ControlFlow,
+          let tensor = flow.bodies[body][inner].constant
+        else { continue }
+        let outer = newState(flow.bodies[body][inner].name, tensor)
+        builder.graph.capture(outer, as: inner, inBody: body, of: id)
+      }
+    }
+  }
+
+  private func checkLearning(of value: ValueID) throws(Diagnostic) {
+    guard isBody else { return }
+    throw Diagnostic(
+      .unsupported, "the scale of a value in a body of control flow can't be learned",
+      at: "value '\(builder.graph[value].name)'", hint: "give its layer an observer instead")
+  }
 
   mutating func quantizeActivation(_ activation: Placement.Activation) throws(Diagnostic) {
     let value = activation.value, name = builder.graph[value].name
@@ -276,7 +353,8 @@ private struct Inserter {
     let wasOutput = builder.graph.isOutput(value) && activation.readers == nil
     builder.insertionPoint = firstNode(after: value)
     builder.namePrefix = name + "."
-    let (op, operands) = try quantizer(of: activation, name: name)
+    let cut = wasOutput ? (lowest: nil, highest: nil) : builder.graph.sensitiveRange(of: wanted)
+    let (op, operands) = try quantizer(of: activation, name: name, cut: cut)
     let scale = operands[0]
     let quantized = builder.emit(op, [value] + operands, name: name + ".quantized")
     if let node = builder.graph.producer(of: quantized) {
@@ -296,8 +374,9 @@ private struct Inserter {
 
   /// The quantizer, its scale and zero point: given, of a parameter's own range, of an observed range,
   /// or learned.
+  /// - Parameter cut: where a range ends at the latest.
   private mutating func quantizer(
-    of activation: Placement.Activation, name: String
+    of activation: Placement.Activation, name: String, cut: (lowest: Float?, highest: Float?)
   ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     let settings = activation.settings
     let op = FakeQuantize(grid: settings.grid, straightThrough: settings.straightThrough)
@@ -307,6 +386,7 @@ private struct Inserter {
       return (op, [scale, zero])
     }
     if settings.learned != nil {
+      try checkLearning(of: activation.value)
       return try builder.learnedQuantizer(of: activation.value, settings)
     }
     let range: [ValueID]
@@ -315,8 +395,10 @@ private struct Inserter {
     } else {
       range = observedRange(of: activation.value, settings.observe(), shape: [], name: name)
     }
+    var scaleFromRange = settings.scaleFromRange
+    (scaleFromRange.lowest, scaleFromRange.highest) = cut
     let scale = builder.emit(
-      settings.scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
+      scaleFromRange, [range[0], range[1]], results: 2, name: name + ".scale")
     return (op, scale)
   }
 
@@ -335,9 +417,7 @@ private struct Inserter {
       state.append((".bins", AnyTensor(shape: [bins.count], bins)))
       state.append((".extent", AnyTensor(shape: [3], [0, 0, 0] as [Float])))
     }
-    let variables = state.map { suffix, tensor in
-      builder.graph.addVariable(builder.graph.freeValueName(name + suffix), tensor)
-    }
+    let variables = state.map { suffix, tensor in newState(name + suffix, tensor) }
     return builder.emit(
       observe, [value] + variables, results: variables.count, name: name + ".observe")
   }
@@ -360,6 +440,7 @@ private struct Inserter {
     of weight: Placement.Weight, _ w: ValueID, name: String
   ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     if weight.settings.learned != nil {
+      try checkLearning(of: w)
       let layer = LayerSettings(metadata: builder.graph[weight.node].metadata)
       return try builder.learnedQuantizer(
         of: w, weight.settings, axis: weight.axis, blockSize: weight.blockSize,

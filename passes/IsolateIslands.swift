@@ -25,6 +25,7 @@ public struct IsolateIslands: Pass {
   public static let name: PassName = "isolate-islands"
   public static let summary = "keep runtimes from quantizing what is to stay in float"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

@@ -22,6 +22,7 @@ public struct LowerDynamic: Pass {
   public static let name: PassName = "lower-dynamic"
   public static let summary = "quantize activations when running, by their own range"
   public static let effect: Effect = .changesNumerics("activations are rounded to 8 bits")
+  public static let entersBodies = true
 
   public init() {}
 

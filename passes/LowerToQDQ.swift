@@ -16,6 +16,7 @@ public struct LowerToQDQ: Pass {
   public static let name: PassName = "lower-to-qdq"
   public static let summary = "write fake-quantizers as QuantizeLinear and DequantizeLinear"
   public static let effect: Effect = .exact
+  public static let entersBodies = true
 
   public init() {}
 

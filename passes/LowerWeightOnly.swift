@@ -24,6 +24,7 @@ public struct LowerWeightOnly: Pass {
   public static let name: PassName = "lower-weight-only"
   public static let summary = "pack the codes of weights whose products stay in float"
   public static let effect: Effect = .within(relativeTolerance: 1e-6)
+  public static let entersBodies = true
   public static let options: [PassOption<Self>] = [
     .init("form", \.form, "how products read their codes"),
     .init(
@@ -62,9 +63,10 @@ public struct LowerWeightOnly: Pass {
     }
     var matrices = 0
     for id in graph.nodes {
-      guard let weight = ConstantWeight(of: id, in: graph), !weight.isBetweenCodes else { continue }
-      try pack(weight, in: &graph)
-      if graph[id].op is MatMul { matrices += 1 }
+      for weight in ConstantWeight.all(of: id, in: graph) where !weight.isBetweenCodes {
+        try pack(weight, in: &graph)
+        if graph[id].op is MatMul { matrices += 1 }
+      }
     }
     guard matrices > 0 else { return }
     context.remark(

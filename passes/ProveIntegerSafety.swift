@@ -26,6 +26,7 @@ public struct ProveIntegerSafety: Pass {
   public static let summary = "prove that integer sums fit int32; raise scales where they might not"
   public static let effect: Effect = .changesNumerics(
     "weight scales are raised where sums or biases could leave int32")
+  public static let entersBodies = true
   public static let options: [PassOption<Self>] = [
     .init("summary", \.summary, "whether to say what was proven")
   ]

@@ -18,6 +18,7 @@ public struct QuantizeWeights: Pass {
   public static let summary = "make weights and biases integer codes"
   // Weights are exact; a bias moves by half a step of the accumulator, which results are many of.
   public static let effect: Effect = .within(relativeTolerance: 1e-3)
+  public static let entersBodies = true
 
   public init() {}
 

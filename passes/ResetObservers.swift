@@ -25,13 +25,13 @@ extension Graph {
   /// The variables that hold what observers saw, by name, as they are before the first batch.
   public var emptyObserverState: [String: AnyTensor] {
     var result: [String: AnyTensor] = [:]
-    for id in nodes {
-      if self[id].op is LearnRange, let count = self[id].operands[4] {
+    for site in observerSites {
+      if site.op is LearnRange, site.state.count == 4 {
         // What is learned begins anew with the next batches, and holds until then.
-        result[self[count].name] = AnyTensor(Int64(0))
+        result[self[site.state[3]].name] = AnyTensor(Int64(0))
         continue
       }
-      for (variable, _) in observerState(of: id) {
+      for variable in site.state {
         guard let old = self[variable].variable else { continue }
         let bytes = [UInt8](repeating: 0, count: old.storage.byteCount)
         result[self[variable].name] = AnyTensor(

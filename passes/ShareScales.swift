@@ -22,6 +22,7 @@ public struct ShareScales: Pass {
   public static let summary = "give both sides of code-passing operations one scale"
   public static let effect: Effect = .changesNumerics(
     "quantizers behind MaxPool, Reshape, … take the scale in front")
+  public static let entersBodies = true
 
   public init() {}
 

@@ -10,10 +10,12 @@
 #endif
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "include/qat_cpu.h"
+#include "internal.h"
+#if QAT_HAS_AMX
+#include <sys/syscall.h>
+#endif
 
 #if defined(__aarch64__) && defined(__APPLE__)
 static bool offers(const char *name) {
@@ -21,6 +23,34 @@ static bool offers(const char *name) {
   size_t size = sizeof value;
   return !sysctlbyname(name, &value, &size, NULL, 0) && value;
 }
+#endif
+
+#if defined(__x86_64__)
+typedef struct { uint32_t a, b, c, d; } registers;
+
+static registers cpuid(uint32_t leaf, uint32_t part) {
+  registers r;
+  __asm__("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(part));
+  return r;
+}
+#endif
+
+#if QAT_HAS_AMX
+// The CPU must have tiles, the operating system must save them (XCR0), and the process must ask for
+// them, once: before that the first tile instruction of any thread is a fault.
+static uint32_t detected_amx(void) {
+  enum { tile = 1 << 24, int8 = 1 << 25, bf16 = 1 << 22, tile_state = 3 << 17 };
+  enum { request_permission = 0x1023, tile_data = 18 };  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  const uint32_t offered = cpuid(0, 0).a >= 7 ? cpuid(7, 0).d : 0;
+  if (!(offered & tile) || !(cpuid(1, 0).c >> 27 & 1)) return 0;  // nor XGETBV
+  uint32_t saved, high;
+  __asm__("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+  if ((saved & tile_state) != tile_state) return 0;
+  if (syscall(SYS_arch_prctl, request_permission, tile_data)) return 0;
+  return (offered & int8 ? QAT_CPU_AMXINT8 : 0) | (offered & bf16 ? QAT_CPU_AMXBF16 : 0);
+}
+#elif defined(__x86_64__)
+static uint32_t detected_amx(void) { return 0; }
 #endif
 
 static uint32_t detected(void) {
@@ -36,15 +66,10 @@ static uint32_t detected(void) {
     features |= QAT_CPU_AVX512VNNI;
   if ((features & QAT_CPU_AVX512VNNI) && __builtin_cpu_supports("avx512vbmi"))
     features |= QAT_CPU_AVX512VBMI;
-  if (features & QAT_CPU_AVX2) {
-    // AVX-VNNI: CPUID leaf 7, subleaf 1, EAX bit 4.
-    uint32_t a = 7, b = 0, c = 1, d = 0, highest = 0;
-    __asm__("cpuid" : "=a"(highest), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
-    if (highest >= 1) {
-      __asm__("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(1));
-      if (a >> 4 & 1) features |= QAT_CPU_AVXVNNI;
-    }
-  }
+  // AVX-VNNI: bit 4 of EAX of leaf 7's second part, where EAX of the first says that there is one.
+  if ((features & QAT_CPU_AVX2) && cpuid(7, 0).a >= 1 && (cpuid(7, 1).a >> 4 & 1))
+    features |= QAT_CPU_AVXVNNI;
+  features |= detected_amx();
 #elif defined(__aarch64__) && defined(__linux__)
   const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
   if (first >> 20 & 1) features |= QAT_CPU_DOTPROD;
@@ -57,32 +82,45 @@ static uint32_t detected(void) {
   return features;
 }
 
-static uint32_t allowed_by_environment(void) {
-  const char *name = getenv("QAT_CPU");
-  if (!name) return ~0u;
-  if (!strcmp(name, "scalar")) return 0;
-  if (!strcmp(name, "avx2")) return QAT_CPU_AVX2;
-  if (!strcmp(name, "avxvnni")) return QAT_CPU_AVX2 | QAT_CPU_AVXVNNI;
-  if (!strcmp(name, "dotprod")) return QAT_CPU_DOTPROD;
-  if (!strcmp(name, "i8mm")) return QAT_CPU_DOTPROD | QAT_CPU_I8MM;
-  if (!strcmp(name, "avx512")) return QAT_CPU_AVX2 | QAT_CPU_AVX512;
-  if (!strcmp(name, "avx512vnni"))
-    return QAT_CPU_AVX2 | QAT_CPU_AVXVNNI | QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI
-           | QAT_CPU_AVX512VBMI;
+// What the value of QAT_CPU, or its absence, lets through.
+static uint32_t allowed_by(const char *name) {
+  static const struct { const char *name; uint32_t features; } names[] = {
+    {"scalar", 0},
+    {"avx2", QAT_CPU_AVX2},
+    {"avxvnni", QAT_CPU_AVX2 | QAT_CPU_AVXVNNI},
+    {"avx512", QAT_CPU_AVX2 | QAT_CPU_AVX512},
+    {"avx512vnni", QAT_CPU_AVX2 | QAT_CPU_AVXVNNI | QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI
+                       | QAT_CPU_AVX512VBMI},
+    {"dotprod", QAT_CPU_DOTPROD},
+    {"i8mm", QAT_CPU_DOTPROD | QAT_CPU_I8MM},
+  };
+  for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+    if (!strcmp(name, names[i].name)) return names[i].features;
   return ~0u;
+}
+
+static uint32_t chosen(void) {
+  const char *name = getenv("QAT_CPU");
+  const uint32_t features = detected() & allowed_by(name);
+  return name && !strcmp(name, "amx-emulated") ? features | QAT_CPU_EMULATED_TILES : features;
 }
 
 #define KNOWN 0x80000000u
 static _Atomic uint32_t cached;
-static _Atomic uint32_t limit = ~0u;
+static _Atomic uint32_t limit = ~0u, added;
 
 uint32_t qat_cpu_features(void) {
   uint32_t features = atomic_load_explicit(&cached, memory_order_relaxed);
   if (!features) {  // several threads may compute it at once: they store the same
-    features = (detected() & allowed_by_environment()) | KNOWN;
+    features = chosen() | KNOWN;
     atomic_store_explicit(&cached, features, memory_order_relaxed);
   }
+  features |= atomic_load_explicit(&added, memory_order_relaxed);
   return features & ~KNOWN & atomic_load_explicit(&limit, memory_order_relaxed);
+}
+
+void qat_cpu_emulate_tiles(bool on) {
+  atomic_store(&added, on ? QAT_CPU_EMULATED_TILES : 0);
 }
 
 uint32_t qat_cpu_limit(uint32_t mask) { return atomic_exchange(&limit, mask); }

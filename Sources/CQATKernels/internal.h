@@ -14,6 +14,13 @@
 
 #define QAT_INLINE static inline __attribute__((always_inline))
 
+// The tile registers of AMX are asked of the operating system: Linux knows how.
+#if defined(__x86_64__) && defined(__linux__) && __has_include(<amxintrin.h>)
+#define QAT_HAS_AMX 1
+#else
+#define QAT_HAS_AMX 0
+#endif
+
 #if defined(__x86_64__)
 #define QAT_TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define QAT_TARGET_AVX512 \

@@ -11,12 +11,18 @@ public struct LayerDescription: Sendable, Hashable {
 
   /// Whether quantization knows the operation: one without a weight has no index, and yet activations.
   public var isQuantizable: Bool
+  /// Whether it stays in float where no rule says `quantize: true`.
+  public var startsInFloat: Bool
 
-  public init(name: String, opType: String, index: Int?, isQuantizable: Bool? = nil) {
+  public init(
+    name: String, opType: String, index: Int?, isQuantizable: Bool? = nil,
+    startsInFloat: Bool = false
+  ) {
     self.name = name
     self.opType = opType
     self.index = index
     self.isQuantizable = isQuantizable ?? (index != nil)
+    self.startsInFloat = startsInFloat
   }
 }
 
@@ -65,8 +71,8 @@ extension QuantizationConfig {
   ///
   /// All rules that match a layer apply, in order, so that later ones win setting by setting. A
   /// setting for weights or activations that the configuration leaves in float starts from those of
-  /// `recommended`. A layer with `quantize: false` stays in float until a later rule says
-  /// `quantize: true`.
+  /// `recommended`. A layer with `quantize: false`, or one that starts in float, stays there until a
+  /// later rule says `quantize: true`.
   ///
   /// - Throws: `configuration` for a rule that matches nothing, for a rule about quantization that
   ///   matches only layers without any, and for settings that contradict each other.
@@ -119,12 +125,13 @@ extension LayerRule {
 
 /// A layer while rules are applied to it.
 private struct LayerState {
-  private var isQuantized = true
+  private var isQuantized: Bool
   private var weights: TensorQuantization?
   private var activations: TensorQuantization?
   private var result: ResolvedLayer
 
   init(_ layer: LayerDescription, _ config: QuantizationConfig) {
+    isQuantized = !layer.startsInFloat
     weights = config.weights
     activations = config.activations
     result = ResolvedLayer(

@@ -72,9 +72,35 @@ public struct AnyTensor: Sendable {
     }
   }
 
+  /// The elements of an integer type of up to 32 bits, but for u32, or `nil` for other types. O(n).
+  public var smallIntegers: [Int32]? {
+    switch element {
+    case .i32: elements(as: Int32.self)
+    case .i16: elements(as: Int16.self)?.map(Int32.init)
+    case .i8: elements(as: Int8.self)?.map(Int32.init)
+    case .u16: elements(as: UInt16.self)?.map(Int32.init)
+    case .u8: elements(as: UInt8.self)?.map(Int32.init)
+    case .i4, .u4, .i2, .u2: signExtendedPatterns.map(Int32.init)
+    default: nil
+    }
+  }
+
+  /// The same elements in memory, or mapped into it; O(1) but for a `DerivedStorage`.
+  public var resident: AnyTensor { AnyTensor(element, shape: shape, storage: storage.resident) }
+
   /// The same elements under another shape of as many elements.
   public func reshaped(_ shape: [Int]) -> AnyTensor {
     AnyTensor(element, shape: shape, storage: storage)
+  }
+
+  /// A stretch of the first axis: the same bytes. O(1).
+  /// - Precondition: it lies inside, and elements are of whole bytes.
+  public func samples(_ range: Range<Int>) -> AnyTensor {
+    precondition(element.bitWidth % 8 == 0 && range.upperBound <= shape[0])
+    let size = storage.byteCount / max(shape[0], 1)
+    return AnyTensor(
+      element, shape: [range.count] + shape.dropFirst(),
+      storage: SliceStorage(storage, range.lowerBound * size..<range.upperBound * size))
   }
 
   private var signExtendedPatterns: [Int] {

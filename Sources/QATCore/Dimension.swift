@@ -28,9 +28,11 @@ public struct Dimension: Sendable, Hashable, CustomStringConvertible, Expressibl
   /// An element of a shape as data, which may be negative.
   public init(signed integer: Int) { self.init(coefficient: integer, symbols: []) }
 
-  /// A symbol, named by the user or the file; an empty name is unknown.
+  /// A symbol, named by the user or the file; no name is unknown, and so is `?`, which stands in files of
+  /// Paddle for each size that is not fixed.
   public init(symbol: String) {
-    self = symbol.isEmpty ? .unknown : Dimension(coefficient: 1, symbols: [symbol])
+    let isNamed = !symbol.isEmpty && symbol != "?"
+    self = isNamed ? Dimension(coefficient: 1, symbols: [symbol]) : .unknown
   }
 
   /// Whether nothing is known of the size.

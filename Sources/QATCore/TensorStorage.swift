@@ -1,23 +1,53 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// The bytes of a tensor: immutable, shared by every copy of it.
 ///
 /// A class, and `Sendable`, because the bytes never change after `init`: the only way to other bytes
 /// is another storage. A subclass may view bytes that something else owns (a mapped file) and keeps
-/// the owner alive.
+/// the owner alive, or make them where they are looked at (`DerivedStorage`).
 @safe open class TensorStorage: @unchecked Sendable {
-  // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner.
+  // SAFETY: valid for as long as `self` lives: `init` allocates it, or a subclass keeps its owner. Read
+  // of what `resident` gives alone.
   private let start: UnsafeRawPointer
-  private let ownsBytes: Bool
+  private let memory: Memory
   /// How many bytes there are.
   public let byteCount: Int
 
+  /// Where the bytes come from, and go to.
+  private enum Memory { case heap, pages, others }
+
+  /// Bytes from which they have pages of their own, which the system gets back at once: freed pieces of
+  /// the heap stay with the process, and those of weights that come and go add up.
+  private static let pagesFrom = 1 << 20
+
   /// `byteCount` bytes, 64-byte aligned, filled by `fill`, which must write all of them.
   public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
-    let memory = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: Swift.max(byteCount, 1), alignment: 64)
-    unsafe fill(UnsafeMutableRawBufferPointer(rebasing: memory[..<byteCount]))
-    unsafe start = UnsafeRawPointer(memory.baseAddress!)
+    let own = unsafe Self.allocate(byteCount)
+    unsafe fill(UnsafeMutableRawBufferPointer(start: own.start, count: byteCount))
+    unsafe start = UnsafeRawPointer(own.start)
     self.byteCount = byteCount
-    ownsBytes = true
+    memory = unsafe own.memory
+  }
+
+  private static func allocate(
+    _ byteCount: Int
+  ) -> (start: UnsafeMutableRawPointer, memory: Memory) {
+    if byteCount >= pagesFrom,
+      let pages = unsafe mmap(
+        nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      unsafe pages != MAP_FAILED
+    {
+      return unsafe (pages, .pages)
+    }
+    let bytes = UnsafeMutableRawPointer.allocate(
+      byteCount: Swift.max(byteCount, 1), alignment: 64)
+    return unsafe (bytes, .heap)
   }
 
   /// Views bytes that the subclass keeps alive; the pointer need not be aligned.
@@ -25,18 +55,42 @@
     // An empty buffer may have no address; nothing is ever read through the stand-in.
     unsafe start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)!
     byteCount = bytes.count
-    ownsBytes = false
+    memory = .others
+  }
+
+  /// Bytes that `resident` makes.
+  init(byteCount: Int) {
+    unsafe start = UnsafeRawPointer(bitPattern: 64)!
+    self.byteCount = byteCount
+    memory = .others
   }
 
   deinit {
-    if ownsBytes { unsafe UnsafeMutableRawPointer(mutating: start).deallocate() }
+    let bytes = unsafe UnsafeMutableRawPointer(mutating: start)
+    switch memory {
+    case .heap: unsafe bytes.deallocate()
+    case .pages: unsafe munmap(bytes, byteCount)
+    case .others: break
+    }
   }
+
+  /// A storage of the same bytes that are in memory, or mapped into it: itself, where they are.
+  open var resident: TensorStorage { self }
+
+  /// Whether the bytes are those of a mapped file, which memory need not hold.
+  open var isMapped: Bool { false }
+
+  /// Says that a range of the bytes is not needed for now: what they take of memory is free where a
+  /// mapped file has them, and they are read again from there where someone does look at them.
+  open func forget(_ range: Range<Int>) {}
 
   /// Lends the bytes to `body`; they must not escape it.
   public final func withBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try unsafe body(UnsafeRawBufferPointer(start: start, count: byteCount))
+    let storage = resident
+    defer { withExtendedLifetime(storage) {} }
+    return try unsafe body(UnsafeRawBufferPointer(start: storage.start, count: byteCount))
   }
 }
 

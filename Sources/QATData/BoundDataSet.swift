@@ -58,7 +58,8 @@ public struct BoundDataSet: DataSet {
           .unknownName, "the data holds nothing for the input '\(input.name)'",
           hint: "the data has \(fields.map(\.description).joined(separator: "; "))")
       }
-      bindings.append(Binding(key: field.key, field: try Self.fit(field, to: input)))
+      let bound = base.holdsRuns ? field : try Self.fit(field, to: input)
+      bindings.append(Binding(key: field.key, field: bound))
     }
     self.base = base
     self.bindings = bindings
@@ -67,9 +68,12 @@ public struct BoundDataSet: DataSet {
 
   public var count: Int { base.count }
   public var targets: [DataField] { base.targets }
+  public var holdsRuns: Bool { base.holdsRuns }
 
   public func batch(_ indices: [Int]) throws(Diagnostic) -> Batch {
     let batch = try base.batch(indices)
+    // What a run takes is checked when it runs: shapes may change from one to the next.
+    if holdsRuns { return batch }
     var inputs: [String: AnyTensor] = [:]
     for binding in bindings {
       guard let tensor = batch.inputs[binding.key] else {

@@ -23,6 +23,9 @@ public protocol DataSet: Sendable {
   var inputs: [DataField] { get }
   /// What a sample's outputs should be; empty for data without labels.
   var targets: [DataField] { get }
+  /// Whether a sample is all that one run of a model takes, and has no batch axis: such samples are run
+  /// one by one. False where nothing is said.
+  var holdsRuns: Bool { get }
   /// The samples at `indices`, in that order, stacked along a new axis 0.
   ///
   /// - Throws: `invalid-data` for an index outside `0..<count`.
@@ -31,6 +34,7 @@ public protocol DataSet: Sendable {
 
 extension DataSet {
   public var targets: [DataField] { [] }
+  public var holdsRuns: Bool { false }
 
   /// Refuses indices outside the data set.
   public func check(_ indices: [Int]) throws(Diagnostic) {
@@ -91,6 +95,13 @@ public struct Batch: Sendable, Equatable {
     count = sizes.first ?? 0
   }
 
+  /// What one run of a model takes.
+  init(ofRun inputs: [String: AnyTensor]) {
+    self.inputs = inputs
+    targets = [:]
+    count = 1
+  }
+
   public init(inputs: [String: AnyTensor], labels: AnyTensor? = nil) {
     self.init(inputs: inputs, targets: labels.map { [Self.unnamed: $0] } ?? [:])
   }
@@ -117,6 +128,7 @@ public struct SubsetDataSet: DataSet {
   public var count: Int { indices.count }
   public var inputs: [DataField] { base.inputs }
   public var targets: [DataField] { base.targets }
+  public var holdsRuns: Bool { base.holdsRuns }
 
   public func batch(_ indices: [Int]) throws(Diagnostic) -> Batch {
     try check(indices)

@@ -2,7 +2,7 @@ import QATCore
 
 extension DataSource {
   /// The words before a colon (or alone) that are no paths.
-  static let schemes = ["cifar10", "digits", "mnist", "random"]
+  static let schemes = ["cifar10", "digits", "mnist", "random", "runs"]
 
   /// Reads a `DATA` text. Files are not looked for before `load`.
   ///
@@ -38,6 +38,7 @@ extension DataSource {
     let base =
       switch location {
       case .path(let path): path
+      case .runs(let folder): "runs:\(folder)"
       case .mnist(let folder): "mnist:\(folder)"
       case .cifar10(let folder): "cifar10:\(folder)"
       case .digits: "digits"
@@ -53,13 +54,14 @@ extension DataSource {
     switch (scheme, rest) {
     case ("mnist", let folder?) where !folder.isEmpty: return .mnist(folder: folder)
     case ("cifar10", let folder?) where !folder.isEmpty: return .cifar10(folder: folder)
+    case ("runs", let folder?) where !folder.isEmpty: return .runs(folder: folder)
     case ("random", let count?):
       guard let count = Int(count), count > 0 else {
         throw Diagnostic(
           .invalidOption, "'\(count)' is no number of samples", hint: "as in random:100")
       }
       return .random(count: count)
-    case ("mnist", _), ("cifar10", _), ("random", nil):
+    case ("mnist", _), ("cifar10", _), ("runs", _), ("random", nil):
       throw Diagnostic(
         .invalidOption, "'\(scheme)' lacks what follows the colon",
         hint: scheme == "random" ? "as in random:100" : "as in \(scheme):DIR")

@@ -7,6 +7,7 @@ import QATCore
 /// | `x.npz` | arrays named like the inputs; `labels` (or `labels.OUTPUT`) for labels |
 /// | `x.npy` | the model's only input |
 /// | a folder | `sample_000/input_0.pb`, …, labels in `label_0.pb` |
+/// | `runs:DIR` | a folder whose every sample is all that one run takes, without a batch axis |
 /// | `mnist:DIR` | IDX files, plain or gzip; f32[N,1,28,28], (x / 255 - 0.1307) / 0.3081 |
 /// | `cifar10:DIR` | binary batches, plain or gzip; f32[N,3,32,32], normalized by channel |
 /// | `digits` | embedded; f32[N,1,8,8], x / 16 |
@@ -22,6 +23,8 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
   public enum Location: Sendable, Equatable {
     /// A `.npz` or `.npy` file, or a folder of samples.
     case path(String)
+    /// A folder of runs.
+    case runs(folder: String)
     /// A folder with the four files of MNIST.
     case mnist(folder: String)
     /// A folder with the batches of CIFAR-10.
@@ -67,6 +70,15 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
       self.defaultSplit = defaultSplit
       self.readTensorFile = readTensorFile
     }
+
+    fileprivate func reader(of folder: String) throws(Diagnostic) -> TensorFileReader {
+      guard let readTensorFile else {
+        throw Diagnostic(
+          .unsupported, "folders of samples can't be read here", at: folder,
+          hint: "use a .npz file")
+      }
+      return readTensorFile
+    }
   }
 
   /// Reads the data. Float values are checked to be finite.
@@ -93,17 +105,17 @@ public struct DataSource: Sendable, Equatable, CustomStringConvertible {
     case .mnist(let folder): return try ImageDataSet.mnist(in: folder, split)
     case .cifar10(let folder): return try ImageDataSet.cifar10(in: folder, split)
     case .random(let count): return try random(count, context.inputs)
+    case .runs(let folder):
+      return try RunFolder(
+        folder, inputNames: context.inputs.map(\.name), with: try context.reader(of: folder))
     case .path(let path): return try loadFile(path, context)
     }
   }
 
   private func loadFile(_ path: String, _ context: Context) throws(Diagnostic) -> any DataSet {
     if isFolder(path) {
-      guard let reader = context.readTensorFile else {
-        throw Diagnostic(
-          .unsupported, "folders of samples can't be read here", at: path, hint: "use a .npz file")
-      }
-      return try SampleFolder.read(path, inputNames: context.inputs.map(\.name), with: reader)
+      return try SampleFolder.read(
+        path, inputNames: context.inputs.map(\.name), with: try context.reader(of: path))
     }
     do {
       if path.lowercased().hasSuffix(".npz") { return try Self.arrays(try NPZ.read(path)) }

@@ -19,6 +19,11 @@ enum SampleFolder {
     for sample in try sampleFolders(in: folder) {
       let own = try tensors("input", in: sample, reader),
         marks = try tensors("label", in: sample, reader)
+      guard (own + marks).allSatisfy({ !$0.tensor.shape.isEmpty }) else {
+        throw Diagnostic(
+          .invalidData, "a scalar has no batch axis", at: sample,
+          hint: "give it shape [1], or write runs:\(folder) where a sample is all that a run takes")
+      }
       guard Set((own + marks).map { $0.tensor.shape[0] }).count == 1 else {
         throw Diagnostic(
           .invalidData, "the tensors of a sample differ in their first size", at: sample,
@@ -38,8 +43,8 @@ enum SampleFolder {
     } catch { throw error.placed(at: folder) }
   }
 
-  /// The tensors `KIND_0.pb`, `KIND_1.pb`, … of a sample; none is a scalar.
-  private static func tensors(
+  /// The tensors `KIND_0.pb`, `KIND_1.pb`, … of a sample.
+  static func tensors(
     _ kind: String, in sample: String, _ reader: TensorFileReader
   ) throws(Diagnostic) -> [(name: String?, tensor: AnyTensor)] {
     var result: [(name: String?, tensor: AnyTensor)] = []
@@ -48,15 +53,12 @@ enum SampleFolder {
       do throws(Diagnostic) { result.append(try reader(path)) } catch {
         throw error.placed(at: path)
       }
-      if result.last?.tensor.shape.isEmpty == true {
-        throw Diagnostic(
-          .invalidData, "a scalar has no batch axis", at: path, hint: "give it shape [1]")
-      }
     }
     return result
   }
 
-  private static func sampleFolders(in folder: String) throws(Diagnostic) -> [String] {
+  /// The folders of the samples, in natural order.
+  static func sampleFolders(in folder: String) throws(Diagnostic) -> [String] {
     if fileExists("\(folder)/input_0.pb") { return [folder] }
     let samples = try namesInFolder(folder).map { "\(folder)/\($0)" }
       .filter { fileExists("\($0)/input_0.pb") }
@@ -69,7 +71,7 @@ enum SampleFolder {
   }
 
   /// The name in the file, where the model knows it; else the input of that index.
-  private static func inputName(_ name: String?, _ index: Int, of inputs: [String]) -> String {
+  static func inputName(_ name: String?, _ index: Int, of inputs: [String]) -> String {
     if let name, !name.isEmpty, inputs.isEmpty || inputs.contains(name) { return name }
     return index < inputs.count ? inputs[index] : name ?? Batch.unnamed
   }

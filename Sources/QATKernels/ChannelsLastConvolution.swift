@@ -7,29 +7,51 @@ import QATCore
 public struct ChannelsLastConvolution {
   /// Sizes as for images NCHW.
   public let shape: ConvolutionShape
+  private let precision: ProductPrecision
 
-  public init(_ shape: ConvolutionShape) { self.shape = shape }
+  /// - Parameter precision: of dense convolutions; depthwise ones wait for memory, and do not round.
+  public init(_ shape: ConvolutionShape, _ precision: ProductPrecision = .f32) {
+    self.shape = shape
+    self.precision = shape.groups > 1 && shape.groups == shape.inChannels ? .f32 : precision
+  }
+
+  private var c: qat_conv_shape {
+    var c = shape.c
+    c.bf16 = precision == .bf16
+    return c
+  }
 
   public var packedByteCount: Int {
-    var c = shape.c
+    var c = c
     return unsafe 4 * qat_conv_nhwc_packed_size(&c)
   }
   /// Of weights as the gradient of the input takes them.
   public var gradientPackedByteCount: Int {
-    var c = shape.c
+    var c = c
     return unsafe 4 * qat_conv_nhwc_gradient_packed_size(&c)
   }
+  /// Of any of the three below.
   public func scratchByteCount(_ pool: ThreadPool) -> Int {
-    var c = shape.c
-    return unsafe qat_conv_nhwc_scratch(&c, Int32(pool.threads))
+    ownScratchByteCount(pool) + precision.copyByteCount(shape.inputCount + shape.outputCount)
+  }
+  /// What the kernels need; copies of operands lie behind it.
+  private func ownScratchByteCount(_ pool: ThreadPool) -> Int {
+    var c = c
+    return unsafe (qat_conv_nhwc_scratch(&c, Int32(pool.threads)) + 63) / 64 * 64
+  }
+  private func operand(
+    _ x: TensorView, at start: Int = 0, _ pool: ThreadPool, _ scratch: MutableTensorView
+  ) -> TensorView {
+    precision.operand(x, scratch, at: ownScratchByteCount(pool) / 4 + start, pool)
   }
 
   public func pack(w: TensorView, to packed: MutableTensorView, _ pool: ThreadPool) {
     precondition(w.count == shape.weightCount && packed.byteCount >= packedByteCount)
-    var c = shape.c
+    var c = c
     // SAFETY: sizes were checked.
     unsafe qat_conv_nhwc_pack(
       &c, w.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self), pool.pool)
+    precision.round(packed, byteCount: packedByteCount, pool)
   }
 
   /// Constant weights, packed as `pack` does.
@@ -46,10 +68,11 @@ public struct ChannelsLastConvolution {
 
   public func packForGradient(w: TensorView, to packed: MutableTensorView, _ pool: ThreadPool) {
     precondition(w.count == shape.weightCount && packed.byteCount >= gradientPackedByteCount)
-    var c = shape.c
+    var c = c
     // SAFETY: sizes were checked.
     unsafe qat_conv_nhwc_gradient_pack(
       &c, w.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self), pool.pool)
+    precision.round(packed, byteCount: gradientPackedByteCount, pool)
   }
 
   /// y = clamp(conv(x, w) + bias + residual).
@@ -64,7 +87,8 @@ public struct ChannelsLastConvolution {
     precondition(packed.byteCount >= packedByteCount)
     precondition(bias.map { $0.count == shape.outChannels } ?? true)
     precondition(residual.map { $0.count == y.count } ?? true)
-    var c = shape.c
+    var c = c
+    let x = operand(x, pool, scratch)
     var epilogue = unsafe qat_conv_epilogue()
     // SAFETY: sizes were checked; scratch was asked for with `scratchByteCount`.
     unsafe epilogue.bias = bias?.pointer(Float.self)
@@ -85,7 +109,8 @@ public struct ChannelsLastConvolution {
   ) {
     precondition(dx.count == shape.inputCount && dy.count == shape.outputCount)
     precondition(packed.byteCount >= gradientPackedByteCount)
-    var c = shape.c
+    var c = c
+    let dy = operand(dy, pool, scratch)
     // SAFETY: as in `forward`.
     unsafe qat_conv_nhwc_input_gradient(
       &c, dy.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self),
@@ -99,7 +124,9 @@ public struct ChannelsLastConvolution {
   ) {
     precondition(x.count == shape.inputCount && dy.count == shape.outputCount)
     precondition(dw.count == shape.weightCount)
-    var c = shape.c
+    var c = c
+    let dy = operand(dy, pool, scratch)
+    let x = operand(x, at: shape.outputCount, pool, scratch)
     // SAFETY: as in `forward`.
     unsafe qat_conv_nhwc_weight_gradient(
       &c, dy.pointer(Float.self), x.pointer(Float.self), dw.pointer(Float.self), pool.pool,

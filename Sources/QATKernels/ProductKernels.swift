@@ -7,23 +7,35 @@ public enum FloatProduct {
     qat_sgemm_scratch() * 4 * pool.threads
   }
 
+  /// The same for operands of so many elements together.
+  public static func scratchByteCount(
+    _ pool: ThreadPool, _ precision: ProductPrecision, operands count: Int
+  ) -> Int {
+    scratchByteCount(pool) + precision.copyByteCount(count)
+  }
+
   /// C = alpha·op(A)·op(B) + beta·C (+ a bias for each column), for each of `batch` products.
   ///
   /// - Parameters:
   ///   - m, n, k: sizes of one product; A is m × k (k × m transposed), B k × n.
   ///   - packed: B packed beforehand, which is then used by every product; `b` is not read.
   ///   - steps: elements from one product's A, B to the next; 0 shares one.
+  ///   - precision: bfloat16 needs the scratch memory for it, and leaves `packed` alone.
   public static func run(
     m: Int, n: Int, k: Int, a: TensorView, transposeA: Bool, b: TensorView?, transposeB: Bool,
     packed: PackedMatrix? = nil, c: MutableTensorView, alpha: Float = 1, beta: Float = 0,
     columnBias: TensorView? = nil, batch: Int = 1, steps: (a: Int, b: Int) = (0, 0),
-    _ pool: ThreadPool, scratch: MutableTensorView
+    precision: ProductPrecision = .f32, _ pool: ThreadPool, scratch: MutableTensorView
   ) {
     precondition(c.count >= batch * m * n && a.count >= (batch - 1) * steps.a + m * k)
     precondition(b.map { $0.count >= (batch - 1) * steps.b + k * n } ?? (packed != nil))
     precondition((columnBias?.count ?? n) == n)
     precondition(packed.map { $0.k == k && $0.n == n && steps.b == 0 } ?? true)
+    let copies = scratchByteCount(pool) / 4, packed = precision == .bf16 ? nil : packed
+    let a = precision.operand(a, scratch, at: copies, pool)
+    let b = precision.operand(b, scratch, at: copies + a.count, pool)
     var arguments = unsafe qat_sgemm_arguments()
+    unsafe arguments.bf16 = precision == .bf16
     unsafe arguments.m = Int64(m)
     unsafe arguments.n = Int64(n)
     unsafe arguments.k = Int64(k)

@@ -1,34 +1,49 @@
 import QATCore
+import Synchronization
 
 /// The bytes of a tensor that a kernel reads: contiguous, row-major.
 ///
 /// Valid only while what it was made from lives; plans own the memory that their views look at.
 @safe public struct TensorView {
-  // SAFETY: points to at least `byteCount` bytes; every initializer checks that.
-  @usableFromInline let base: UnsafeRawPointer
+  // SAFETY: points to at least `byteCount` bytes; every initializer checks that. `nil` where `owner`
+  // has the address.
+  private let start: UnsafeRawPointer?
   public let element: ElementType
   public let shape: [Int]
-  /// Keeps a constant's bytes alive.
-  private let owner: TensorStorage?
+  /// Keeps a constant's bytes alive: its storage, or a `LazyBytes`.
+  private let owner: AnyObject?
 
-  init(
-    base: UnsafeRawPointer, _ element: ElementType, shape: [Int], owner: TensorStorage? = nil
+  init(base: UnsafeRawPointer, _ element: ElementType, shape: [Int]) {
+    unsafe self.init(start: base, element, shape: shape, owner: nil)
+  }
+
+  private init(
+    start: UnsafeRawPointer?, _ element: ElementType, shape: [Int], owner: AnyObject?
   ) {
-    unsafe self.base = base
+    unsafe self.start = start
     self.element = element
     self.shape = shape
     self.owner = owner
   }
 
-  /// Looks at the bytes of a tensor, and keeps them alive.
+  /// Looks at the bytes of a tensor, and keeps them alive. Derived ones are made when a kernel first
+  /// reads them: one that has packed them beforehand never does.
   public init(_ tensor: AnyTensor) {
-    // SAFETY: the storage never moves its bytes and is kept by `owner`; it holds as many as asked for.
-    unsafe base = tensor.storage.withBytes { bytes in
-      unsafe bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)!
+    let storage = tensor.storage
+    if storage is DerivedStorage {
+      unsafe self.init(
+        start: nil, tensor.element, shape: tensor.shape, owner: LazyBytes(storage))
+    } else {
+      unsafe self.init(
+        start: storage.address, tensor.element, shape: tensor.shape, owner: storage)
     }
-    element = tensor.element
-    shape = tensor.shape
-    owner = tensor.storage
+  }
+
+  // SAFETY: the owner lives as long as the view.
+  var base: UnsafeRawPointer {
+    if let start = unsafe start { return unsafe start }
+    guard let bytes = owner as? LazyBytes else { preconditionFailure("a view of nothing") }
+    return unsafe bytes.address
   }
 
   public var count: Int { shape.reduce(1, *) }
@@ -39,7 +54,7 @@ import QATCore
   public func part(at offset: Int, shape: [Int]) -> TensorView {
     let start = byteOffset(offset, shape, element, within: count)
     // SAFETY: inside this view, as just checked; the owner of the bytes goes along.
-    return unsafe TensorView(base: base + start, element, shape: shape, owner: owner)
+    return unsafe TensorView(start: base + start, element, shape: shape, owner: owner)
   }
 
   /// Neighbouring elements as a vector; the tensor itself where these are all.
@@ -70,6 +85,31 @@ import QATCore
       Scalar.elementType == element, "\(element.name) read as \(Scalar.elementType.name)")
     // SAFETY: checked type; all memory of views is aligned to 16 bytes or more.
     return unsafe base.assumingMemoryBound(to: Scalar.self)
+  }
+}
+
+/// Keeps bytes in memory from the first look at them on.
+private final class LazyBytes: Sendable {
+  private let storage: TensorStorage
+  private let resident = Mutex<TensorStorage?>(nil)
+
+  init(_ storage: TensorStorage) { self.storage = storage }
+
+  // SAFETY: valid for as long as `self` lives.
+  var address: UnsafeRawPointer {
+    let storage = resident.withLock { resident in
+      let storage = resident ?? self.storage.resident
+      resident = storage
+      return storage
+    }
+    return unsafe storage.address
+  }
+}
+
+extension TensorStorage {
+  // SAFETY: a resident storage never moves its bytes; the caller keeps it.
+  fileprivate var address: UnsafeRawPointer {
+    unsafe withBytes { bytes in unsafe bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)! }
   }
 }
 
@@ -173,5 +213,25 @@ extension AnyTensor {
       }
     }
     self.init(view.element, shape: view.shape, storage: storage)
+  }
+}
+
+extension AnyTensor {
+  /// New tensors of these types, whose shapes are known, that `body` fills together; it must write all
+  /// of them.
+  public static func filled(
+    _ types: [TensorType], by body: ([MutableTensorView]) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) -> [AnyTensor] {
+    let tensors = types.map { type in
+      AnyTensor(type.element, shape: type.shape?.sizes ?? []) { _ in }
+    }
+    // SAFETY: nobody else has the tensors before they are returned, so their bytes may still change.
+    try body(
+      tensors.map { tensor in
+        unsafe MutableTensorView(
+          base: UnsafeMutableRawPointer(mutating: TensorView(tensor).base), tensor.element,
+          shape: tensor.shape)
+      })
+    return tensors
   }
 }

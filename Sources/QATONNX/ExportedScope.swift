@@ -12,10 +12,13 @@ struct ExportedScope {
   /// How many of the inputs are captured.
   private let captures: Int
   private let isBody: Bool
+  /// Of the file: what came later is written as it was.
+  private let opset: Int
 
   /// The main graph.
-  init(_ graph: Graph) {
+  init(_ graph: Graph, opset: Int) {
     self.graph = graph
+    self.opset = opset
     names = [:]
     captures = 0
     isBody = false
@@ -28,6 +31,7 @@ struct ExportedScope {
     graph = body
     captures = captured.count
     isBody = true
+    opset = outer.opset
     var names = Dictionary(
       uniqueKeysWithValues: zip(body.inputs.suffix(captured.count), captured))
     var known = outer.known.union(body.allValues.map { body[$0].name })
@@ -50,7 +54,8 @@ struct ExportedScope {
     let gone = Set(names.map { graph[$0.key].name }).subtracting(names.values)
     file.dropAnnotations { graph.value(named: $0) == nil || gone.contains($0) }
     file.inputs = graph.inputs.dropLast(captures).map { value($0) }
-    let parameters = graph.orderedParameters
+    let attributes = writtenAsAttributes
+    let parameters = graph.orderedParameters.filter { !attributes.contains($0) }
     for id in parameters {
       guard let tensor = graph[id].parameter else { continue }
       file.initializers.append((name(id), tensor))
@@ -110,6 +115,13 @@ struct ExportedScope {
       ?? 0
     file.inputs = node.operands.dropLast(captures).map { $0.map(name) ?? "" }
     file.outputs = node.results.map { $0.map(name) ?? "" }
+    for (name, input, integers) in attributes(of: node) {
+      file.inputs[input] = ""
+      file.attributes.append((name, .ints(integers)))
+    }
+    while flow == nil, file.inputs.last == "", node.operands.last != .some(nil) {
+      file.inputs.removeLast()
+    }
     if flow != nil {
       while file.inputs.last == "" { file.inputs.removeLast() }
       let captured = node.operands.suffix(captures).map { $0.map(name) ?? "" }
@@ -124,6 +136,24 @@ struct ExportedScope {
       file.metadata[Exporter.originsKey] = node.origins.joined(separator: "\n")
     }
     return file
+  }
+
+  /// Operands that are attributes in this opset.
+  private func attributes(of node: Node) -> [(name: String, input: Int, integers: [Int])] {
+    guard node.op.name.domain.isEmpty else { return [] }
+    return OpsetHistory.all[node.op.name.type]?.attributes(of: node, graph, opset: opset) ?? []
+  }
+
+  /// Constants that are attributes wherever they are read.
+  private var writtenAsAttributes: Set<ValueID> {
+    var reads: [ValueID: Int] = [:]
+    for id in graph.nodes {
+      for (_, input, _) in attributes(of: graph[id]) {
+        if let operand = graph[id].operands[input] { reads[operand, default: 0] += 1 }
+      }
+    }
+    return Set(
+      reads.filter { graph.users(of: $0.key).count == $0.value && !graph.isOutput($0.key) }.keys)
   }
 
   private func value(_ id: ValueID) -> ValueFile {

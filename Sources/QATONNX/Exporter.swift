@@ -1,37 +1,43 @@
 import QATCore
 import QATIR
 
-/// Writes a graph as an ONNX file, in the lowest opset from 13 on that holds it.
+/// Writes a graph as an ONNX file, in the lowest opset from 13 on that holds it (`ExportOpset`).
 public enum Exporter {
   /// Metadata that only a graph of ours has: which initializers are variables, where nodes came from,
   /// how many operands of an opaque node its subgraphs capture.
   static let variablesKey = "qat.variables", originsKey = "qat.origins",
     capturesKey = "qat.captures"
 
-  /// - Throws: `io`; `unsupported` for what no file holds (a value of unknown shape is fine).
+  /// - Parameter opset: the highest that the reader knows; operations that came later are written as
+  ///   older ones.
+  /// - Throws: `io`; `unsupported` for what no file, or none of that opset, holds (a value of unknown
+  ///   shape is fine).
   public static func write(
-    _ graph: Graph, to path: String, externalData: ExternalData = .whenNeeded
+    _ graph: Graph, to path: String, externalData: ExternalData = .whenNeeded, opset: Int? = nil
   ) throws(Diagnostic) {
-    try file(of: graph).write(to: path, externalData: externalData)
+    try file(of: graph, opset: opset).write(to: path, externalData: externalData)
   }
 
   /// What a file of the graph says.
-  /// - Throws: `unsupported` for what no opset that runtimes take can say.
-  public static func file(of graph: Graph) throws(Diagnostic) -> ModelFile {
+  /// - Parameter limit: the highest opset that the reader knows.
+  /// - Throws: `unsupported` for what no opset up to that one can say.
+  public static func file(
+    of original: Graph, opset limit: Int? = nil
+  ) throws(Diagnostic) -> ModelFile {
+    let export = try ExportOpset(of: original, atMost: limit), graph = export.graph
     var file = ModelFile()
     file.producerName = "swift-qat"
     file.rest = graph.rest(.model)
     file.metadata = graph.metadata
-    let opset = try opset(of: graph)
-    file.opsets = ["": opset]
-    file.irVersion = irVersion(ofOpset: opset)
+    file.opsets = ["": export.version]
+    file.irVersion = irVersion(ofOpset: export.version)
     for domain in domains(of: graph) where !domain.isEmpty { file.opsets[domain] = 1 }
     let variables = graph.orderedParameters.filter { graph[$0].variable != nil }
     if !variables.isEmpty {
       file.metadata[variablesKey] = variables.map { graph[$0].name }.joined(separator: "\n")
     }
     try checkCaptures(in: graph)
-    file.graph = ExportedScope(graph).file
+    file.graph = ExportedScope(graph, opset: export.version).file
     return file
   }
 
@@ -57,22 +63,6 @@ public enum Exporter {
       result.insert(graph[id].op.name.domain)
       for body in (graph[id].op as? any ControlFlow)?.bodies ?? [] {
         result.formUnion(domains(of: body))
-      }
-    }
-    return result
-  }
-
-  /// The lowest opset from 13 on in which every operation exists as the graph has it.
-  private static func opset(of graph: Graph) throws(Diagnostic) -> Int {
-    var result = 13
-    for id in graph.nodes where graph[id].op.name.domain.isEmpty {
-      let node = graph[id]
-      for body in (node.op as? any ControlFlow)?.bodies ?? [] {
-        result = max(result, try opset(of: body))
-      }
-      result = max(result, SchemaHistory.needed(node, graph))
-      if let history = OpsetHistory.all[node.op.name.type] {
-        result = max(result, history.needed(node, graph))
       }
     }
     return result

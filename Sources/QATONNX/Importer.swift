@@ -93,8 +93,17 @@ public struct Importer {
       guard let type = input.type else {
         throw Diagnostic(.unsupported, "input '\(input.name)' is no tensor", at: "graph.input")
       }
-      try addInput(input.name, type)
+      try addInput(input.name, named(type, input.name))
     }
+  }
+
+  /// Sizes of an input that the file leaves open get names, by which types tell where they come back.
+  private func named(_ type: TensorType, _ input: String) -> TensorType {
+    guard let shape = type.shape else { return type }
+    let dimensions = shape.dimensions.enumerated().map { axis, dimension in
+      dimension.isUnknown ? Dimension(symbol: "\(input).\(axis)") : dimension
+    }
+    return TensorType(type.element, Shape(dimensions))
   }
 
   mutating func addInput(_ name: String, _ type: TensorType) throws(Diagnostic) {

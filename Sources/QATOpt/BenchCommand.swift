@@ -49,8 +49,8 @@ struct BenchCommand: DiagnosedCommand {
       Terminal.print("\n" + costs(try one.session.profile(one.inputs, runs: runs), peaks))
     }
     Terminal.print(
-      "\nkernels of products in the caches: \(fixed(peaks.integer, 0)) GOPS on 8-bit codes,"
-        + " \(fixed(peaks.float, 0)) GFLOPS")
+      "\nkernels of products in the caches: \(fixed(peaks.integer, 0)) GOPS on 8-bit codes"
+        + " (\(peaks.integerKernel)), \(fixed(peaks.float, 0)) GFLOPS (\(peaks.floatKernel))")
   }
 
   private func contestant(_ path: String) throws(Diagnostic) -> Contestant {
@@ -100,7 +100,9 @@ private struct Contestant {
           + " \"multiply_adds\": \(node.multiplyAdds), \"bytes\": \(node.byteCount),"
           + " \"share_of_peak\": \(node.share(of: peaks))}"
       }
-      fields.append("\"peaks\": {\"integer\": \(peaks.integer), \"float\": \(peaks.float)}")
+      fields.append(
+        "\"peaks\": {\"integer\": \(peaks.integer), \"float\": \(peaks.float),"
+          + " \"kernels\": [\(quoted(peaks.integerKernel)), \(quoted(peaks.floatKernel))]}")
       fields.append("\"nodes\": [\(nodes.joined(separator: ", "))]")
     }
     return "{\(fields.joined(separator: ", "))}"

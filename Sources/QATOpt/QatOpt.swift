@@ -12,22 +12,27 @@ public enum QatOpt {
   public static func main(
     passes: [any Pass.Type] = [], ops: [any Operation.Type] = []
   ) -> Never {
-    toolbox.withLock { toolbox in
-      toolbox.passes.register(passes)
-      for op in ops { toolbox.ops.register(op) }
-    }
+    own.withLock { $0 = (passes, ops) }
     RootCommand.main()
     RootCommand.exit()
   }
 
   /// What the subcommands work with.
   struct Toolbox: Sendable {
-    var passes: PassRegistry = .withPipelines
-    var ops = OpRegistry.builtin
+    fileprivate(set) var passes: PassRegistry = .withPipelines
+    fileprivate(set) var ops = OpRegistry.builtin
   }
 
-  private static let toolbox = Mutex(Toolbox())
-  static var tools: Toolbox { toolbox.withLock { $0 } }
+  /// What the caller of `main` adds.
+  private static let own = Mutex<(passes: [any Pass.Type], ops: [any Operation.Type])>(([], []))
+  /// Made when it is first asked for: a fifth of what it takes to print the version.
+  static let tools: Toolbox = {
+    let added = own.withLock { $0 }
+    var toolbox = Toolbox()
+    toolbox.passes.register(added.passes)
+    for op in added.ops { toolbox.ops.register(op) }
+    return toolbox
+  }()
 }
 
 struct RootCommand: ParsableCommand {

@@ -5,12 +5,13 @@ import QAT
 struct QuantizationOptions: ParsableArguments {
   @Option(
     help:
-      "Calibration data: x.npz, x.npy, a folder of samples, mnist:DIR, cifar10:DIR, digits, random:N."
+      "Calibration data: x.npz, x.npy, a folder of samples, runs:DIR, mnist:DIR, cifar10:DIR, digits, random:N."
   )
   var data: String?
   @Option(help: "A YAML file that says how each layer is quantized.") var config: String?
-  @Option(help: "A preset: recommended, default, mobile-optimized, int4-aggressive.") var preset:
-    String?
+  @Option(
+    help: "A preset: recommended, post-training, default, mobile-optimized, int4-aggressive.")
+  var preset: String?
   @Option(help: "Samples in a calibration batch.") var calibrationBatch = 32
   @Option(help: "Calibration batches; 0 for all.") var calibrationBatches = 32
 
@@ -38,7 +39,7 @@ struct QuantizationOptions: ParsableArguments {
     guard let data else { return }
     let set = try load(data, for: graph)
     context[CalibrationData.self] = CalibrationData(
-      data: set, batchSize: calibrationBatch, batches: calibrationBatches)
+      data: set, batchSize: graph.batchSize(calibrationBatch), batches: calibrationBatches)
   }
 
   /// Writes the ranges that `calibrate` found, where that was asked for.
@@ -55,7 +56,7 @@ struct QuantizationOptions: ParsableArguments {
   /// Two batches of inputs for `--check-values`: of the data, or random.
   func samples(for graph: Graph) throws(Diagnostic) -> [[String: AnyTensor]] {
     let set = try load(data ?? "random:4", for: graph)
-    let half = max(1, min(set.count / 2, 4))
+    let half = set.holdsRuns ? 1 : max(1, min(set.count / 2, 4))
     var result = [try set.batch(Array(0..<half)).inputs]
     if set.count >= 2 * half { result.append(try set.batch(Array(half..<2 * half)).inputs) }
     return result

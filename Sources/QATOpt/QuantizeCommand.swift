@@ -58,6 +58,7 @@ struct QuantizeCommand: DiagnosedCommand {
     let tools = QatOpt.tools
     let graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)
+    context.threads = training.threads
     try quantization.prepare(&context, for: graph)
     let running = try instruments.instruments(for: graph, quantization)
     defer { running.report() }

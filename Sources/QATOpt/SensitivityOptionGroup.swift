@@ -37,6 +37,7 @@ struct SensitivityOptionGroup: ParsableArguments {
     let tools = QatOpt.tools
     let graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)
+    context.threads = threads
     try quantization.prepare(&context, for: graph)
     let data = try load(
       validation ?? quantization.data ?? "", for: graph, split: validation == nil ? .train : .test)

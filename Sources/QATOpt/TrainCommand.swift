@@ -107,6 +107,7 @@ struct TrainCommand: DiagnosedCommand {
     if bench.bench && quantization.data == nil {
       quantization.data = TrainBenchOptions.data(for: graph, batch: training.batchSize)
     }
+    context.threads = training.threads
     try quantization.prepare(&context, for: graph)
     let data = try load(quantization.data ?? "", for: graph)
     let text = qat ? "qat-prepare" : "canonicalize,fold-constants,canonicalize,make-trainable"

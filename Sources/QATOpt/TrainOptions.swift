@@ -15,6 +15,8 @@ struct TrainOptions: ParsableArguments {
   @Option(help: "Weight decay. (default: 0.0005)") var weightDecay: Float?
   @Option(help: "The largest norm of all gradients together; 0 for none. (default: 0)")
   var clipNorm: Float?
+  @Option(help: "What factors of products are rounded to: f32 or bf16. (default: f32)")
+  var matmulPrecision: String?
   @Option(help: "Samples in a batch. (default: 64)") var batch: Int?
   @Option(help: "Decides the order of the samples. (default: 0)") var seed: UInt64?
   @Option(help: "Threads; 0 for one on each core.") var threads = 0
@@ -60,6 +62,7 @@ struct TrainOptions: ParsableArguments {
     try settings.merge(&nesterov, "nesterov")
     try settings.merge(&weightDecay, "weight-decay", default: Default.weightDecay)
     try settings.merge(&clipNorm, "clip-norm", default: 0)
+    try settings.merge(&matmulPrecision, "matmul-precision", default: "f32")
     try settings.merge(&batch, "batch", default: Default.batch)
     try settings.merge(&seed, "seed", default: 0)
     try settings.merge(&freezeBatchnormStep, "freeze-batchnorm-step")
@@ -121,6 +124,7 @@ struct TrainOptions: ParsableArguments {
     options.optimizer.nesterov = nesterov
     options.optimizer.weightDecay = weightDecay ?? Default.weightDecay
     options.clipNorm = clipNorm ?? 0
+    options.matmulPrecision = try choice(matmulPrecision ?? "f32", "--matmul-precision")
     options.threads = threads
     return try TrainingStep(graph, options)
   }

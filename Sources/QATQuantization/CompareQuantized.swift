@@ -51,10 +51,8 @@ public func compareQuantized(
   var run = LockstepRun(
     try Session(float, watching: nil, threads: threads),
     try Session(quantized, watching: nil, threads: threads))
-  let fields = quantized.modelFields, bound = try part.bound(to: float.modelFields)
-  // A model whose batch has a fixed size is given that one.
-  let fixed = (float.modelFields + fields).compactMap { $0.type.shape?.dimensions.first?.size }
-  let size = fixed.first { $0 > 0 } ?? max(batchSize, 1)
+  let bound = try part.bound(to: float.modelFields)
+  let size = data.holdsRuns ? 1 : float.batchSize(quantized.batchSize(max(batchSize, 1)))
   for start in stride(from: 0, to: count, by: size) {
     let batch = try bound.batch(Array(start..<min(start + size, count)))
     try run.add(batch.inputs)

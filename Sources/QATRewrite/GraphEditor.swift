@@ -153,8 +153,10 @@ public struct GraphEditor: Sendable {
     guard let role = graph.quantizationRole(of: node), let first = graph[node].operands.first,
       let x = first, !graph.isParameter(x)
     else { return .other }
-    if case .weighted = role { return .product }
-    return .layer
+    switch role {
+    case .weighted, .weightsOnly: return .product
+    default: return .layer
+    }
   }
 
   private struct RemovedNode {

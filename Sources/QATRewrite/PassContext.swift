@@ -5,6 +5,8 @@ import QATIR
 public struct PassContext: Sendable {
   /// The operations that have a definition.
   public var registry: OpRegistry
+  /// Threads that passes run models on; 0 for one on each core that the process may use.
+  public var threads = 0
   /// What passes said so far, in order.
   public private(set) var remarks: [Remark] = []
   /// The pass that is running; set by the pipeline.

@@ -24,6 +24,8 @@ public struct KernelRequest {
   public let constants: [AnyTensor?]
   /// Where to run what is worth several threads.
   public let pool: ThreadPool
+  /// What factors of a product are rounded to.
+  public var precision = ProductPrecision.f32
 
   /// The sizes of a required operand.
   public func shape(_ index: Int) -> [Int] { operands[index]?.shape?.sizes ?? [] }

@@ -1,5 +1,6 @@
 public import QATCore
 import QATIR
+import QATKernels
 
 /// What the kernels of matrix products reach on operands that stay in the caches: what a layer's speed
 /// is held against.
@@ -8,6 +9,8 @@ public struct KernelPeaks: Sendable {
   public let integer: Double
   /// 10⁹ operations a second of float32 products.
   public let float: Double
+  /// The variants of these kernels, as `QAT_CPU` names them.
+  public let integerKernel = KernelNames.integerProducts, floatKernel = KernelNames.floatProducts
 
   /// Measures both, in some 50 ms.
   public init(threads: Int) throws(Diagnostic) {

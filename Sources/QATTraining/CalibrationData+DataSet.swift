@@ -5,19 +5,23 @@ import QATPasses
 
 extension CalibrationData {
   /// Batches of a data set in its order, bound to the inputs of a graph.
-  /// - Parameter batches: how many at most; 0 for all.
+  /// - Parameters:
+  ///   - batchSize: samples in a batch, where the graph does not fix that.
+  ///   - batches: how many at most; 0 for all.
   /// - Throws: `invalid-data` where data and model do not fit.
   public init(
     _ data: any DataSet, for graph: Graph, batchSize: Int = 32, batches: Int = 32
   ) throws(Diagnostic) {
     self.init(
-      data: try data.bound(to: graph.modelFields), batchSize: batchSize, batches: batches)
+      data: try data.bound(to: graph.modelFields), batchSize: graph.batchSize(batchSize),
+      batches: batches)
   }
 
-  /// Batches of a data set, in its order.
+  /// Batches of a data set, in its order; of runs, as many as there would be samples.
   /// - Parameter batches: how many at most; 0 for all.
   public init(data: any DataSet, batchSize: Int, batches: Int) {
-    self.init {
+    let (batchSize, batches) = data.holdsRuns ? (1, batches * batchSize) : (batchSize, batches)
+    self.init(holdsRuns: data.holdsRuns) {
       let starts = Array(
         stride(from: 0, to: data.count, by: batchSize).prefix(batches == 0 ? .max : batches))
       return AnySequence(

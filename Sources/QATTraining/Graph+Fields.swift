@@ -7,6 +7,11 @@ extension Graph {
   /// The inputs, as a data set needs to know them.
   public var modelFields: [ModelField] { inputs.map { ModelField(self[$0].name, self[$0].type) } }
 
+  /// Samples in a batch: so many, or what the model takes where that is fixed.
+  public func batchSize(_ wanted: Int) -> Int {
+    inputs.compactMap { self[$0].type.shape?.dimensions.first?.size }.first { $0 > 0 } ?? wanted
+  }
+
   /// The tensors of a batch under the names of the inputs: a nameless one feeds the only input.
   func bind(_ batch: Batch) -> [String: AnyTensor] {
     var result = batch.inputs

@@ -80,7 +80,7 @@ public struct Evaluator: Sendable {
       to: graph.modelFields.filter { field in
         !(targets ?? []).contains { $0.input == field.name }
       })
-    let size = try checkedBatchSize(graph)
+    let size = try bound.holdsRuns ? 1 : checkedBatchSize(graph)
     var total = 0.0, hits = ClassHits(), count = 0
     while count < bound.count {
       let batch = try bound.batch(Array(count..<min(count + size, bound.count)))
@@ -99,11 +99,10 @@ public struct Evaluator: Sendable {
   }
 
   private func checkedBatchSize(_ graph: Graph) throws(Diagnostic) -> Int {
-    let fixed = graph.inputs.compactMap { graph[$0].type.shape?.dimensions.first?.size }
     guard batchSize > 0 else {
       throw Diagnostic(.invalidOption, "batches of \(batchSize) samples", hint: "at least 1")
     }
-    return fixed.first { $0 > 0 } ?? batchSize
+    return graph.batchSize(batchSize)
   }
 }
 

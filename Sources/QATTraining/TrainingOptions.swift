@@ -1,5 +1,9 @@
 import QATCore
 import QATPasses
+import QATRewrite
+
+/// What factors of products are rounded to before they are multiplied.
+public enum MatMulPrecision: String, CaseIterable, PassOptionValue, Sendable { case f32, bf16 }
 
 /// What a training step is made of.
 public struct TrainingOptions: Sendable {
@@ -20,6 +24,8 @@ public struct TrainingOptions: Sendable {
   public var quantizes = true
   /// Whether observed ranges stay as they are.
   public var freezesObservers = false
+  /// What factors of products are rounded to, forward and backward; sums are float32.
+  public var matmulPrecision = MatMulPrecision.f32
   /// 0 for one on each core that the process may use. Results do not depend on it.
   public var threads = 0
 
@@ -29,5 +35,6 @@ public struct TrainingOptions: Sendable {
   var text: String {
     "loss=\(loss.text) output=\(output) optimizer=\(optimizer.optimizer?.text ?? optimizer.text) "
       + "clip-norm=\(clipNorm) clip-value=\(clipValue)"
+      + (matmulPrecision == .f32 ? "" : " matmul-precision=\(matmulPrecision.rawValue)")
   }
 }

@@ -13,9 +13,9 @@ public import QATRuntime
 ///     let trained = step.evaluationGraph
 ///
 /// The step is a graph itself: the passes attach-loss, enter-training, differentiate, clip-gradients
-/// and apply-optimizer make it, once for each form that is asked for. Its variables (parameters,
-/// statistics, ranges, the optimizer's state) keep their contents when the form changes. Not safe to
-/// call from two threads at once.
+/// and apply-optimizer (and round-products) make it, once for each form that is asked for. Its
+/// variables (parameters, statistics, ranges, the optimizer's state) keep their contents when the form
+/// changes. Not safe to call from two threads at once.
 public final class TrainingStep {
   /// The graph the step was made from, with the variables' first contents.
   public let graph: Graph
@@ -282,6 +282,7 @@ public final class TrainingStep {
       passes.append(ClipGradients(norm: options.clipNorm, value: options.clipValue))
     }
     passes += [options.optimizer, EliminateDeadNodes()] as [any Pass]
+    if options.matmulPrecision == .bf16 { passes.append(RoundProducts()) }
     try Pipeline(passes).run(on: &step, &context)
     step.setOutputs(Array(step.outputs.prefix(1)))
     let values = hooks.values(in: step, of: graph)

@@ -1,25 +1,33 @@
 """ONNX's own backend tests (data of the `onnx` package) through `qat-opt run`, for `op_families`.
 
     QAT_OPT=.build/release/qat-opt python conformance.py [--update] [--only TEXT] [-v]
+    QAT_OPT=.build/release/qat-opt python conformance.py --canonicalize [--only TEXT] [-v]
 
 `--update` also writes the table of docs/operators.md.
 
 `Tests/Fixtures/conformance-passing.txt` lists the tests that pass: a ratchet. A listed test that
 fails is an error; a passing one that is not listed is printed, and `--update` rewrites the list.
+
+`--canonicalize`: the model of each listed test is imported, canonicalized and exported, and the file
+run by ONNX Runtime, or by ONNX's reference evaluator where ONNX Runtime does not pass the test with the
+model as it is. What passes in neither as it is, is counted and named.
 """
 
 import argparse
 import subprocess
 import sys
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests
+from onnx.reference import ReferenceEvaluator
 
+import ort
 import qat_opt
 from op_families import FAMILIES, FAMILY_OF, qualified
 
@@ -85,13 +93,46 @@ def close(wanted, actual, test):
     return f"{int(wrong.sum())} of {wanted.size} differ" if wrong.any() else None
 
 
-def judge(test):
+class Refused(Exception):
+    """Another runtime does not run a model."""
+
+
+def elsewhere(run):
+    """`qat_opt.run` by another runtime: a function of a model and its inputs by name."""
+    def outputs(model, inputs):
+        feeds = {value.name: array for value, array in zip(model.graph.input, inputs)}
+        try:
+            results = [np.asarray(value) for value in run(model, feeds)]
+        except Exception as refused:  # of any kind: what is not implemented has no one type
+            raise Refused(str(refused).replace("\n", " ")[:300]) from refused
+        # ONNX Runtime hands float8 out as bytes.
+        types = [helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+                 for value in model.graph.output]
+        return [value.view(wanted) if value.dtype == np.uint8 and wanted.itemsize == 1 else value
+                for value, wanted in zip(results, types)]
+    return outputs
+
+
+RUNTIMES = (elsewhere(ort.run),
+            elsewhere(lambda model, feeds: ReferenceEvaluator(model).run(None, feeds)))
+
+
+def canonicalized(model):
+    """The file that `canonicalize` and the exporter make of a model."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.onnx", Path(folder) / "out.onnx"
+        source.write_bytes(model.SerializeToString())
+        qat_opt.call(source, "--pass-pipeline", "canonicalize", "-o", target)
+        return onnx.load(target)
+
+
+def judge(test, run=qat_opt.run):
     """None where every data set of the test passes, else what went wrong."""
     for inputs, outputs in test.data_sets:
         try:
-            actual = qat_opt.run(test.model, [array(v) for v in inputs])
+            actual = run(test.model, [array(v) for v in inputs])
             wanted = [array(v) for v in outputs]
-        except qat_opt.Failure as failure:
+        except (qat_opt.Failure, Refused) as failure:
             return str(failure)
         except Exception as other:  # sequences and optionals are no tensors
             return f"not read: {other!r}"
@@ -102,6 +143,31 @@ def judge(test):
             if problem:
                 return f"output {i}: {problem}"
     return None
+
+
+def judge_canonicalized(test):
+    """None where the canonicalized model passes; else whether the model itself does, and why not."""
+    before = None
+    for run in RUNTIMES:
+        problem = judge(test, lambda model, inputs: run(canonicalized(model), inputs))
+        if problem is None:
+            return None
+        before = judge(test, run)
+        if before is None:
+            return True, problem
+    return False, before
+
+
+def check_canonicalized(cases):
+    """Prints what canonicalizing breaks; the exit status."""
+    found = {test.name: problem for test, problem
+             in zip(cases, qat_opt.in_parallel(judge_canonicalized, cases)) if problem}
+    wrong = [name for name, (passed, _) in found.items() if passed]
+    print(f"canonicalized: {len(cases) - len(found)} of {len(cases)} compute the same, "
+          f"{len(wrong)} do not, {len(found) - len(wrong)} pass nowhere else as they are")
+    for name, (passed, problem) in found.items():
+        print(f"    {name}{'' if passed else ', as it is'}: {problem}")
+    return 1 if wrong else 0
 
 
 def operation_table(cases, passing):
@@ -134,6 +200,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--update", action="store_true")
+    parser.add_argument("--canonicalize", action="store_true")
     parser.add_argument("--only", help="a part of the test's name")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("-v", action="store_true", help="print every test that fails, and why")
@@ -146,6 +213,8 @@ def main():
         print(f"{len(cases)} tests; QAT_OPT is not set, nothing run")
         return 0
     listed = set(LIST.read_text().split()) if LIST.exists() else set()
+    if options.canonicalize:
+        return check_canonicalized([t for t in cases if t.name in listed])
     problems = dict(zip((t.name for t in cases), qat_opt.in_parallel(judge, cases)))
     passing = {name for name, problem in problems.items() if problem is None}
     lost = sorted((listed & problems.keys()) - passing)

@@ -141,7 +141,8 @@ def check_refusals(folder):
         done = convert(inner / "model.onnx", folder / "never.onnx")
         check(done.returncode == 1 and f"error[{code}]" in done.stderr, f"reading '{location}': {done.stderr}")
         check(not (folder / "never.onnx").exists(), f"'{location}': a file is left")
-    # The same bytes over and over, where they have to be copied, take no memory without end.
+    # The same bytes over and over, where they are not aligned, take no memory without end: they are copied
+    # where someone looks at them.
     model = network()
     (inner / "data.bin").write_bytes(bytes(4 << 20))
     for index in range(1000):
@@ -151,7 +152,7 @@ def check_refusals(folder):
             model.graph.initializer[-1].external_data.add(key=key, value=value)
     (inner / "model.onnx").write_bytes(model.SerializeToString())
     status, _, memory = measured(inner / "model.onnx", folder / "never.onnx")
-    check(status == 1 and memory < 160, f"copies without end: {status}, {memory} MiB")
+    check(status == 0 and memory < 60, f"copies without end: {status}, {memory} MiB")
 
 
 # Writing ---------------------------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ CASES = [
     ("model.onnx --pipeline nope", 64, ["hint:"]),
     ("model.onnx --bogus", 64, ["--bogus"]),
     ("model.onnx -o OUT.txt", 64, ["hint:"]),
+    ("model.onnx -o OUT.onnx --opset 12", 64, ["opset 12", "13 to 28"]),
+    ("model.onnx -o OUT.qir --opset 17", 64, ["--opset", ".onnx"]),
     ("quantize model.onnx --data shape.npy -o OUT.onnx", 1, ["shape-mismatch", "hint:"]),
     ("quantize model.onnx --data nan.npy -o OUT.onnx", 1, ["invalid-data", "[1, 0, 3, 3]", "hint:"]),
     ("quantize model.onnx --data nothing.npy -o OUT.onnx", 1, ["io", "hint:"]),

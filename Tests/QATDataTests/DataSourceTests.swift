@@ -10,7 +10,8 @@ struct DataSourceTests {
     arguments: [
       "digits", "digits?split=test&limit=10",
       "mnist:/data/mnist?split=train&offset=5&limit=7&seed=3",
-      "cifar10:c", "random:8?seed=1&classes=10&size.S=128", "x.npz", "dir/x.npy?limit=3",
+      "cifar10:c", "runs:dir?limit=3", "random:8?seed=1&classes=10&size.S=128", "x.npz",
+      "dir/x.npy?limit=3",
       "../samples",
     ])
   func roundTrip(text: String) throws {
@@ -124,6 +125,38 @@ struct DataSourceTests {
     #expect(throws: Diagnostic.self) {
       try DataSource(empty.path).load(.init(readTensorFile: reader))
     }
+  }
+
+  @Test("take runs one by one, scalars and states as they are")
+  func runs() throws {
+    let folder = try ScratchFolder()
+    for value in [1, 2] as [UInt8] {
+      try folder.write("r_\(value)/input_0.pb", [value])
+      try folder.write("r_\(value)/input_1.pb", [value + 100])
+    }
+    // A scalar, and a state whose first size is none of samples.
+    let reader: TensorFileReader = { (path) throws(Diagnostic) in
+      let value = try readFile(path)[0]
+      let size = Int(value) - 100
+      return value > 100
+        ? ("state", AnyTensor(shape: [2, size], [Float](repeating: 0, count: 2 * size)))
+        : ("rate", AnyTensor(Int64(value)))
+    }
+    let fields = [
+      ModelField("rate", TensorType(.i64, [])),
+      ModelField("state", TensorType(.f32, [2, .unknown])),
+    ]
+    let context = DataSource.Context(inputs: fields, readTensorFile: reader)
+    let data = try DataSource("runs:\(folder.path)").load(context).bound(to: fields)
+    #expect(data.holdsRuns && data.count == 2)
+    let second = try data.batch([1])
+    #expect(second.inputs["rate"] == AnyTensor(Int64(2)))
+    #expect(second.inputs["state"]?.shape == [2, 2])
+    let joined = #expect(throws: Diagnostic.self) { try data.batch([0, 1]) }
+    #expect(joined?.message == "runs can't be joined to a batch of 2")
+    // As samples they have no batch axis.
+    let error = #expect(throws: Diagnostic.self) { try DataSource(folder.path).load(context) }
+    #expect(error?.message == "a scalar has no batch axis")
   }
 
   @Test("make random data for a model, symbolic sizes said")

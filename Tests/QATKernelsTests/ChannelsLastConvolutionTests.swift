@@ -28,7 +28,16 @@ extension KernelTests {
     /// y, dx and dw of one convolution, computed with the present CPU features.
     struct Run {
       var s: qat_conv_shape
-      let x: [Float], w: [Float], bias: [Float], residual: [Float], dy: [Float]
+      var x: [Float], w: [Float], bias: [Float], residual: [Float], dy: [Float]
+
+      /// The same of images, weights and gradients rounded to bfloat16.
+      var rounded: Run {
+        var run = self
+        run.x = x.map(throughBfloat16)
+        run.w = w.map(throughBfloat16)
+        run.dy = dy.map(throughBfloat16)
+        return run
+      }
 
       init(_ s: qat_conv_shape, seed: UInt64) {
         var random = Random(seed)
@@ -99,6 +108,21 @@ extension KernelTests {
       // Float sums of n products below 1: n * 2^-24 of the largest partial sum is never reached.
       for (result, exact) in zip(results[0][0], run.exact) {
         #expect(distance(result, exact) < 3e-5)
+      }
+    }
+
+    /// Depthwise ones do not round.
+    static let dense = shapes.filter { $0.groups == 1 || $0.groups != $0.in_channels }
+
+    @Test("of bfloat16 in tiles agree with sums in Double", arguments: 0..<dense.count)
+    func matchDoubleInTiles(_ index: Int) {
+      var run = Run(Self.dense[index], seed: UInt64(index))
+      let exact = run.rounded.exact
+      run.s.bf16 = true
+      withEmulatedTiles {
+        let results = run.results(threads: 1)
+        for (result, exact) in zip(results, exact) { #expect(distance(result, exact) < 3e-5) }
+        #expect(run.results(threads: 2).map(\.bits) == results.map(\.bits))
       }
     }
 

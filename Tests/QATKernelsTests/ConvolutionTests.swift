@@ -17,7 +17,8 @@ extension KernelTests {
         out_channels: Int64(m), out_height: Int64(oh), out_width: Int64(ow),
         kernel_height: Int64(k.0), kernel_width: Int64(k.1), groups: Int64(groups),
         stride_y: Int64(stride.0), stride_x: Int64(stride.1), dilation_y: Int64(dilation.0),
-        dilation_x: Int64(dilation.1), pad_top: Int64(pads.0), pad_left: Int64(pads.1))
+        dilation_x: Int64(dilation.1), pad_top: Int64(pads.0), pad_left: Int64(pads.1),
+        bf16: false)
     }
 
     static let shapes = [

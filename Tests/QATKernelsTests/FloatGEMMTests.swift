@@ -6,7 +6,7 @@ extension KernelTests {
   struct FloatGEMMTests {
     struct Problem {
       var m: Int, n: Int, k: Int
-      var transposeA = false, transposeB = false
+      var transposeA = false, transposeB = false, bf16 = false
       var a: [Float], b: [Float], c: [Float], rowBias: [Float], columnBias: [Float]
       var alpha: Float = 1.5, beta: Float = 0.5
 
@@ -37,6 +37,7 @@ extension KernelTests {
                 columnBias.withUnsafeBufferPointer { columnBias in
                   var arguments = qat_sgemm_arguments()
                   (arguments.m, arguments.n, arguments.k) = (Int64(m), Int64(n), Int64(k))
+                  arguments.bf16 = bf16
                   arguments.a = a.baseAddress
                   arguments.a_stride = strideA
                   arguments.a_transposed = transposeA
@@ -95,6 +96,27 @@ extension KernelTests {
           if k > 0 { #expect(other.1.bits == result[0].0.bits) }
         }
         #expect(distance(result[0].0, problem.reference) < Double(k + 4) * 6e-8)
+      }
+    }
+
+    /// Products of bfloat16 are exact in float32: the bound is the one above.
+    @Test("of bfloat16 in tiles agree with a sum in Double", arguments: 0..<sizes.count)
+    func matchDoubleInTiles(_ index: Int) {
+      let (m, n, k) = Self.sizes[index]
+      var problem = Problem(m, n, k, seed: UInt64(index))
+      var rounded = problem
+      rounded.a = problem.a.map(throughBfloat16)
+      rounded.b = problem.b.map(throughBfloat16)
+      problem.bf16 = true
+      withEmulatedTiles {
+        for (transposeA, transposeB) in [(false, false), (false, true), (true, false)] {
+          (problem.transposeA, problem.transposeB) = (transposeA, transposeB)
+          (rounded.transposeA, rounded.transposeB) = (transposeA, transposeB)
+          let result = problem.run()
+          #expect(distance(result, rounded.reference) < Double(k + 4) * 6e-8)
+          #expect(problem.run(threads: 2).bits == result.bits)
+          if k > 0 { #expect(problem.run(packed: true).bits == result.bits) }
+        }
       }
     }
 

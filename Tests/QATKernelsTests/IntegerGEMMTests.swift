@@ -54,7 +54,7 @@ extension KernelTests {
 
     @Test("of 65,536 steps at the ends of both types wrap around as 32 bits do")
     func wrapAround() {
-      let (m, n, k) = (2, 17, 65536)
+      let (m, n, k) = (9, 17, 65536)
       let a = [UInt8](repeating: 255, count: m * k)
       let b = [UInt8](repeating: 128, count: k * n)
       let bias = [Int32](repeating: .min, count: n)
@@ -78,7 +78,7 @@ extension KernelTests {
       var shape = qat_conv_shape(
         batch: Int64(m), in_channels: Int64(k), in_height: 1, in_width: 1, out_channels: Int64(n),
         out_height: 1, out_width: 1, kernel_height: 1, kernel_width: 1, groups: 1, stride_y: 1,
-        stride_x: 1, dilation_y: 1, dilation_x: 1, pad_top: 0, pad_left: 0)
+        stride_x: 1, dilation_y: 1, dilation_x: 1, pad_top: 0, pad_left: 0, bf16: false)
       a.withUnsafeBytes { a in
         sums.withUnsafeMutableBufferPointer { c in
           withPointer(zeros) { zeros in

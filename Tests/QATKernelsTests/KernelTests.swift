@@ -51,6 +51,20 @@ func sameOnEachCPU<Element: Equatable>(
   return results[0]
 }
 
+/// Runs `body` with the kernels of AMX on the model of its tiles.
+func withEmulatedTiles<Result>(_ body: () throws -> Result) rethrows -> Result {
+  qat_cpu_emulate_tiles(true)
+  defer { qat_cpu_emulate_tiles(false) }
+  return try body()
+}
+
+/// The nearest bfloat16, of two as near the even one; for what is finite.
+func throughBfloat16(_ x: Float) -> Float {
+  let low = x.bitPattern & 0xFFFF, kept = x.bitPattern & 0xFFFF_0000
+  let up = low > 0x8000 || (low == 0x8000 && kept & 0x1_0000 != 0)
+  return Float(bitPattern: up ? kept + 0x1_0000 : kept)
+}
+
 extension Array where Element == Float {
   var bits: [UInt32] { map(\.bitPattern) }
 }

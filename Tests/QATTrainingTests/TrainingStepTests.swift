@@ -68,6 +68,24 @@ struct TrainingStepTests {
     }
   }
 
+  @Test("multiply in bfloat16 where asked, and learn", arguments: [false, true])
+  func bfloat16(_ quantized: Bool) throws {
+    var options = TrainingOptions()
+    options.matmulPrecision = .bf16
+    let graph = try quantized ? quantizedConvNet() : convNet(), batch = try batch(32)
+    let step = try TrainingStep(graph, options), exact = try TrainingStep(graph)
+    let marked = step.stepGraph.nodes.filter { step.stepGraph[$0].roundsToBfloat16 }
+    #expect(!marked.isEmpty)
+    #expect(exact.stepGraph.nodes.allSatisfy { !exact.stepGraph[$0].roundsToBfloat16 })
+    let first = try step.run(batch, learningRate: 0.05)
+    let other = try exact.run(batch, learningRate: 0.05)
+    // Codes are multiplied exactly: there the gradients alone are rounded.
+    #expect(quantized ? first == other : first != other && abs(first - other) < 0.02 * other)
+    #expect(step.variables["dense.weight"] != exact.variables["dense.weight"])
+    for _ in 0..<10 { _ = try step.run(batch, learningRate: 0.05) }
+    #expect(try step.run(batch, learningRate: 0.05) < 0.6 * first)
+  }
+
   @Test("keep batch-norm statistics that are frozen") func frozen() throws {
     var options = TrainingOptions()
     options.freezesBatchNorm = true

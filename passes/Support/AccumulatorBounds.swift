@@ -47,6 +47,7 @@ extension AccumulatorBounds.Weights {
   /// Sums over one axis of a matrix or a stack of them: one accumulator for each other index.
   static func matrices(_ centred: [Int32], shape: [Int], over axis: Int) -> Self {
     let inner = shape[(axis + 1)...].reduce(1, *), size = max(1, shape[axis])
+    if inner == 1 { return rows(centred, of: size) }
     var positive = Array(repeating: 0, count: centred.count / size), negative = positive
     for outer in 0..<(centred.count / max(1, size * inner)) {
       for row in 0..<size {
@@ -60,14 +61,32 @@ extension AccumulatorBounds.Weights {
     }
     return .sums(positive: positive, negative: negative)
   }
+
+  /// Sums over neighbours.
+  private static func rows(_ centred: [Int32], of size: Int) -> Self {
+    var positive: [Int] = [], negative: [Int] = []
+    for start in stride(from: 0, to: centred.count, by: size) {
+      // Of no more than 2^31 terms below 2^32 each.
+      var sum = 0, magnitude = 0
+      for weight in centred[start..<min(start + size, centred.count)] {
+        sum &+= Int(weight)
+        magnitude &+= abs(Int(weight))
+      }
+      positive.append((magnitude + sum) / 2)
+      negative.append((magnitude - sum) / 2)
+    }
+    return .sums(positive: positive, negative: negative)
+  }
 }
 
 extension Graph {
   /// The codes that a value of codes may hold: those of its type, or fewer where what computes it says
   /// so.
   func codeRange(of value: ValueID, depth: Int = 32) -> ClosedRange<Int>? {
-    if let codes = self[value].constant?.integers, let low = codes.min(), let high = codes.max() {
-      return low...high
+    if let codes = self[value].constant?.smallIntegers, let low = codes.min(),
+      let high = codes.max()
+    {
+      return Int(low)...Int(high)
     }
     guard let grid = IntegerGrid(codesOf: self[value].type.element) else { return nil }
     let all = grid.min...grid.max
@@ -113,17 +132,19 @@ extension Graph {
   func centredConstant(
     codes: ValueID?, zeroPoint: ValueID?, axis: Int, blockSize: Int = 0
   ) -> [Int32]? {
-    guard let tensor = codes.flatMap({ self[$0].constant }), let integers = tensor.integers else {
+    guard let tensor = codes.flatMap({ self[$0].constant }),
+      let integers = tensor.smallIntegers
+    else { return nil }
+    guard let zeroPoint else { return integers }
+    guard let zeros = self[zeroPoint].constant, let numbers = zeros.smallIntegers else {
       return nil
     }
-    guard let zeroPoint else { return integers.map { Int32($0) } }
-    guard let zeros = self[zeroPoint].constant, let numbers = zeros.integers else { return nil }
-    if numbers.allSatisfy({ $0 == 0 }) { return integers.map { Int32($0) } }
+    if numbers.allSatisfy({ $0 == 0 }) { return integers }
     guard
       let granularity = try? Granularity(
         shape: tensor.shape, parameterShape: zeros.shape, axis: axis, blockSize: blockSize)
     else { return nil }
-    return integers.enumerated().map { Int32($1 - numbers[granularity.parameter(of: $0)]) }
+    return integers.enumerated().map { $1 - numbers[granularity.parameter(of: $0)] }
   }
 }
 

@@ -12,21 +12,25 @@ public struct ObservedRanges: Sendable {
 
 extension Graph {
   /// The value that an observer's range belongs to: as the variables of its state are called.
-  private func observedName(of id: NodeID) -> String {
-    let variable = observerState(of: id).first.map { self[$0.variable].name } ?? self[id].name
-    return variable.hasSuffix(".min") ? String(variable.dropLast(4)) : variable
+  private func observedName(of site: ObserverSite) -> String {
+    let variable = site.state.first.map { self[$0].name } ?? site.name
+    var parts = variable.split(separator: ".", omittingEmptySubsequences: false)
+    // Behind it stands a number where bodies have values of one name.
+    let last = parts.count - (parts.last.flatMap { Int($0) } == nil ? 1 : 2)
+    if last > 0, parts[last] == "min" { parts.remove(at: last) }
+    return parts.joined(separator: ".")
   }
 
   /// The ranges of observers as a table.
-  func calibrationTable(of observers: [NodeID]) -> CalibrationTable {
+  func calibrationTable(of observers: [ObserverSite]) -> CalibrationTable {
     var ranges: [String: CalibrationTable.Entry] = [:]
-    for id in observers {
-      let tensors = observerState(of: id).map { self[$0.variable].variable }
-      guard let observe = self[id].op as? Observe, let state = try? ObserverState(tensors),
+    for site in observers {
+      let tensors = site.state.map { self[$0].variable }
+      guard let observe = site.op as? Observe, let state = try? ObserverState(tensors),
         let low = state.low.min(), let high = state.high.max()
       else { continue }
-      ranges[observedName(of: id)] = CalibrationTable.Entry(
-        min: low, max: high, observer: observe.kind.setting, bits: bits(of: id) ?? 8,
+      ranges[observedName(of: site)] = CalibrationTable.Entry(
+        min: low, max: high, observer: observe.kind.setting, bits: site.bits ?? 8,
         batches: state.batches)
     }
     return CalibrationTable(ranges: ranges)
@@ -35,36 +39,26 @@ extension Graph {
   /// Sets the ranges of observers from a table.
   /// - Throws: `unknown-name` or `invalid-data` where the table is of another model.
   mutating func setRanges(
-    of observers: [NodeID], from table: CalibrationTable, _ context: inout PassContext
+    of observers: [ObserverSite], from table: CalibrationTable, _ context: inout PassContext
   ) throws(Diagnostic) {
     try table.check(against: observers.map { observedName(of: $0) })
-    for id in observers {
-      guard let observe = self[id].op as? Observe, let entry = table.ranges[observedName(of: id)]
+    for site in observers {
+      guard let observe = site.op as? Observe, let entry = table.ranges[observedName(of: site)]
       else { continue }
-      let bits = bits(of: id) ?? entry.bits, kind = observe.kind.setting
+      let bits = site.bits ?? entry.bits, kind = observe.kind.setting
       if entry.observer != kind || (entry.bits != bits && observe.kind.usesHistogram) {
         context.remark(
-          .warning, node: self[id].name,
+          .warning, node: site.name,
           "its range was observed by \(entry.observer.rawValue) for \(entry.bits) bits, "
             + "the configuration asks for \(kind.rawValue) and \(bits)")
       }
-      try changeState(of: id) { state in
+      try changeState(of: site) { state in
         ObserverState(
           range: entry.min...entry.max, batches: entry.batches, channels: state.low.count,
           binCount: state.histograms.first?.counts.count)
       }
     }
     context.remark(.note, "\(observers.count) ranges read from \(table.file ?? "a table")")
-  }
-
-  /// Of the grid that an observer's range is for.
-  private func bits(of id: NodeID) -> Int? {
-    for case .some(let result) in self[id].results {
-      for user in users(of: result) {
-        if let scale = self[user].op as? ScaleFromRange { return scale.grid.bits }
-      }
-    }
-    return nil
   }
 }
 

@@ -17,9 +17,26 @@ struct ConstantWeight: Sendable {
   /// Whether the activations are codes too: then the product is one of integers.
   let isBetweenCodes: Bool
 
+  /// The weight of a product; `nil` where it has none that is codes.
   init?(of product: NodeID, in graph: Graph) {
     guard case .weighted(let input, let weight, _, let bias) = graph.quantizationRole(of: product)
     else { return nil }
+    self.init(of: product, input, weight, bias, in: graph)
+  }
+
+  /// The weights of a product, or of a recurrent layer, that are codes.
+  static func all(of id: NodeID, in graph: Graph) -> [Self] {
+    switch graph.quantizationRole(of: id) {
+    case .weighted: Self(of: id, in: graph).map { [$0] } ?? []
+    case .weightsOnly(let weights, _):
+      weights.compactMap { Self(of: id, 0, $0, nil, in: graph) }
+    default: []
+    }
+  }
+
+  private init?(
+    of product: NodeID, _ input: Int, _ weight: Int, _ bias: Int?, in graph: Graph
+  ) {
     let operands = graph[product].operands
     guard let x = operands[input],
       let (node, op) = graph.operation(DequantizeLinear.self, of: operands[weight]),
@@ -35,7 +52,8 @@ struct ConstantWeight: Sendable {
     self.granularity = granularity
     self.input = x
     self.bias = bias.flatMap { $0 < operands.count ? operands[$0] : nil }
-    isBetweenCodes = graph.isOnGrid(x)
+    // A recurrent layer computes in float whatever it reads.
+    isBetweenCodes = graph[product].op is any Recurrent ? false : graph.isOnGrid(x)
   }
 
   /// The axis of the scales, counted from the front; `nil` for one scale.

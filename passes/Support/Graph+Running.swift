@@ -6,15 +6,23 @@ extension Graph {
   /// The graph with its integer regions as integer operations: how a QDQ graph is to be run, so that it
   /// gives the codes that runtimes give which fuse it. Names of outputs stay.
   public func formingIntegerRegions() throws(Diagnostic) -> Graph {
-    try running("lower-to-integer")
+    isDequantizing ? try running("lower-to-integer") : self
   }
 
-  /// The graph as a session runs it fast, by the pipeline `session-integer`: integer regions as integer
-  /// operations, functions of codes as tables, images with channels last. Values other than inputs and
-  /// outputs may be gone.
+  /// Whether it has codes that are dequantized, also in bodies.
+  private var isDequantizing: Bool {
+    nodes.contains { id in
+      self[id].op is DequantizeLinear
+        || (self[id].op as? any ControlFlow)?.bodies.contains { $0.isDequantizing } ?? false
+    }
+  }
+
+  /// The graph as a session runs it fast: integer regions as integer operations, then the pipeline
+  /// `session-integer`: functions of codes as tables, images with channels last. Values other than
+  /// inputs and outputs may be gone.
   /// - Parameter kept: names of values that stay as they are.
   public func preparedToRun(keeping kept: [String] = []) throws(Diagnostic) -> Graph {
-    try running("session-integer", keeping: kept)
+    try formingIntegerRegions().running("session-integer", keeping: kept)
   }
 
   /// The graph as a session in float mode runs it, by the pipeline `session-float`: with its images'

@@ -41,19 +41,30 @@ extension Graph {
       }
       switch role {
       case .weighted: return true
+      case .weightsOnly: return layerSettings(of: id)?.weights != nil
       case .activations, .fixedResult: return layerSettings(of: id)?.activations != nil
       case .passThrough, .clamping: return false
       }
     }
   }
 
-  /// Elements of the weight that a layer quantizes; 0 where it has none.
+  /// The operands of a node that are weights: parameters that may be codes.
+  func quantizableWeights(of node: NodeID) -> [Int] {
+    let operands = self[node].operands
+    let all =
+      switch quantizationRole(of: node) {
+      case .weighted(_, let weight, _, _): [weight]
+      case .weightsOnly(let weights, _): weights
+      default: [] as [Int]
+      }
+    return all.filter { $0 < operands.count && operands[$0].map { isParameter($0) } ?? false }
+  }
+
+  /// Elements of the weights that a layer quantizes; 0 where it has none.
   func quantizedWeightCount(of id: NodeID) -> Int {
-    guard layerSettings(of: id)?.weights != nil,
-      case .weighted(_, let weight, _, _) = quantizationRole(of: id),
-      let operand = self[id].operands[weight], isParameter(operand),
-      let sizes = self[operand].type.shape?.sizes
-    else { return 0 }
-    return sizes.reduce(1, *)
+    guard layerSettings(of: id)?.weights != nil else { return 0 }
+    return quantizableWeights(of: id).reduce(0) { sum, index in
+      sum + (self[id].operands[index].flatMap { self[$0].type.shape?.sizes }?.reduce(1, *) ?? 0)
+    }
   }
 }

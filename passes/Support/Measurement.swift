@@ -19,7 +19,7 @@ extension Graph {
     probe.setOutputs(values)
     try EliminateDeadNodes().run(on: &probe, &context)
     let names = probe.inputs.map { probe[$0].name }
-    let session = try Session(probe)
+    let session = try Session(probe, threads: context.threads)
     var count = 0
     for batch in data.batches() {
       if limit > 0 && count == limit { break }

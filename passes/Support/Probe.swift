@@ -15,8 +15,10 @@ public struct Probe: Sendable {
   }
 
   /// Runs a graph over the first batches of calibration data.
-  init(_ graph: Graph, on data: CalibrationData, batches: Int) throws(Diagnostic) {
-    let session = try Session(graph)
+  init(
+    _ graph: Graph, on data: CalibrationData, batches: Int, threads: Int = 0
+  ) throws(Diagnostic) {
+    let session = try Session(graph, threads: threads)
     outputs = []
     for batch in data.batches() {
       if batches > 0 && outputs.count == batches { break }

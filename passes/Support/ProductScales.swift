@@ -1,5 +1,6 @@
 import QATCore
 import QATIR
+import QATRuntime
 
 /// The scales of a product whose operands are both on grids, and its weight as codes.
 struct ProductScales: Sendable {
@@ -44,18 +45,18 @@ struct ProductScales: Sendable {
   /// The weight's codes minus their zero points, on other scales than its own: real numbers are rounded
   /// to them, codes are rounded once more.
   func centredCodes(_ scales: [Float]) -> [Int32] {
-    if let integers = source.integers {
-      return byChannel(integers) { q, c in
-        let steps = q - zeros[zeros.count == 1 ? 0 : c]
-        if scales[c] == weight[c] { return Int32(steps) }
+    let zeros = weight.indices.map { Int32(self.zeros[self.zeros.count == 1 ? 0 : $0]) }
+    if let codes = source.smallIntegers {
+      return byChannel(codes) { q, c in
+        let steps = q - zeros[c]
+        if scales[c] == weight[c] { return steps }
         return Int32((Float(steps) * weight[c] / scales[c]).rounded(.toNearestOrEven))
       }
     }
-    return byChannel(source.elements(as: Float.self) ?? []) { x, c in
-      let zero = zeros[zeros.count == 1 ? 0 : c]
-      let codes = AffineGrid(scale: scales[c], zeroPoint: zero, grid: grid)
-      return Int32(codes.quantize(x) - zero)
-    }
+    let codes = QuantizedTensor.codes(
+      of: source, scales: scales, zeroPoints: zeros, grid: grid,
+      axis: weight.count > 1 ? axis : nil)
+    return byChannel(codes.smallIntegers ?? []) { q, c in q - zeros[c] }
   }
 
   /// A function of each element and the index of its scale.

@@ -268,6 +268,7 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
   for (int64_t b = blocks; b < qat_min(j->g.blocks, blocks + j->together); b++)
     block_of(j, b, panels * part / j->split, panels * (part + 1) / j->split,
              j->workers + worker * worker_size(&j->g));
+  if (j->kernel->leave) j->kernel->leave();
 }
 
 QAT_INLINE void qat_below_one_body(int64_t n, const float *m, bool *all) {
@@ -312,11 +313,12 @@ static void prepare(job *j) {
 void qat_dense_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
                   const qat_conv_s8_arguments *a, qat_pool *pool, void *scratch) {
   job j = {
-    .kernel = kernel, .a = a, .g = geometry_of(shape), .shift = a->w_signed ? 0 : 128,
+    .a = a, .g = geometry_of(shape), .shift = a->w_signed ? 0 : 128,
     .flip = a->x_signed ? 0x80 : 0, .start = scratch, .workers = scratch,
   };
   const geometry *g = &j.g;
   const qat_conv_shape *s = &g->s;
+  j.kernel = qat_igemm_for(kernel, g->pixels, qat_ceil_div(g->run, 4));
   j.corrects = a->w_zero || j.shift;
   j.copies = j.flip || g->run % 4 || s->pad_top || s->pad_left || g->width > s->in_width
              || lines_of(s->out_height, s->stride_y, s->kernel_height, s->dilation_y)

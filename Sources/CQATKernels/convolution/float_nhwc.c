@@ -69,7 +69,7 @@ static void place_scratch(job *j, unsigned char *scratch, float **padded) {
 // A tile of `m` pixels from `pixel` on by one panel.
 static void tile(const job *j, const part *part, const float **rows, const qat_pixels *pixels,
                  int64_t pixel, int m, int64_t group, int64_t panel) {
-  const qat_sgemm_kernel *kernel = qat_sgemm_best();
+  const qat_sgemm_kernel *kernel = qat_sgemm_for(j->s->bf16);
   const int64_t first = panel * QAT_TILE_COLUMNS, k = part->taps * j->depth;
   const int64_t column = group * j->outputs + first;
   const int width = (int)qat_min(QAT_TILE_COLUMNS, j->outputs - first);

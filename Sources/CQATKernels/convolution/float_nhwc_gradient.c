@@ -95,7 +95,7 @@ static int64_t find_runs(const job *j, int64_t tap, int64_t image, int64_t image
 static void block(const job *j, int64_t group, int64_t first_panel, int64_t last_panel,
                   int64_t image, int64_t images, int64_t row, int64_t rows, bool add, float *sums,
                   qat_column_run *runs) {
-  const qat_sgemm_kernel *kernel = qat_sgemm_best();
+  const qat_sgemm_kernel *kernel = qat_sgemm_for(j->s->bf16);
   const qat_conv_shape *s = j->s;
   const int64_t results = results_of_group(s), channels = channels_of_group(s);
   for (int64_t tap = 0; tap < j->taps; tap++) {

@@ -35,6 +35,27 @@ QAT_INLINE uint16_t round_bf16(float x) {
   return (uint16_t)(x != x ? 0x7FFFu : (bits + 0x7FFFu + ((bits >> 16) & 1)) >> 16);
 }
 
+QAT_INLINE void qat_through_bf16_body(int64_t count, const float *x, float *y) {
+  for (int64_t i = 0; i < count; i++) y[i] = float_of((uint32_t)round_bf16(x[i]) << 16);
+}
+void qat_through_bf16(int64_t count, const float *x, float *y);
+QAT_VERSIONS(qat_through_bf16, (int64_t count, const float *x, float *y), (count, x, y))
+
+enum { CHUNK = 1 << 15 };
+typedef struct { int64_t count; const float *x; float *y; } through;
+
+static void through_chunk(void *context, int64_t chunk, int worker) {
+  (void)worker;
+  const through *t = context;
+  const int64_t first = chunk * CHUNK;
+  qat_through_bf16(qat_min(CHUNK, t->count - first), t->x + first, t->y + first);
+}
+
+void qat_round_through_bf16(int64_t count, const float *x, float *y, qat_pool *pool) {
+  through t = {count, x, y};
+  qat_pool_run(pool, qat_ceil_div(count, CHUNK), through_chunk, &t);
+}
+
 QAT_INLINE void qat_widen_f16_body(int64_t count, const uint16_t *x, float *y) {
   for (int64_t i = 0; i < count; i++) y[i] = widen_f16(x[i]);
 }

@@ -123,7 +123,7 @@ static void find_panel(const qat_sgemm_arguments *x, stretch *k, int64_t column,
 // Rows and columns `first_row`, `first_column` on of the product: the part a chunk computes.
 static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t first_column,
                     int64_t m, int64_t n, float *scratch) {
-  const qat_sgemm_kernel *kernel = qat_sgemm_best();
+  const qat_sgemm_kernel *kernel = qat_sgemm_for(x->bf16);
   float *copied = scratch, *own_b = scratch + ROWS * COPIED;
   const int64_t last_row = first_row + m, last_column = first_column + n;
   _Alignas(64) float sums[ROWS * QAT_TILE_COLUMNS];

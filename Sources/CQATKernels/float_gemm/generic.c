@@ -8,24 +8,9 @@ typedef float sums_of_tile[ROWS][COLUMNS];
 
 static void finish(int m, int columns, sums_of_tile c, float *sums, bool add,
                    const qat_tile_end *end, int row, int column) {
-  for (int i = 0; i < m; i++) {
-    float *own = sums + (row + i) * 32 + column;
-    if (add) for (int j = 0; j < COLUMNS; j++) c[i][j] += own[j];
-    if (!end) {
-      for (int j = 0; j < COLUMNS; j++) own[j] = c[i][j];
-      continue;
-    }
-    float *y = end->y[row + i] + end->column + column;
-    for (int j = 0; j < columns; j++) {
-      float x = c[i][j];
-      if (end->accumulate) x += y[j];
-      if (end->row_bias) x += end->row_bias[row + i];
-      if (end->bias) x += end->bias[column + j];
-      if (end->residual) x += end->residual[row + i][end->column + column + j];
-      if (end->clamps) x = x < end->low ? end->low : x > end->high ? end->high : x;
-      y[j] = x;
-    }
-  }
+  for (int i = 0; i < m; i++)
+    qat_finish_row(COLUMNS, columns, c[i], sums + (row + i) * QAT_TILE_COLUMNS + column, add, end,
+                   row + i, column);
 }
 
 QAT_INLINE void step(const int m, const float *a[ROWS], int64_t l, const float *b, int columns,

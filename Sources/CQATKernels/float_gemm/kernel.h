@@ -46,11 +46,37 @@ extern const qat_sgemm_kernel qat_sgemm_scalar;
 #if defined(__x86_64__)
 extern const qat_sgemm_kernel qat_sgemm_avx2, qat_sgemm_avx512;
 #endif
+#if QAT_HAS_AMX
+extern const qat_sgemm_kernel qat_sgemm_amx_bf16;
+#endif
+extern const qat_sgemm_kernel qat_sgemm_amx_bf16_emulated;
 const qat_sgemm_kernel *qat_sgemm_best(void);
+// The kernel for operands that are, or may be, rounded to bfloat16; without `bf16` the best one.
+const qat_sgemm_kernel *qat_sgemm_for(bool bf16);
 
 // The transpose of the kernel in use.
 void qat_transpose_lines(int64_t lines, int64_t k, const float *x, int64_t stride, int width,
                          int64_t taps, float *to);
+
+// The way out of one row of a tile: the first `columns` of `count` sums c, from `column` on.
+QAT_INLINE void qat_finish_row(const int count, int columns, float *c, float *sums, bool add,
+                               const qat_tile_end *end, int row, int column) {
+  if (add) for (int j = 0; j < count; j++) c[j] += sums[j];
+  if (!end) {
+    for (int j = 0; j < count; j++) sums[j] = c[j];
+    return;
+  }
+  float *y = end->y[row] + end->column + column;
+  for (int j = 0; j < columns; j++) {
+    float x = c[j];
+    if (end->accumulate) x += y[j];
+    if (end->row_bias) x += end->row_bias[row];
+    if (end->bias) x += end->bias[column + j];
+    if (end->residual) x += end->residual[row][end->column + column + j];
+    if (end->clamps) x = x < end->low ? end->low : x > end->high ? end->high : x;
+    y[j] = x;
+  }
+}
 
 // Rows of even tiles: `count` rows in as few tiles as possible, the sizes as equal as possible.
 QAT_INLINE int64_t qat_even_tile(int64_t count) {

@@ -15,4 +15,15 @@ const qat_sgemm_kernel *qat_sgemm_best(void) {
   return table[row];
 }
 
+const qat_sgemm_kernel *qat_sgemm_for(bool bf16) {
+  const uint32_t cpu = qat_cpu_features();
+  if (bf16 && (cpu & QAT_CPU_EMULATED_TILES)) return &qat_sgemm_amx_bf16_emulated;
+#if QAT_HAS_AMX
+  if (bf16 && !(qat_sgemm_amx_bf16.features & ~cpu)) return &qat_sgemm_amx_bf16;
+#endif
+  return qat_sgemm_best();
+}
+
+bool qat_sgemm_rounds(void) { return qat_sgemm_for(true) != qat_sgemm_best(); }
+
 const char *qat_sgemm_name(void) { return qat_sgemm_best()->name; }

@@ -15,6 +15,7 @@ typedef struct {
   int64_t out_channels, out_height, out_width;
   int64_t kernel_height, kernel_width, groups;
   int64_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
+  bool bf16;  // a float convolution of bfloat16: see qat_float_gemm.h
 } qat_conv_shape;
 
 // Bytes of 64-byte aligned scratch memory that the float functions need with `threads` threads.

@@ -25,6 +25,7 @@ typedef struct {
   const float *column_bias;  // n, or NULL
   const float *b_packed;   // B packed beforehand, or NULL; `b` is then not read
   int64_t b_packed_columns;  // n as it was when packed
+  bool bf16;               // of bfloat16: see below
 } qat_sgemm_arguments;
 
 // Floats of a packed B (64-byte aligned), and packing it: `x` holds B (k x n) or its transpose.
@@ -40,5 +41,11 @@ void qat_sgemm(const qat_sgemm_arguments *arguments, float *scratch);
 // `scratch` holds qat_sgemm_scratch() floats for each thread of the pool.
 void qat_sgemm_batch(const qat_sgemm_arguments *arguments, int64_t batch, int64_t a_step,
                      int64_t b_step, int64_t c_step, qat_pool *pool, float *scratch);
+// Products of bfloat16: operands are rounded, to nearest even, products are exact and sums float32.
+// With AMX a product that says `bf16` has a kernel that rounds its operands itself, and sums in
+// another order. Elsewhere the caller rounds them, through bfloat16, and the kernel is that of
+// float32, whose products of bfloat16 are exact: VDPBF16PS is slower.
+bool qat_sgemm_rounds(void);
+void qat_round_through_bf16(int64_t count, const float *x, float *y, qat_pool *pool);
 // The kernel in use: "avx512", "avx2", "scalar".
 const char *qat_sgemm_name(void);

@@ -10,7 +10,8 @@ typedef struct qat_igemm_kernel qat_igemm_kernel;
 
 // The best kernel for this CPU, narrowed by QAT_CPU and `qat_cpu_limit`.
 const qat_igemm_kernel *qat_igemm_best(void);
-// Row `index` of the table of kernels, best first; NULL past the end or where the CPU lacks it.
+// Row `index` of the table of kernels, best first; NULL past the end or where the CPU lacks it. The
+// last, after the scalar one, is the AMX kernel on a model of its tiles (qat_tile_model.h).
 int qat_igemm_count(void);
 const qat_igemm_kernel *qat_igemm_at(int index);
 const char *qat_igemm_name(const qat_igemm_kernel *kernel);

@@ -18,3 +18,4 @@
 #include "qat_pooling.h"
 #include "qat_quantize.h"
 #include "qat_sequence.h"
+#include "qat_tile_model.h"

@@ -2,11 +2,12 @@
 #include "codes_avx512.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+enum { ROWS = 14 };
 
 // Two rows of 32 columns, or four of 16, at a time.
 TARGET __attribute__((always_inline)) static inline void store_codes(
     const qat_igemm_result *r, const int rows, const int vectors,
-    __m512i c[QAT_IGEMM_ROWS][2]) {
+    __m512i c[ROWS][2]) {
   const qat_avx512_codes codes = qat_avx512_codes_of(r);
   const __mmask32 mask = (__mmask32)(r->columns == 32 ? ~0u : (1u << r->columns) - 1);
   __m512 m[2];
@@ -29,7 +30,7 @@ TARGET __attribute__((always_inline)) static inline void store_codes(
 TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm_tile *t,
                                                                  const int rows, const int vectors,
                                                                  const int ways) {
-  __m512i c[4][QAT_IGEMM_ROWS][2];
+  __m512i c[4][ROWS][2];
   _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; v++)
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
       c[0][i][v] = _mm512_loadu_si512(t->start + 16 * v);
@@ -38,7 +39,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   const int64_t end = 4 * t->quads, step = 64 * vectors;
   const int8_t *b = t->b;
   for (int64_t s = 0; s < t->segment_count; s++) {
-    const uint8_t *a[QAT_IGEMM_ROWS];
+    const uint8_t *a[ROWS];
     for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
     int64_t l = 0;
 #define STEP(w)                                                             \
@@ -97,8 +98,8 @@ TARGET static bool qat_u8s8_gemm_14x32__avx512vnni(const qat_igemm_tile *t) {
 }
 
 const qat_igemm_kernel qat_igemm_avx512vnni = {
-  "avx512vnni", QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, QAT_IGEMM_ROWS,
-  qat_u8s8_gemm_14x32__avx512vnni, qat_igemm_store__avx512,
-  qat_depthwise_line__avx512vnni,
+  .name = "avx512vnni", .features = QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, .rows = ROWS,
+  .tile = qat_u8s8_gemm_14x32__avx512vnni, .store = qat_igemm_store__avx512,
+  .depthwise = qat_depthwise_line__avx512vnni,
 };
 #endif

@@ -14,7 +14,7 @@
 #pragma once
 #include "../internal.h"
 
-enum { QAT_IGEMM_ROWS = 14, QAT_IGEMM_WIDTH = 32 };
+enum { QAT_IGEMM_ROWS = 32, QAT_IGEMM_WIDTH = 32 };  // most of any tile
 
 typedef struct {
   int rows, width;              // 1 ... the kernel's `rows`; 16 or 32 columns
@@ -55,11 +55,24 @@ struct qat_igemm_kernel {
   bool (*tile)(const qat_igemm_tile *tile);
   void (*store)(const qat_igemm_result *result);
   void (*depthwise)(const qat_depthwise_line *line);
+  void (*leave)(void);          // what a thread calls after its last tile, or NULL
+  // Products of fewer rows, or of segments of fewer groups, are another kernel's; 0 and NULL: none.
+  int least_rows, least_quads;
+  const qat_igemm_kernel *small;
 };
 
-extern const qat_igemm_kernel qat_igemm_scalar;
+// `kernel`, or the one that it leaves a product of `rows` rows and segments of `quads` groups to.
+QAT_INLINE const qat_igemm_kernel *qat_igemm_for(const qat_igemm_kernel *kernel, int64_t rows,
+                                                 int64_t quads) {
+  return rows < kernel->least_rows || quads < kernel->least_quads ? kernel->small : kernel;
+}
+
+extern const qat_igemm_kernel qat_igemm_scalar, qat_igemm_amx_emulated;
 void qat_igemm_store__scalar(const qat_igemm_result *result);
 void qat_depthwise_line__scalar(const qat_depthwise_line *line);
+#if QAT_HAS_AMX
+extern const qat_igemm_kernel qat_igemm_amx;
+#endif
 #if defined(__x86_64__)
 extern const qat_igemm_kernel qat_igemm_avx2, qat_igemm_avxvnni, qat_igemm_avx512vnni;
 void qat_igemm_store__avx2(const qat_igemm_result *result);

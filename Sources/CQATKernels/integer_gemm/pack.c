@@ -75,7 +75,7 @@ static void sum_columns(int64_t depth, int width, const int8_t *panel, int32_t *
   };
   static const int64_t none = 0;
   _Alignas(64) int32_t tile[QAT_IGEMM_WIDTH] = {0};
-  const qat_igemm_kernel *kernel = qat_igemm_best();
+  const qat_igemm_kernel *kernel = qat_igemm_for(qat_igemm_best(), 1, depth / 4);
   for (int64_t l = 0; l < depth; l += (int64_t)sizeof ones) {
     const qat_igemm_tile product = {
       .rows = 1, .width = width, .a = ones, .offsets = &none, .segments = &none,

@@ -1,7 +1,10 @@
 #include "kernel.h"
 
-// Best first, scalar last.
+// Best first; the model of AMX, which is for tests, after the scalar one.
 static const qat_igemm_kernel *const table[] = {
+#if QAT_HAS_AMX
+  &qat_igemm_amx,
+#endif
 #if defined(__x86_64__)
   &qat_igemm_avx512vnni,
   &qat_igemm_avxvnni,
@@ -11,6 +14,7 @@ static const qat_igemm_kernel *const table[] = {
   &qat_igemm_dotprod,
 #endif
   &qat_igemm_scalar,
+  &qat_igemm_amx_emulated,
 };
 
 int qat_igemm_count(void) { return (int)(sizeof table / sizeof *table); }
@@ -22,6 +26,7 @@ const qat_igemm_kernel *qat_igemm_at(int index) {
 }
 
 const qat_igemm_kernel *qat_igemm_best(void) {
+  if (qat_cpu_features() & QAT_CPU_EMULATED_TILES) return &qat_igemm_amx_emulated;
   for (int index = 0;; index++) {
     const qat_igemm_kernel *kernel = qat_igemm_at(index);
     if (kernel) return kernel;

@@ -15,6 +15,11 @@ public protocol ControlFlow: TakesUnknownRank {
   /// the bodies of an operation that has none yet. `operands` has no captured ones.
   func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType]
 
+  /// Where one more value that goes from step to step would stand, behind those there are: among the
+  /// operands, of so many, the inputs and outputs of the bodies and the results. `nil` where bodies run
+  /// once, and nothing is carried.
+  func nextCarried(operands: Int) -> (operand: Int, input: Int, output: Int, result: Int)?
+
   /// The operation with the types in its bodies inferred for these operands, and those of its results.
   func settled(_ operands: Operands) throws(Diagnostic) -> (op: Self, results: [TensorType])
 }
@@ -141,20 +146,25 @@ extension Graph {
   public mutating func mapBodies(
     _ rewrite: (inout Graph) throws(Diagnostic) -> Void
   ) throws(Diagnostic) {
-    for id in nodes {
-      guard var op = self[id].op as? any ControlFlow else { continue }
-      let old = op.bodies
-      var new = old
-      for index in new.indices {
-        do throws(Diagnostic) { try rewrite(&new[index]) } catch {
-          throw error.at("node '\(self[id].name)' (\(op.name))")
-        }
+    for id in nodes { try mapBodies(of: id, rewrite) }
+  }
+
+  /// Rewrites the bodies of one node, where it has any.
+  public mutating func mapBodies(
+    of id: NodeID, _ rewrite: (inout Graph) throws(Diagnostic) -> Void
+  ) throws(Diagnostic) {
+    guard var op = self[id].op as? any ControlFlow else { return }
+    let old = op.bodies
+    var new = old
+    for index in new.indices {
+      do throws(Diagnostic) { try rewrite(&new[index]) } catch {
+        throw error.at("node '\(self[id].name)' (\(op.name))")
       }
-      guard new != old else { continue }
-      op.bodies = new
-      setOperation(of: id, to: op)
-      try inferTypes(of: id)
     }
+    guard new != old else { return }
+    op.bodies = new
+    setOperation(of: id, to: op)
+    try inferTypes(of: id)
   }
 
   /// Puts the nodes of a body in front of a node.

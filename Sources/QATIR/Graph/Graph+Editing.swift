@@ -94,6 +94,27 @@ extension Graph {
     nodeTable[node.index].results[index] = nil
   }
 
+  /// Puts an input at another place among the inputs.
+  mutating func moveInput(from old: Int, to new: Int) {
+    let input = inputs.remove(at: old)
+    inputs.insert(input, at: new)
+  }
+
+  /// Gives a node one more result; those at and behind its place stand one further.
+  mutating func insertResult(
+    _ name: String, _ type: TensorType, at place: Int, of node: NodeID
+  ) -> ValueID {
+    let value = addValue(name, type, .result(of: node, place))
+    var results = self[node].results
+    results += Array(repeating: nil, count: max(0, place - results.count))
+    results.insert(value, at: place)
+    for (index, result) in results.enumerated().dropFirst(place + 1) {
+      if let result { values[result.index].definition = .result(of: node, index) }
+    }
+    nodeTable[node.index].results = results
+    return value
+  }
+
   /// Removes a node whose results nobody reads.
   public mutating func remove(_ id: NodeID) {
     let node = self[id]

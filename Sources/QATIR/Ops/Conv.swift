@@ -11,26 +11,15 @@ import QATCore
 ///   optional.
 /// - Result: float[N, M, spatial...].
 /// - Attributes: `auto_pad`, `dilations`, `group`, `kernel_shape`, `pads`, `strides`.
-public struct Conv: Operation {
+public struct Conv: ConvolutionOperation {
   public static let name: OpName = "Conv"
   public static let operands: [OperandSpec] = [.float("x"), .float("w"), .float("b", .optional)]
-  public static let attributes: [Attribute<Self>] = [
-    .init("auto_pad", \.window.autoPad), .init("dilations", \.window.dilations),
-    .init("group", \.group), .init("kernel_shape", \.window.kernelShape),
-    .init("pads", \.window.pads), .init("strides", \.window.strides),
-  ]
+  public static let attributes = convolutionAttributes
 
-  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
-  /// Into how many parts the channels are divided that see nothing of each other.
   public var group = 1
 
   public init() {}
-  /// The operation over these windows.
-  public init(_ window: WindowAttributes, group: Int = 1) {
-    self.window = window
-    self.group = group
-  }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let x = operands[0].knownShape

@@ -9,27 +9,16 @@ import QATCore
 ///   shape.
 /// - Result: the type of `x`.
 /// - Attributes: those of `Conv`.
-public struct ConvInputGradient: Operation {
+public struct ConvInputGradient: ConvolutionOperation {
   public static let name: OpName = "qat.ConvInputGradient"
   public static let operands: [OperandSpec] = [.float("dy"), .float("w"), .float("x")]
   public static let results: [ResultSpec] = ["dx"]
-  public static let attributes: [Attribute<Self>] = [
-    .init("auto_pad", \.window.autoPad), .init("dilations", \.window.dilations),
-    .init("group", \.group), .init("kernel_shape", \.window.kernelShape),
-    .init("pads", \.window.pads), .init("strides", \.window.strides),
-  ]
+  public static let attributes = convolutionAttributes
 
-  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
-  /// Parts that channels are split into, each convolved by itself.
   public var group = 1
 
   public init() {}
-  /// The operation over these windows.
-  public init(_ window: WindowAttributes, group: Int) {
-    self.window = window
-    self.group = group
-  }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let forward = Conv(window, group: group)

@@ -7,29 +7,18 @@ import QATCore
 ///   optional, of `x` [] and of `w` [] or [M].
 /// - Result: i32[N, M, spatial...].
 /// - Attributes: those of `Conv`.
-public struct ConvInteger: Operation {
+public struct ConvInteger: ConvolutionOperation {
   public static let name: OpName = "ConvInteger"
   public static let operands: [OperandSpec] = [
     .codes8("x", as: "T1"), .codes8("w", as: "T2"), .codes8("x_zero_point", as: "T1", .optional),
     .codes8("w_zero_point", as: "T2", .optional),
   ]
-  public static let attributes: [Attribute<Self>] = [
-    .init("auto_pad", \.window.autoPad), .init("dilations", \.window.dilations),
-    .init("group", \.group), .init("kernel_shape", \.window.kernelShape),
-    .init("pads", \.window.pads), .init("strides", \.window.strides),
-  ]
+  public static let attributes = convolutionAttributes
 
-  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
-  /// Parts that channels are split into, each convolved by itself.
   public var group = 1
 
   public init() {}
-  /// The operation over these windows.
-  public init(_ window: WindowAttributes, group: Int = 1) {
-    self.window = window
-    self.group = group
-  }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let shape = try Conv(window, group: group).resultTypes(

@@ -12,29 +12,18 @@ import QATCore
 ///   optional.
 /// - Result: f32[N, M, spatial...].
 /// - Attributes: those of `Conv`.
-public struct ConvIntegerToFloat: Operation {
+public struct ConvIntegerToFloat: ConvolutionOperation {
   public static let name: OpName = "qat.ConvIntegerToFloat"
   public static let operands: [OperandSpec] = [
     .codes8("x", as: "T1"), .f32("x_scale"), .i32("x_zero_point"), OperandSpec("w", [.i8]),
     .f32("w_scale"), OperandSpec("B", [.f32], as: nil, .optional),
   ]
-  public static let attributes: [Attribute<Self>] = [
-    .init("auto_pad", \.window.autoPad), .init("dilations", \.window.dilations),
-    .init("group", \.group), .init("kernel_shape", \.window.kernelShape),
-    .init("pads", \.window.pads), .init("strides", \.window.strides),
-  ]
+  public static let attributes = convolutionAttributes
 
-  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
-  /// Parts that channels are split into, each convolved by itself.
   public var group = 1
 
   public init() {}
-  /// The operation over these windows.
-  public init(_ window: WindowAttributes, group: Int = 1) {
-    self.window = window
-    self.group = group
-  }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let bias = operands.isPresent(5) ? operands.all[5] : nil

@@ -55,3 +55,19 @@ extension Gelu: Differentiable {
     return builder.add(gate, builder.multiply(half, innerSlope))
   }
 }
+
+extension Gelu: Expandable {
+  public func expansion(of operands: [ValueID?], in builder: inout GraphBuilder) -> ValueID {
+    let x = builder.required(operands, 0)
+    let gate: ValueID
+    if approximate == "tanh" {
+      let cube = builder.multiply(builder.multiply(x, x), x)
+      let inner = builder.add(x, builder.multiply(cube, by: 0.044715))
+      gate = builder.emit(Tanh(), [builder.multiply(inner, by: (2 / Double.pi).squareRoot())])
+    } else {
+      let root = builder.scalar(2.0.squareRoot(), like: x)
+      gate = builder.emit(Erf(), [builder.divide(x, root)])
+    }
+    return builder.multiply(builder.multiply(x, builder.add(gate, 1)), by: 0.5)
+  }
+}

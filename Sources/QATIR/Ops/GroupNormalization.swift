@@ -26,3 +26,31 @@ public struct GroupNormalization: GroupNormalizing {
     self.epsilon = epsilon
   }
 }
+
+extension GroupNormalization: Expandable {
+  /// `InstanceNormalization` of rows of one group each, as PyTorch writes it.
+  public func expansion(
+    of operands: [ValueID?], in builder: inout GraphBuilder
+  ) throws(Diagnostic) -> ValueID {
+    let x = builder.required(operands, 0)
+    guard let rank = builder.type(of: x).shape?.rank else {
+      throw Diagnostic(
+        .unsupported, "the rank of x is unknown", hint: "declare the shapes of the graph's inputs")
+    }
+    let element = builder.type(of: x).element
+    func perGroup(_ number: Double) -> AnyTensor {
+      AnyTensor(element, shape: [groups], rounding: Array(repeating: number, count: groups))
+    }
+    let rows = builder.emit(Reshape(), [x, builder.integers([0, groups, -1])])
+    let one = builder.constant(perGroup(1), name: "ones")
+    let zero = builder.constant(perGroup(0), name: "zeros")
+    let normal = builder.emit(InstanceNormalization(epsilon: epsilon), [rows, one, zero])
+    let back = builder.emit(Reshape(), [normal, builder.emit(ShapeOp(), [x])])
+    let perChannel = [-1] + Array(repeating: 1, count: rank - 2)
+    let factors = builder.emit(
+      Reshape(), [builder.required(operands, 1), builder.integers(perChannel)])
+    let terms = builder.emit(
+      Reshape(), [builder.required(operands, 2), builder.integers(perChannel)])
+    return builder.add(builder.multiply(back, factors), terms)
+  }
+}

@@ -20,3 +20,10 @@ extension HardSwish: Differentiable {
     return [builder.multiply(call.seed, builder.add(gate, ramp))]
   }
 }
+
+extension HardSwish: Expandable {
+  public func expansion(of operands: [ValueID?], in builder: inout GraphBuilder) -> ValueID {
+    let x = builder.required(operands, 0)
+    return builder.multiply(x, builder.emit(HardSigmoid(alpha: 1 / 6, beta: 0.5), [x]))
+  }
+}

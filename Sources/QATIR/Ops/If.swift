@@ -39,6 +39,10 @@ public struct If: ControlFlow {
     set { (thenBranch, elseBranch) = (newValue[0], newValue[1]) }
   }
 
+  public func nextCarried(
+    operands: Int
+  ) -> (operand: Int, input: Int, output: Int, result: Int)? { nil }
+
   public func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType] { [] }
 
   public func settled(

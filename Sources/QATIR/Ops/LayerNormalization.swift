@@ -105,3 +105,17 @@ extension LayerNormalization: Differentiable {
     return builder.multiply(builder.multiply(share, slope), by: -1)
   }
 }
+
+extension LayerNormalization: Expandable {
+  public func expansion(
+    of operands: [ValueID?], in builder: inout GraphBuilder
+  ) throws(Diagnostic) -> ValueID {
+    let x = builder.required(operands, 0), scale = builder.required(operands, 1)
+    let mean = builder.emit(
+      ReduceMean(), [x, builder.integers(try builder.axesFromBack(axis, of: x))])
+    let normalized = try builder.normalized(builder.subtract(x, mean), from: axis, epsilon)
+    let scaled = builder.multiply(normalized, scale)
+    guard operands.count > 2, let bias = operands[2] else { return scaled }
+    return builder.add(scaled, bias)
+  }
+}

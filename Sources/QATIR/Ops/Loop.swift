@@ -42,6 +42,13 @@ public struct Loop: ControlFlow {
   /// How many values go from step to step, of so many operands.
   public func carriedCount(operands: Int) -> Int { max(operands - 2 - captures, 0) }
 
+  public func nextCarried(
+    operands: Int
+  ) -> (operand: Int, input: Int, output: Int, result: Int)? {
+    let count = carriedCount(operands: operands)
+    return (2 + count, 2 + count, 1 + count, count)
+  }
+
   public func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let carried = try types(operands, min(2, operands.count)..<operands.count)
     return [TensorType(.i64, []), TensorType(.bool, [])] + carried

@@ -21,3 +21,10 @@ extension Mish: Differentiable {
     return [builder.multiply(call.seed, slope)]
   }
 }
+
+extension Mish: Expandable {
+  public func expansion(of operands: [ValueID?], in builder: inout GraphBuilder) -> ValueID {
+    let x = builder.required(operands, 0)
+    return builder.multiply(x, builder.emit(Tanh(), [builder.emit(Softplus(), [x])]))
+  }
+}

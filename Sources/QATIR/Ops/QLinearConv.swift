@@ -12,7 +12,7 @@ import QATCore
 ///   `B` i32[M], optional, of scale `x_scale * w_scale`.
 /// - Result: of the type of `y_zero_point`, [N, M, spatial...].
 /// - Attributes: those of `Conv`.
-public struct QLinearConv: Operation {
+public struct QLinearConv: ConvolutionOperation {
   public static let name: OpName = "QLinearConv"
   public static let operands: [OperandSpec] = [
     .codes8("x", as: "T1"), .f32("x_scale"), .codes8("x_zero_point", as: "T1"),
@@ -20,23 +20,12 @@ public struct QLinearConv: Operation {
     .f32("y_scale"), .codes8("y_zero_point", as: "T3"),
     OperandSpec("B", [.i32], as: nil, .optional),
   ]
-  public static let attributes: [Attribute<Self>] = [
-    .init("auto_pad", \.window.autoPad), .init("dilations", \.window.dilations),
-    .init("group", \.group), .init("kernel_shape", \.window.kernelShape),
-    .init("pads", \.window.pads), .init("strides", \.window.strides),
-  ]
+  public static let attributes = convolutionAttributes
 
-  /// Kernel, strides, dilations and padding.
   public var window = WindowAttributes()
-  /// Parts that channels are split into, each convolved by itself.
   public var group = 1
 
   public init() {}
-  /// The operation over these windows.
-  public init(_ window: WindowAttributes, group: Int = 1) {
-    self.window = window
-    self.group = group
-  }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     // Shapes are those of Conv, whatever the element types.

@@ -63,3 +63,15 @@ extension RMSNormalization: Differentiable {
     ]
   }
 }
+
+extension RMSNormalization: Expandable {
+  public func expansion(
+    of operands: [ValueID?], in builder: inout GraphBuilder
+  ) throws(Diagnostic) -> ValueID {
+    let x = builder.required(operands, 0), scale = builder.required(operands, 1)
+    guard builder.type(of: x).element == builder.type(of: scale).element else {
+      throw Diagnostic(.unsupported, "x and scale have different element types")
+    }
+    return builder.multiply(try builder.normalized(x, from: axis, epsilon), scale)
+  }
+}

@@ -6,7 +6,7 @@ import QATCore
 /// - Operands: `min`, `max` float, of one shape: [], [C], or one element a block.
 /// - Results: `scale` of the type of `min`; `zero_point` i32; both shaped like `min`.
 /// - Attributes: `grid`; `scheme`: `symmetric` or `asymmetric`; `power_of_two`: scales are rounded
-///   up to powers of two.
+///   up to powers of two; `lowest`, `highest`: where the range is cut, if it goes further.
 /// - Gradient: none.
 public struct ScaleFromRange: Operation {
   public static let name: OpName = "qat.ScaleFromRange"
@@ -14,6 +14,7 @@ public struct ScaleFromRange: Operation {
   public static let results: [ResultSpec] = ["scale", "zero_point"]
   public static let attributes: [Attribute<Self>] = [
     .init("grid", \.grid), .init("scheme", \.scheme), .init("power_of_two", \.powerOfTwo),
+    .init("lowest", \.lowest), .init("highest", \.highest),
   ]
 
   /// The codes.
@@ -22,6 +23,10 @@ public struct ScaleFromRange: Operation {
   public var scheme = QuantizationScheme.symmetric
   /// Whether scales are rounded up to powers of two.
   public var powerOfTwo = false
+  /// The range begins here at the earliest; `nil` for where it was observed.
+  public var lowest: Float? = nil
+  /// The range ends here at the latest; `nil` for where it was observed.
+  public var highest: Float? = nil
 
   public init() {}
   public init(grid: IntegerGrid, scheme: QuantizationScheme, powerOfTwo: Bool = false) {

@@ -64,6 +64,13 @@ public struct Scan: ControlFlow {
     index < outputDirections.count && outputDirections[index] == 1
   }
 
+  public func nextCarried(
+    operands: Int
+  ) -> (operand: Int, input: Int, output: Int, result: Int)? {
+    let count = stateCount(operands: operands)
+    return (count, count, count, count)
+  }
+
   public func bodyInputs(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let states = try firstInput(operands.count)
     return try types(operands, 0..<states)

@@ -9,6 +9,7 @@ public struct Swish: UnaryElementwise {
   /// What `x` is multiplied by inside the sigmoid.
   public var alpha: Float = 1
   public init() {}
+  public init(alpha: Float) { self.alpha = alpha }
 }
 
 extension Swish: Differentiable {
@@ -21,5 +22,13 @@ extension Swish: Differentiable {
     let rest = builder.multiply(scaled, builder.subtract(s, from: 1))
     let slope = builder.multiply(s, builder.add(rest, 1))
     return [builder.multiply(call.seed, slope)]
+  }
+}
+
+extension Swish: Expandable {
+  public func expansion(of operands: [ValueID?], in builder: inout GraphBuilder) -> ValueID {
+    let x = builder.required(operands, 0)
+    let inner = alpha == 1 ? x : builder.multiply(x, by: Double(alpha))
+    return builder.multiply(x, builder.emit(Sigmoid(), [inner]))
   }
 }

@@ -158,15 +158,27 @@ extension GroupNormalization: HasParameters {
 extension RMSNormalization: HasParameters {
   public var trainableOperands: [Int] { [1] }
 }
-extension LSTM: HasParameters {
+// Weights are [D, G·H, …]: directions share the scale of a row.
+extension LSTM: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { recurrentRole }
+  public func groupAxis(ranks: [Int?]) -> Int? { 2 }
   // The states before the first step are data, even where a file holds them.
   public var trainableOperands: [Int] { [1, 2, 3, 7] }
 }
-extension GRU: HasParameters {
+extension GRU: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { recurrentRole }
+  public func groupAxis(ranks: [Int?]) -> Int? { 2 }
   public var trainableOperands: [Int] { [1, 2, 3] }
 }
-extension RNN: HasParameters {
+extension RNN: Quantizable, HasParameters {
+  public func quantizationRole(ranks: [Int?]) -> QuantizationRole? { recurrentRole }
+  public func groupAxis(ranks: [Int?]) -> Int? { 2 }
   public var trainableOperands: [Int] { [1, 2, 3] }
+}
+extension Recurrent {
+  fileprivate var recurrentRole: QuantizationRole {
+    .weightsOnly(operands: [1, 2], channelAxis: 1)
+  }
 }
 extension Gather: HasParameters {
   public var trainableOperands: [Int] { [0] }

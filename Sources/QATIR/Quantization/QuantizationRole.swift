@@ -5,6 +5,8 @@ public enum QuantizationRole: Sendable, Equatable {
   /// A product of activations with a weight: the activation operand, the weight operand and its
   /// channel axis, the bias operand (int32, on the scale of the product), the result.
   case weighted(input: Int, weight: Int, channelAxis: Int?, bias: Int?)
+  /// A computation in float whose weights may be codes: their operands, and the axis of their channels.
+  case weightsOnly(operands: [Int], channelAxis: Int?)
   /// Operands and result each have their own scale; `operands` lists those that carry activations.
   case activations(operands: [Int])
   /// Codes pass through: results and first operand share scale and zero point.
@@ -14,6 +16,11 @@ public enum QuantizationRole: Sendable, Equatable {
   /// An activation whose clamping the quantizer behind it can do: no quantizer in front of it where
   /// a weighted operation feeds it.
   case clamping
+
+  /// Whether it multiplies and adds: what integers make faster.
+  public var isProduct: Bool {
+    if case .weighted = self { true } else { false }
+  }
 }
 
 /// An operation that takes part in quantization.

@@ -145,12 +145,11 @@ final class FileSink {
 
   /// The bytes of a tensor. Those of a mapped file are resident a piece at a time only.
   func append(_ storage: TensorStorage) {
-    let mapped = storage as? any MappedStorage
     unsafe storage.withBytes { bytes in
       for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
         let piece = start..<min(start + 1 << 20, bytes.count)
         unsafe append(UnsafeRawBufferPointer(rebasing: bytes[piece]))
-        mapped?.forget(piece)
+        storage.forget(piece)
       }
     }
   }

@@ -25,7 +25,7 @@ extension ModelWriter {
       }
       let message = unsafe attribute(name, value, from: rests[name])
       if case .graph = value, let graph = subgraphs.first(where: { $0.name == name })?.graph {
-        let body = unsafe try self.graph(graph)
+        let body = unsafe try self.graph(graph, isBody: true)
         unsafe (message.pointee.has_g, message.pointee.g) = unsafe (
           1, arena.data(body.pointee.packed)
         )
@@ -60,7 +60,7 @@ extension ModelWriter {
       unsafe (fields.has_s, fields.s, fields.type) = unsafe (1, arena.data(Array(string.utf8)), 3)
     case .tensor(let tensor):
       let inner = unsafe oldTensor ?? arena.copy(Qat__Onnx__Tensor.empty)
-      unsafe inner.pointee.setContents(to: tensor, arena)
+      unsafe inner.pointee.setContents(to: tensor.resident, arena)
       unsafe (fields.t, fields.type) = unsafe (inner, 4)
     case .floats(let floats):
       unsafe (fields.n_floats, fields.floats, fields.type) = unsafe (

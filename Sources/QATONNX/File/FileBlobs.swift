@@ -57,12 +57,14 @@ public enum GraphFiles {
   /// Writes `.onnx`, `.qir` (with its large constants in `NAME.blob` beside it) or `.dot`.
   /// - Throws: `io`; `invalid-option` for another extension. Nothing half-written stays.
   ///
-  /// - Parameter externalData: where the large initializers of an `.onnx` file go.
+  /// - Parameters:
+  ///   - externalData: where the large initializers of an `.onnx` file go.
+  ///   - opset: the highest that the reader of an `.onnx` file knows.
   public static func write(
-    _ graph: Graph, to path: String, externalData: ExternalData = .whenNeeded
+    _ graph: Graph, to path: String, externalData: ExternalData = .whenNeeded, opset: Int? = nil
   ) throws(Diagnostic) {
     switch fileExtension(of: path) {
-    case "onnx": try Exporter.write(graph, to: path, externalData: externalData)
+    case "onnx": try Exporter.write(graph, to: path, externalData: externalData, opset: opset)
     case "dot": try AtomicFile.write(text: graph.dot, to: path)
     case "qir":
       let name = String(path.split(separator: "/").last ?? "model.qir")

@@ -8,15 +8,8 @@ import QATCore
   import Darwin
 #endif
 
-/// Bytes of a mapped file.
-protocol MappedStorage: TensorStorage {
-  /// Says that a range of the bytes is not needed for now: what it takes of memory is free, and it is
-  /// read from the file again where someone does look at it.
-  func forget(_ range: Range<Int>)
-}
-
 /// A file's bytes, mapped into memory: nothing is read until it is looked at.
-@safe final class MappedFile: TensorStorage, MappedStorage, @unchecked Sendable {
+@safe final class MappedFile: TensorStorage, @unchecked Sendable {
   // SAFETY: the mapping is private and read-only, and lives until `deinit`.
   private let mapping: UnsafeMutableRawPointer?
   private let length: Int
@@ -45,7 +38,9 @@ protocol MappedStorage: TensorStorage {
     unsafe super.init(viewing: UnsafeRawBufferPointer(start: start, count: length))
   }
 
-  func forget(_ range: Range<Int>) {
+  override var isMapped: Bool { true }
+
+  override func forget(_ range: Range<Int>) {
     guard let mapping = unsafe mapping else { return }
     let page = Int(getpagesize())
     let start = range.lowerBound / page * page
@@ -55,26 +50,6 @@ protocol MappedStorage: TensorStorage {
 
   deinit {
     if let mapping = unsafe mapping { unsafe munmap(mapping, length) }
-  }
-}
-
-/// Part of another storage's bytes, which it keeps alive.
-final class SliceStorage: TensorStorage, MappedStorage, @unchecked Sendable {
-  private let owner: TensorStorage
-  private let start: Int
-
-  init(_ owner: TensorStorage, _ range: Range<Int>) {
-    self.owner = owner
-    start = range.lowerBound
-    // SAFETY: the range lies inside the owner's bytes, which live as long as `self`.
-    let view = unsafe owner.withBytes { bytes in
-      unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
-    }
-    unsafe super.init(viewing: view)
-  }
-
-  func forget(_ range: Range<Int>) {
-    (owner as? any MappedStorage)?.forget(range.lowerBound + start..<range.upperBound + start)
   }
 }
 

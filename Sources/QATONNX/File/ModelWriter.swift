@@ -68,8 +68,9 @@ final class ModelWriter {
     return unsafe message
   }
 
+  /// - Parameter isBody: whether it goes into an attribute, whose bytes are put together in memory.
   func graph(
-    _ graph: GraphFile
+    _ graph: GraphFile, isBody: Bool = false
   ) throws(Diagnostic) -> UnsafeMutablePointer<Qat__Onnx__Graph> {
     let message = unsafe try arena.message(Qat__Onnx__Graph.self, from: graph.rest)
     var fields = unsafe message.pointee.leftovers
@@ -85,7 +86,7 @@ final class ModelWriter {
       if let location = external?.location, let range = external?.place(tensor) {
         unsafe message.pointee.setContents(to: tensor, at: range, of: location, arena)
       } else {
-        unsafe message.pointee.setContents(to: tensor, arena)
+        unsafe message.pointee.setContents(to: isBody ? tensor.resident : tensor, arena)
       }
       unsafe message.pointee.name = unsafe arena.optionalText(name)
       unsafe tensors.append(message)

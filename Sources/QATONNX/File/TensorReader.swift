@@ -2,7 +2,7 @@ import CQATSchema
 import QATCore
 
 extension ModelReader {
-  /// A tensor and its name. `raw_data` stays a view of the file where its alignment allows.
+  /// A tensor and its name. `raw_data` stays in the file: a view where it is aligned there.
   func tensor(
     _ message: UnsafeMutablePointer<Qat__Onnx__Tensor>, at path: FieldPath
   ) throws(Diagnostic) -> (name: String, tensor: AnyTensor) {
@@ -102,7 +102,8 @@ extension ModelReader {
     }
   }
 
-  /// A view where the elements are aligned (and large enough to be worth it), else a copy.
+  /// A view where the elements are aligned (and large enough to be worth it), else a copy: a large one
+  /// where it is looked at.
   private func view(_ storage: TensorStorage, _ range: Range<Int>, _ element: ElementType)
     -> TensorStorage
   {
@@ -112,6 +113,18 @@ extension ModelReader {
     let address = start + range.lowerBound
     if element != .bool, range.count > 64, address % width == 0 {
       return SliceStorage(storage, range)
+    }
+    if element != .bool, range.count >= DerivedStorage.smallest, storage.isMapped {
+      return DerivedStorage(byteCount: range.count, isCopy: true) {
+        // SAFETY: `target` is as long as the range, which lies inside the storage.
+        let copy = unsafe TensorStorage(byteCount: range.count) { target in
+          unsafe storage.withBytes { bytes in
+            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
+          }
+        }
+        storage.forget(range)
+        return copy
+      }
     }
     var copy = unsafe storage.withBytes { bytes in unsafe Array(bytes[range]) }
     // Only 0 and 1 are a `Bool` in memory; in a file every other byte means true too.
@@ -168,7 +181,9 @@ extension ModelReader {
       )
     }
     let storage = view(file, offset..<(offset + length), element)
-    if !(storage is SliceStorage) { try externalFiles.copied(length, place) }
+    if !(storage is SliceStorage), !(storage is DerivedStorage) {
+      try externalFiles.copied(length, place)
+    }
     return AnyTensor(element, shape: dims, storage: storage)
   }
 }

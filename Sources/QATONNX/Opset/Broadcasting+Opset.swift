@@ -22,10 +22,10 @@ extension OpsetHistory.Change {
         hint: "convert the model to opset 7 or later, or give the shapes of its inputs")
     }
     if axis < 0 { axis += a }
-    guard axis >= 0, axis + b <= a else {
+    guard axis >= 0, axis <= a - b else {
       throw Diagnostic(
         .shapeMismatch, "\(b) axes from \(axis) on do not lie inside an operand of rank \(a)")
     }
-    if axis + b < a { node.unsqueezeInput(1, axes: Array(b..<a - axis)) }
+    if axis < a - b { node.unsqueezeInput(1, axes: Array(b..<a - axis)) }
   }
 }

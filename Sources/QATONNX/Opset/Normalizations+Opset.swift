@@ -55,14 +55,14 @@ extension ImportedNode {
   /// Repeats each of the `count` elements of some inputs, one copy beside the other.
   fileprivate mutating func repeatElements(ofInputs indices: [Int], _ count: Int, _ copies: Int) {
     func constant(_ numbers: [Int], _ suffix: String) -> String {
-      let name = "\(outputs[0]).\(suffix)"
+      let name = "\(stem).\(suffix)"
       constants.append((name, AnyTensor(shape: [numbers.count], numbers.map(Int64.init))))
       return name
     }
     let column = constant([count, 1], "column"), rows = constant([count, copies], "rows")
     let all = constant([-1], "all")
     for index in indices {
-      let result = "\(outputs[0]).repeated\(index)"
+      let result = "\(stem).repeated\(index)"
       before += [
         .init(op: Reshape(), inputs: [inputs[index], column], output: result + ".column"),
         .init(op: Expand(), inputs: [result + ".column", rows], output: result + ".rows"),

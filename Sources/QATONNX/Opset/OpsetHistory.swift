@@ -22,7 +22,21 @@ struct OpsetHistory: Sendable {
   /// A change that came with an opset: nodes of older ones are rewritten.
   struct Change: Sendable {
     let version: Int
+    /// Inputs that were attributes, lists of integers.
+    var moves: [(attribute: String, input: Int)] = []
     let upgrade: @Sendable (inout ImportedNode) throws(Diagnostic) -> Void
+  }
+
+  /// Constant operands that are attributes in a file of an older opset.
+  func attributes(
+    of node: Node, _ graph: Graph, opset: Int
+  ) -> [(name: String, input: Int, integers: [Int])] {
+    changes.filter { $0.version > opset }.flatMap(\.moves).compactMap { move in
+      guard move.input < node.operands.count, let operand = node.operands[move.input],
+        let integers = graph[operand].constant?.integers
+      else { return nil }
+      return (move.attribute, move.input, integers)
+    }
   }
 
   init(
@@ -63,6 +77,9 @@ struct ImportedNode {
     let output: String
   }
 
+  /// What the names of values that an upgrade makes begin with; a file may leave out the outputs.
+  var stem: String { outputs.first ?? type }
+
   /// Removes an attribute and returns its value.
   mutating func take(_ name: String) -> AttributeValue? {
     guard let index = attributes.firstIndex(where: { $0.name == name }) else { return nil }
@@ -74,14 +91,14 @@ struct ImportedNode {
   /// Makes a tensor the input of that index.
   mutating func setInput(_ index: Int, to tensor: AnyTensor, named suffix: String) {
     while inputs.count <= index { inputs.append("") }
-    let name = "\(outputs.first ?? type).\(suffix)"
+    let name = "\(stem).\(suffix)"
     constants.append((name, tensor))
     inputs[index] = name
   }
 
   /// Puts axes of size 1 into an input, which has a known rank.
   mutating func unsqueezeInput(_ index: Int, axes: [Int]) {
-    let name = "\(outputs.first ?? type).input\(index)"
+    let name = "\(stem).input\(index)"
     constants.append((name + ".axes", AnyTensor(shape: [axes.count], axes.map(Int64.init))))
     before.append(.init(op: Unsqueeze(), inputs: [inputs[index], name + ".axes"], output: name))
     inputs[index] = name
@@ -93,7 +110,7 @@ extension OpsetHistory.Change {
   static func integersBecameInputs(
     at version: Int, _ moves: [(attribute: String, input: Int)]
   ) -> Self {
-    .init(version: version) { node throws(Diagnostic) in
+    .init(version: version, moves: moves) { node throws(Diagnostic) in
       for (attribute, input) in moves {
         guard case .ints(let list)? = node.take(attribute) else { continue }
         node.setInput(
@@ -127,7 +144,7 @@ extension OpsetHistory.Change {
   }
 
   /// An attribute that had another name before.
-  static func renamed(at version: Int, _ old: String, _ new: String) -> Self {
+  static func attributeRenamed(at version: Int, _ old: String, to new: String) -> Self {
     .init(version: version) { node throws(Diagnostic) in
       if let value = node.take(old) { node.attributes.append((new, value)) }
     }

@@ -54,13 +54,16 @@ struct SchemaHistory: Sendable {
   }
 
   /// The lowest opset from 13 on whose schema has all that a node of ONNX's own domain has.
-  static func needed(_ node: Node, _ graph: Graph) -> Int {
-    all[node.op.name.type]?.needed(node, graph) ?? 13
+  /// - Parameter absent: operands that are written otherwise.
+  static func needed(_ node: Node, _ graph: Graph, without absent: Set<Int> = []) -> Int {
+    all[node.op.name.type]?.needed(node, graph, without: absent) ?? 13
   }
 
-  private func needed(_ node: Node, _ graph: Graph) -> Int {
+  private func needed(_ node: Node, _ graph: Graph, without absent: Set<Int>) -> Int {
     var versions = [since] + node.op.attributeValues.compactMap { attributes[$0.name] }
-    let types = node.operands.map { $0.map { graph[$0].type.element } }
+    let types = node.operands.enumerated().map { index, operand in
+      absent.contains(index) ? nil : operand.map { graph[$0].type.element }
+    }
     for (index, element) in types.enumerated() {
       guard let element else { continue }
       if let version = operands[index] { versions.append(version) }

@@ -8,7 +8,7 @@ extension OpsetHistory {
     [
       .init(version: 2) { node in
         guard node.inputs.count > 1, !node.inputs[1].isEmpty else { return }
-        let sizes = "\(node.outputs[0]).split"
+        let sizes = "\(node.stem).split"
         node.before.append(.init(op: Cast(to: .i64), inputs: [node.inputs[1]], output: sizes))
         node.inputs[1] = sizes
       },

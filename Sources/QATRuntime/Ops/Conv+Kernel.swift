@@ -141,18 +141,27 @@ func codeRange(_ element: ElementType) -> ClosedRange<Int32> {
   }
 }
 
-/// The kernel's form of a convolution, where it is two-dimensional.
+/// The kernel's form of a convolution over one or two axes; one is the second of two, the first having
+/// size 1.
 func convolutionShape(
   _ window: WindowAttributes, group: Int, x: [Int], w: [Int], y: [Int]
 ) -> ConvolutionShape? {
-  guard x.count == 4, w.count == 4, y.count == 4, !x.contains(0), !y.contains(0) else { return nil }
+  guard [3, 4].contains(x.count), w.count == x.count, y.count == x.count, !x.contains(0),
+    !y.contains(0)
+  else { return nil }
   let axes = window.resolved(input: Array(x[2...]), kernel: Array(w[2...]))
   guard axes.map(\.output) == Array(y[2...]),
     axes.allSatisfy({ $0.padBegin >= 0 && $0.padEnd >= 0 })
   else {
     return nil
   }
+  /// Two numbers, one for each axis, or four sizes.
+  func plane(_ numbers: [Int], _ filler: Int, at index: Int) -> [Int] {
+    x.count == 4 ? numbers : numbers[..<index] + [filler] + numbers[index...]
+  }
   return ConvolutionShape(
-    x: x, w: w, y: y, groups: group, strides: axes.map(\.stride),
-    dilations: axes.map(\.dilation), pads: axes.map(\.padBegin))
+    x: plane(x, 1, at: 2), w: plane(w, 1, at: 2), y: plane(y, 1, at: 2), groups: group,
+    strides: plane(axes.map(\.stride), 1, at: 0),
+    dilations: plane(axes.map(\.dilation), 1, at: 0),
+    pads: plane(axes.map(\.padBegin), 0, at: 0))
 }

@@ -17,7 +17,8 @@ extension FusedConv: ExecutableChannelsLast {
         convolution.window, group: convolution.group, x: channelsFirst(request.shape(0)),
         w: request.shape(1), y: channelsFirst(request.resultShape()))
     else { return nil }
-    let convolution = ChannelsLastConvolution(shape), pool = request.pool, range = range
+    let convolution = ChannelsLastConvolution(shape, request.precision), pool = request.pool,
+      range = range
     guard let w = request.constant(1) else {
       return packing(convolution.packedByteCount, convolution, pool) { call, packed, scratch in
         convolution.pack(w: call[1], to: packed, pool)
@@ -43,7 +44,7 @@ extension ConvInputGradient: ExecutableChannelsLast {
         window, group: group, x: channelsFirst(request.shape(2)), w: request.shape(1),
         y: channelsFirst(request.shape(0)))
     else { return nil }
-    let convolution = ChannelsLastConvolution(shape), pool = request.pool
+    let convolution = ChannelsLastConvolution(shape, request.precision), pool = request.pool
     return packing(convolution.gradientPackedByteCount, convolution, pool) {
       call, packed, scratch in
       convolution.packForGradient(w: call[1], to: packed, pool)
@@ -60,7 +61,7 @@ extension ConvWeightGradient: ExecutableChannelsLast {
         window, group: group, x: channelsFirst(request.shape(1)), w: request.shape(2),
         y: channelsFirst(request.shape(0)))
     else { return nil }
-    let convolution = ChannelsLastConvolution(shape), pool = request.pool
+    let convolution = ChannelsLastConvolution(shape, request.precision), pool = request.pool
     return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       convolution.weightGradient(

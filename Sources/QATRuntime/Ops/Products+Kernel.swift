@@ -11,15 +11,17 @@ extension Gemm: Executable {
     let m = y[0], n = y[1], k = transA ? a[0] : a[1]
     let bias = request.isPresent(2)
     guard m * n * k > 0, !bias || request.shape(2) == [n] else { return nil }
-    let pool = request.pool, transA = transA, transB = transB
+    let pool = request.pool, precision = request.precision, transA = transA, transB = transB
     let packed = request.constant(1).map {
       PackedMatrix(k: k, n: n, constant: $0, transposed: transB)
     }
-    return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
+    let scratch = FloatProduct.scratchByteCount(pool, precision, operands: m * k + k * n)
+    return Kernel(scratchByteCount: scratch) { call in
       guard let scratch = call.scratch else { return }
       FloatProduct.run(
         m: m, n: n, k: k, a: call[0], transposeA: transA, b: call[1], transposeB: transB,
-        packed: packed, c: call.result(), columnBias: bias ? call[2] : nil, pool, scratch: scratch)
+        packed: packed, c: call.result(), columnBias: bias ? call[2] : nil, precision: precision,
+        pool, scratch: scratch)
     }
   }
 }
@@ -31,7 +33,7 @@ extension MatMul: Executable {
     guard request.element(0) == .f32, a.count >= 2, b.count >= 2,
       let k = a.last, let n = b.last, b[b.count - 2] == k, !request.resultShape().contains(0), k > 0
     else { return nil }
-    let pool = request.pool
+    let pool = request.pool, precision = request.precision
     let rows = a[a.count - 2], batch = a.dropLast(2).reduce(1, *)
     let m: Int, count: Int, steps: (a: Int, b: Int)
     if b.count == 2 {
@@ -44,11 +46,14 @@ extension MatMul: Executable {
     let packed = request.constant(1).flatMap {
       b.count == 2 ? PackedMatrix(k: k, n: n, constant: $0, transposed: false) : nil
     }
-    return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { call in
+    let scratch = FloatProduct.scratchByteCount(
+      pool, precision, operands: a.reduce(1, *) + b.reduce(1, *))
+    return Kernel(scratchByteCount: scratch) { call in
       guard let scratch = call.scratch else { return }
       FloatProduct.run(
         m: m, n: n, k: k, a: call[0], transposeA: false, b: call[1], transposeB: false,
-        packed: packed, c: call.result(), batch: count, steps: steps, pool, scratch: scratch)
+        packed: packed, c: call.result(), batch: count, steps: steps, precision: precision, pool,
+        scratch: scratch)
     }
   }
 }

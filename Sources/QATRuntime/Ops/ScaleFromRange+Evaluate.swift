@@ -21,6 +21,7 @@ extension ScaleFromRange: FloatEvaluable {
       throw Diagnostic(
         .invalidData, "a range holds NaN or infinity", hint: "observe finite data before training")
     }
+    let low = low.map { max($0, lowest ?? $0) }, high = high.map { min($0, highest ?? $0) }
     let parameters = RangeToParameters(grid: grid, scheme: scheme, powerOfTwo: powerOfTwo)
     let largest = zip(low, high).map { max(abs($0), abs($1)) }.max() ?? 0
     return zip(low, high).map { parameters(min: $0, max: $1, tensorMaximum: largest) }

@@ -92,6 +92,7 @@ extension KernelRequest {
     self.init(
       operands: node.operands.map { $0.map { graph[$0].type } },
       results: node.results.map { $0.map { graph[$0].type } },
-      constants: node.operands.map { $0.flatMap { graph[$0].constant } }, pool: pool)
+      constants: node.operands.map { $0.flatMap { graph[$0].constant } }, pool: pool,
+      precision: node.roundsToBfloat16 ? .bf16 : .f32)
   }
 }

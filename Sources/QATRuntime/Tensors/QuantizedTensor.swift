@@ -141,12 +141,25 @@ private func quantized(
     }
     return AnyTensor(grid.container, shape: x.shape, integers: codes)
   }
-  let scales = AnyTensor(shape: [parameters.count], parameters.scales)
-  let layout = CodeLayout(shape: x.shape, axis: parameters.axis), numbers = AnyTensor(x)
-  return AnyTensor(grid.container, shape: x.shape) { q in
-    QuantizationKernels.quantize(
-      layout, x: TensorView(numbers), scale: TensorView(scales),
-      zero: parameters.zeroPoints.map(Int32.init), range: grid.codeRange, q: q)
+  return QuantizedTensor.codes(
+    of: AnyTensor(x), scales: parameters.scales, zeroPoints: parameters.zeroPoints.map(Int32.init),
+    grid: grid, axis: parameters.axis)
+}
+
+extension QuantizedTensor {
+  /// The codes of float32 numbers, which nothing checks: NaN takes its zero point.
+  ///
+  /// - Parameter axis: of the channels, each with its scale and zero point; `nil` for one of each.
+  package static func codes(
+    of numbers: AnyTensor, scales: [Float], zeroPoints: [Int32], grid: IntegerGrid, axis: Int?
+  ) -> AnyTensor {
+    let layout = CodeLayout(shape: numbers.shape, axis: axis)
+    let scales = TensorView(AnyTensor(shape: [scales.count], scales))
+    return AnyTensor(grid.container, shape: numbers.shape) { q in
+      QuantizationKernels.quantize(
+        layout, x: TensorView(numbers), scale: scales, zero: zeroPoints, range: grid.codeRange, q: q
+      )
+    }
   }
 }
 

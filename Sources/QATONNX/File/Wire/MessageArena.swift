@@ -84,9 +84,17 @@ import QATCore
     unsafe ProtobufCBinaryData(len: bytes.count, data: list(bytes))
   }
 
-  /// The bytes themselves, not a copy; they live as long as the arena.
+  /// The bytes themselves, not a copy; they live as long as the arena. For derived ones stands an address
+  /// that `storage(at:)` knows: they are there when the file is written.
   func data(_ storage: TensorStorage) -> ProtobufCBinaryData {
     kept.append(storage)
+    if storage is DerivedStorage, storage.byteCount >= Self.large {
+      // SAFETY: nothing reads through the address, which is that of an object that `kept` keeps.
+      let address = unsafe Unmanaged.passUnretained(storage).toOpaque()
+      large[UInt(bitPattern: address)] = storage
+      return unsafe ProtobufCBinaryData(
+        len: storage.byteCount, data: address.assumingMemoryBound(to: UInt8.self))
+    }
     // SAFETY: `kept` keeps the bytes alive; libprotobuf-c only reads them.
     return unsafe storage.withBytes { bytes in
       if bytes.count >= Self.large { large[UInt(bitPattern: bytes.baseAddress)] = storage }
