@@ -28,12 +28,13 @@ public enum FloatProduct {
     precision: ProductPrecision = .f32, _ pool: ThreadPool, scratch: MutableTensorView
   ) {
     precondition(c.count >= batch * m * n && a.count >= (batch - 1) * steps.a + m * k)
-    precondition(b.map { $0.count >= (batch - 1) * steps.b + k * n } ?? (packed != nil))
+    precondition(
+      b.map { $0.count >= (batch - 1) * steps.b + k * n } ?? (packed != nil && precision == .f32))
     precondition((columnBias?.count ?? n) == n)
     precondition(packed.map { $0.k == k && $0.n == n && steps.b == 0 } ?? true)
     let copies = scratchByteCount(pool) / 4, packed = precision == .bf16 ? nil : packed
     let a = precision.operand(a, scratch, at: copies, pool)
-    let b = precision.operand(b, scratch, at: copies + a.count, pool)
+    let b = b.map { precision.operand($0, scratch, at: copies + a.count, pool) }
     var arguments = unsafe qat_sgemm_arguments()
     unsafe arguments.bf16 = precision == .bf16
     unsafe arguments.m = Int64(m)
