@@ -11,23 +11,28 @@ extension QuantizationConfig {
   /// Reads a YAML file.
   ///
   /// - Throws: as `init(yaml:file:)`, and `io` where the file can't be read.
-  public init(contentsOf path: String) throws(Diagnostic) {
-    try self.init(yaml: try YAMLReader.text(of: path, "the configuration"), file: path)
+  public init(contentsOf path: String, preset: Preset = .recommended) throws(Diagnostic) {
+    try self.init(
+      yaml: try YAMLReader.text(of: path, "the configuration"), file: path, preset: preset)
   }
 
   /// Each rule is compared with each: more of them would take minutes.
   private static let mostRules = 10_000
 
-  /// Reads YAML: changes to the preset it names (`recommended` where it names none).
+  /// Reads YAML: changes to a preset.
   ///
-  /// - Parameter file: the name to show in messages.
+  /// - Parameters:
+  ///   - file: the name to show in messages.
+  ///   - preset: the one where the text names none.
   /// - Throws: `syntax` for what is no YAML or has a value of the wrong kind, `unknown-name` for keys
   ///   and words that mean nothing, `configuration` for settings that exclude each other; each with
   ///   file, line and column.
-  public init(yaml: String, file: String = "config") throws(Diagnostic) {
+  public init(
+    yaml: String, file: String = "config", preset: Preset = .recommended
+  ) throws(Diagnostic) {
     let reader = YAMLReader(file: file)
     guard let root = try reader.compose(yaml) else {
-      self = .recommended
+      self.init(preset)
       return
     }
     let keys = try reader.mapping(
@@ -36,10 +41,10 @@ extension QuantizationConfig {
         "preset", "weights", "activations", "bias", "warmupBatches", "quantizationDelay",
         "freezeObservers", "freezeBatchNorm", "stages", "layers",
       ])
-    let preset = try keys["preset"].map { node throws(Diagnostic) in
+    let named = try keys["preset"].map { node throws(Diagnostic) in
       try reader.word(node, of: Preset.self, "preset")
     }
-    self.init(preset ?? .recommended)
+    self.init(named ?? preset)
     let defaults = Self.recommended
     if let node = keys["weights"] {
       weights = try reader.tensor(node, base: weights ?? defaults.weights)

@@ -30,8 +30,13 @@ struct QuantizationOptions: ParsableArguments {
   }
 
   /// Puts configuration and data where passes find them.
-  func prepare(_ context: inout PassContext, for graph: Graph) throws(Diagnostic) {
-    if let config { context[QuantizationConfig.self] = try QuantizationConfig(contentsOf: config) }
+  /// - Parameter base: the preset that a configuration changes which names none.
+  func prepare(
+    _ context: inout PassContext, for graph: Graph, base: QuantizationConfig.Preset = .recommended
+  ) throws(Diagnostic) {
+    if let config {
+      context[QuantizationConfig.self] = try QuantizationConfig(contentsOf: config, preset: base)
+    }
     if let preset { context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset) }
     if let calibration {
       context[CalibrationTable.self] = try CalibrationTable(contentsOf: calibration)

@@ -59,7 +59,9 @@ struct QuantizeCommand: DiagnosedCommand {
     let graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)
     context.threads = training.threads
-    try quantization.prepare(&context, for: graph)
+    let base = epochs == 0 ? QuantizationConfig.Preset.postTraining : .recommended
+    context[QuantizationConfig.self] = QuantizationConfig(base)
+    try quantization.prepare(&context, for: graph, base: base)
     let running = try instruments.instruments(for: graph, quantization)
     defer { running.report() }
     var preparer = QATPreparer(

@@ -28,7 +28,7 @@ public struct QuantizedModel: Sendable {
 ///   - batches: calibration batches at most; 0 for all.
 /// - Throws: `configuration`, `unsupported` and `invalid-data` as `QATPreparer.prepareForQAT`.
 public func quantizeModel(
-  _ graph: Graph, calibration data: any DataSet, config: QuantizationConfig = .recommended,
+  _ graph: Graph, calibration data: any DataSet, config: QuantizationConfig = .postTraining,
   form: QuantizedForm = .qdq, batchSize: Int = 32, batches: Int = 32
 ) throws(Diagnostic) -> QuantizedModel {
   var preparer = QATPreparer(

@@ -46,7 +46,7 @@ PASSING = {
 
 
 def network(op, attributes, constants):
-    """Conv, the operation, Conv; of a second result another Conv, and the sum."""
+    """Conv, the operation, Conv; of a second result another Conv, the sum, and a Conv of that."""
     net = models.Net(3)
     first = net.weight([CHANNELS, 3, 3, 3], 27)
     net.nodes.append(helper.make_node("Conv", ["image", first], ["features"], name="first",
@@ -64,7 +64,10 @@ def network(op, attributes, constants):
         weight, score = net.weight([5, channels, 3, 3], 9 * channels), f"{result}_scores"
         net.nodes.append(helper.make_node("Conv", [result, weight], [score], name=score))
         scores.append(score)
-    net.nodes.append(helper.make_node("Add" if len(scores) > 1 else "Identity", scores, ["scores"]))
+    several = len(scores) > 1
+    net.nodes.append(helper.make_node("Add" if several else "Identity", scores, ["sum" if several else "scores"]))
+    if several:
+        net.nodes.append(helper.make_node("Conv", ["sum", net.weight([5, 5, 1, 1], 5)], ["scores"], name="last"))
     graph = helper.make_graph(net.nodes, "network", [typed("image", images(COUNT, 0))],
                               [helper.make_empty_tensor_value_info("scores")], net.constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -199,7 +199,7 @@ struct BatchNormCasesTests {
   }
 
   private func outputScale(_ graph: Graph) -> Double? {
-    graph.producer(of: graph.outputs[0]).flatMap { graph[$0].operands[1] }
+    graph.nodes.last { graph[$0].op is DequantizeLinear }.flatMap { graph[$0].operands[1] }
       .flatMap { graph[$0].constant?.doubles?.first }
   }
 }
