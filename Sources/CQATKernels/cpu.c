@@ -144,3 +144,8 @@ int qat_cpu_allowed_cores(void) {
   if (count < 1) count = (int)sysconf(_SC_NPROCESSORS_ONLN);
   return count < 1 ? 1 : count;
 }
+
+int64_t qat_cpu_memory(void) {
+  const int64_t pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? pages * size : INT64_MAX;
+}

@@ -1,3 +1,4 @@
+internal import CQATKernels
 import QATCore
 
 /// One block of memory, aligned to 64 bytes, for the intermediate values of a plan.
@@ -5,6 +6,9 @@ import QATCore
   // SAFETY: allocated in `init`, freed in `deinit`; views are bounds-checked against `byteCount`.
   let base: UnsafeMutableRawPointer
   public let byteCount: Int
+
+  /// The memory of this machine: what no arena may pass.
+  public static let mostBytes = Int(qat_cpu_memory())
 
   public init(byteCount: Int) {
     self.byteCount = byteCount

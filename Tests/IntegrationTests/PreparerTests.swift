@@ -75,6 +75,7 @@ struct PreparerTests {
     let float = try Digits.trained.get(), data = try Digits.load(.train, limit: 128)
     let model = try quantizeModel(float, calibration: data, form: .qoperator)
     var preparer = QATPreparer(
+      .postTraining,
       calibration: CalibrationData(
         data: try data.bound(to: float.modelFields), batchSize: 32, batches: 32))
     #expect(try preparer.quantize(float, to: .qoperator) == model.graph)

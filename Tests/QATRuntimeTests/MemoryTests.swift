@@ -25,6 +25,23 @@ struct MemoryTests {
     #expect(session.arenaByteCount == 2 * 256)
   }
 
+  @Test("is not asked for beyond what there is")
+  func tooMuch() throws {
+    let graph = try Graph(
+      text: """
+        graph @huge(%x: f32[1]) -> (%y: f32[1]) {
+          constant %shape: i64[1] = [4398046511104]
+          constant %axes: i64[1] = [0]
+          %a = Expand(%x, %shape)
+          %y = ReduceSum(%a, %axes) {keepdims = 1}
+        }
+        """)
+    let error = #expect(throws: Diagnostic.self) {
+      try Session(graph).run(["x": AnyTensor(shape: [1], [Float(1)])])
+    }
+    #expect(error?.code == .unsupported)
+  }
+
   @Test("of values that are outputs, or have another name for a shape, is left alone")
   func keep() throws {
     let graph = try Graph(

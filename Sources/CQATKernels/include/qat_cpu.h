@@ -31,6 +31,9 @@ uint32_t qat_cpu_limit(uint32_t mask);
 // again: for tests.
 void qat_cpu_emulate_tiles(bool on);
 
+// Bytes of memory of this machine; the largest number where unknown.
+int64_t qat_cpu_memory(void);
+
 // Cores that this process may run on (its affinity mask on Linux), at least 1.
 int qat_cpu_allowed_cores(void);
 // Stores up to `capacity` of their numbers in `cores`; returns how many, 0 where unknown.

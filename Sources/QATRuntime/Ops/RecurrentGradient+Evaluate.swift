@@ -30,6 +30,10 @@ extension RecurrentEvaluable {
       uniqueKeysWithValues: zip(floats, call.resultTypes.indices).map { operand, index in
         (operand, [T](repeating: 0, count: call.shape(index).reduce(1, *)))
       })
+    // Peepholes that are not there count as 0, and nobody asks for their gradient.
+    let vectorCounts = Self.vectorCounts.filter { index, _ in
+      operands.indices.contains(index) && operands[index] != nil
+    }
     let seeds = (0..<seedCount).map { call.optional($0)?.elements(as: T.self) }
     for direction in 0..<sizes.directions {
       for entry in 0..<sizes.batch {
@@ -41,7 +45,7 @@ extension RecurrentEvaluable {
           let start = sizes.output(step, direction, entry)
           if let dy = seeds[0] { for i in 0..<sizes.hidden { states[0][i] += dy[start + i] } }
           let slope = gradient(of: result, states, layer.weights[direction])
-          layer.add(slope, of: result, step, direction, entry, Self.vectorCounts, to: &gradients)
+          layer.add(slope, of: result, step, direction, entry, vectorCounts, to: &gradients)
           states = slope.before
         }
         for (index, state) in zip(Self.initialStates, states) {

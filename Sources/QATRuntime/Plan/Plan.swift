@@ -48,6 +48,12 @@ final class Plan {
       VariableBuffer(graph[id].type.element, shape: graph[id].type.shape?.sizes ?? [])
     }
     memory = MemoryPlan(graph, keep: keep)
+    guard memory.byteCount <= Arena.mostBytes else {
+      throw Diagnostic(
+        .unsupported,
+        "the values of '\(whole.name)' take \(memory.byteCount >> 20) MiB at once, and this machine has "
+          + "\(Arena.mostBytes >> 20)", hint: "give fewer samples at a time, or smaller ones")
+    }
     var work: [(NodeID, Work)] = []
     for id in graph.nodes { work.append((id, try Work(of: id, in: graph, memory, pool))) }
     self.work = work
