@@ -18,6 +18,9 @@ extension Graph {
     return result
   }
 
+  /// Larger results are for a run to compute, which finds out whether there is so much memory.
+  private static let mostKnownBytes = 1 << 28
+
   /// The results of a node that constants and sizes alone decide.
   private func knownResults(of id: NodeID) throws(Diagnostic) -> [AnyTensor]? {
     let node = self[id]
@@ -34,7 +37,8 @@ extension Graph {
       guard let tensor = self[operand].constant else { return nil }
       operands.append(tensor)
     }
-    guard node.op is any Evaluable else { return nil }
+    let byteCount = node.results.compactMap { $0.flatMap { self[$0].type.byteCount } }.reduce(0, +)
+    guard node.op is any Evaluable, byteCount <= Self.mostKnownBytes else { return nil }
     do throws(Diagnostic) {
       return try ReferenceEvaluator.evaluate(node.op, operands, resultCount: node.results.count)
     } catch { throw error.at("node '\(node.name)' (\(node.op.name))") }
