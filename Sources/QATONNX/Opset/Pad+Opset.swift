@@ -6,7 +6,8 @@ extension OpsetHistory {
   static let pad = OpsetHistory(
     "Pad",
     [
-      .attributeRenamed(at: 2, "paddings", to: "pads"), .integersBecameInputs(at: 11, [("pads", 1)]),
+      .attributeRenamed(at: 2, "paddings", to: "pads"),
+      .integersBecameInputs(at: 11, [("pads", 1)]),
       .scalarsBecameInputs(at: 11, [("value", 2)]),
     ],
     needed: { node, _ in
