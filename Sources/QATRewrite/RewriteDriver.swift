@@ -29,7 +29,9 @@ extension RewritePass {
 @discardableResult
 public func applyRules(_ rules: [any RewriteRule], to graph: inout Graph) throws(Diagnostic) -> Int
 {
-  let patterns = rules.map { ($0, $0.pattern) }
+  let patterns = rules.map { (rule: $0, pattern: $0.pattern) }
+  // Of each type of operation, the rules that may match there.
+  var candidates: [ObjectIdentifier: [(rule: any RewriteRule, pattern: Pattern)]] = [:]
   var editor = GraphEditor(graph)
   var worklist = Array(graph.nodes.reversed())
   var queued = Set(worklist)
@@ -39,8 +41,10 @@ public func applyRules(_ rules: [any RewriteRule], to graph: inout Graph) throws
     queued.remove(node)
     guard editor.graph.contains(node) else { continue }
     let root = ObjectIdentifier(type(of: editor.graph[node].op))
-    for (rule, pattern) in patterns {
-      if let wanted = pattern.root, wanted != root { continue }
+    if candidates[root] == nil {
+      candidates[root] = patterns.filter { $0.pattern.root == nil || $0.pattern.root == root }
+    }
+    for (rule, pattern) in candidates[root] ?? [] {
       guard let match = pattern.match(node, in: editor.graph) else { continue }
       let before = editor.changes
       rule.rewrite(match, in: &editor)

@@ -45,8 +45,8 @@ struct ExportOpset {
   /// The opset that a graph needs, and the node that does.
   private static func needed(_ graph: Graph, limit: Int) -> (opset: Int, place: String) {
     var highest = (opset: all.lowerBound, place: "")
-    func note(_ opset: Int, _ place: String) {
-      if opset > highest.opset { highest = (opset, place) }
+    func note(_ opset: Int, _ place: @autoclosure () -> String) {
+      if opset > highest.opset { highest = (opset, place()) }
     }
     for id in graph.nodes {
       let node = graph[id]
