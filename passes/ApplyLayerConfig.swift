@@ -104,8 +104,7 @@ extension Graph {
   /// Layers that stay in float unless a rule says otherwise, in a graph with products: sums, gates, averages
   /// … whose result no product reads, directly or through operations that compute on codes as well
   /// (what stands behind the last product, or between it and a normalization in float: the sums of a
-  /// transformer); and each `Softmax`, which on integers has 256 steps from 0 to 1 for
-  /// probabilities that may all be far below.
+  /// transformer).
   fileprivate var layersInFloat: Set<NodeID> {
     let roles = Dictionary(
       uniqueKeysWithValues: nodes.compactMap { id in quantizationRole(of: id).map { (id, $0) } })
@@ -116,7 +115,7 @@ extension Graph {
       let readers = self[id].results.compactMap { $0 }.flatMap { users(of: $0) }
       let feeds = readers.contains { roles[$0]?.isProduct == true || feeding.contains($0) }
       switch role {
-      case .activations where !feeds, .fixedResult: inFloat.insert(id)
+      case .activations where !feeds, .fixedResult where !feeds: inFloat.insert(id)
       default: if feeds { feeding.insert(id) }
       }
     }
