@@ -77,7 +77,8 @@ struct QuantizerInserter {
   /// or learned.
   /// - Parameter cut: where a range ends at the latest.
   private mutating func quantizer(
-    of activation: QuantizerPlacement.Activation, name: String, cut: (lowest: Float?, highest: Float?)
+    of activation: QuantizerPlacement.Activation, name: String,
+    cut: (lowest: Float?, highest: Float?)
   ) throws(Diagnostic) -> (FakeQuantize, [ValueID]) {
     let settings = activation.settings
     let op = FakeQuantize(grid: settings.grid, straightThrough: settings.straightThrough)
