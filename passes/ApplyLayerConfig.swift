@@ -115,8 +115,9 @@ extension Graph {
       let readers = self[id].results.compactMap { $0 }.flatMap { users(of: $0) }
       let feeds = readers.contains { roles[$0]?.isProduct == true || feeding.contains($0) }
       switch role {
-      case .activations where !feeds, .fixedResult where !feeds: inFloat.insert(id)
-      default: if feeds { feeding.insert(id) }
+      case _ where feeds: feeding.insert(id)
+      case .activations, .fixedResult: inFloat.insert(id)
+      default: break
       }
     }
     return inFloat

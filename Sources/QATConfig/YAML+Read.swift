@@ -10,7 +10,8 @@ import Yams
 extension QuantizationConfig {
   /// Reads a YAML file.
   ///
-  /// - Throws: as `init(yaml:file:)`, and `io` where the file can't be read.
+  /// - Parameter preset: the one that is changed where the file names none.
+  /// - Throws: as `init(yaml:file:preset:)`, and `io` where the file can't be read.
   public init(contentsOf path: String, preset: Preset = .recommended) throws(Diagnostic) {
     try self.init(
       yaml: try YAMLReader.text(of: path, "the configuration"), file: path, preset: preset)

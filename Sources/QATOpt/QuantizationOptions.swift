@@ -30,12 +30,14 @@ struct QuantizationOptions: ParsableArguments {
   }
 
   /// Puts configuration and data where passes find them.
-  /// - Parameter base: the preset that a configuration changes which names none.
+  /// - Parameter base: the preset that counts where nothing names one; `nil` leaves it to the passes.
   func prepare(
-    _ context: inout PassContext, for graph: Graph, base: QuantizationConfig.Preset = .recommended
+    _ context: inout PassContext, for graph: Graph, base: QuantizationConfig.Preset? = nil
   ) throws(Diagnostic) {
+    if let base { context[QuantizationConfig.self] = QuantizationConfig(base) }
     if let config {
-      context[QuantizationConfig.self] = try QuantizationConfig(contentsOf: config, preset: base)
+      context[QuantizationConfig.self] = try QuantizationConfig(
+        contentsOf: config, preset: base ?? .recommended)
     }
     if let preset { context[QuantizationConfig.self] = try QuantizationConfig(presetNamed: preset) }
     if let calibration {

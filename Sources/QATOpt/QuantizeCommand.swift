@@ -59,9 +59,8 @@ struct QuantizeCommand: DiagnosedCommand {
     let graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)
     context.threads = training.threads
-    let base = epochs == 0 ? QuantizationConfig.Preset.postTraining : .recommended
-    context[QuantizationConfig.self] = QuantizationConfig(base)
-    try quantization.prepare(&context, for: graph, base: base)
+    try quantization.prepare(
+      &context, for: graph, base: epochs == 0 ? .postTraining : .recommended)
     let running = try instruments.instruments(for: graph, quantization)
     defer { running.report() }
     var preparer = QATPreparer(

@@ -38,7 +38,6 @@ struct SensitivityOptionGroup: ParsableArguments {
     let graph = try GraphFiles.read(model, registry: tools.ops)
     var context = PassContext(registry: tools.ops)
     context.threads = threads
-    context[QuantizationConfig.self] = .postTraining
     try quantization.prepare(&context, for: graph, base: .postTraining)
     let data = try load(
       validation ?? quantization.data ?? "", for: graph, split: validation == nil ? .train : .test)

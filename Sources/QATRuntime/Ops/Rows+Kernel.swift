@@ -16,13 +16,19 @@ extension LogSoftmax: Executable {
   }
 }
 
+/// The length of the rows, where a kernel takes them: the last axis, in float32.
+private func columns(_ request: KernelRequest, _ axis: Int) -> Int? {
+  let shape = request.resultShape()
+  guard request.element(0) == .f32, !shape.contains(0), axis == -1 || axis == shape.count - 1
+  else { return nil }
+  return shape.last
+}
+
 private func normalizer(
   _ kind: RowKernels.Normalizer, axis: Int, _ request: KernelRequest
 ) -> Kernel? {
-  let shape = request.shape(0), pool = request.pool
-  guard request.element(0) == .f32, !shape.contains(0), let columns = shape.last,
-    axis == -1 || axis == shape.count - 1
-  else { return nil }
+  let pool = request.pool
+  guard let columns = columns(request, axis) else { return nil }
   return Kernel { call in
     RowKernels.normalize(kind, columns: columns, x: call[0], y: call.result(), pool)
   }
@@ -45,10 +51,8 @@ extension LogSoftmaxGradient: Executable {
 private func normalizerGradient(
   _ kind: RowKernels.Normalizer, axis: Int, _ request: KernelRequest
 ) -> Kernel? {
-  let shape = request.resultShape(), pool = request.pool
-  guard request.element(0) == .f32, !shape.contains(0), let columns = shape.last,
-    axis == -1 || axis == shape.count - 1
-  else { return nil }
+  let pool = request.pool
+  guard let columns = columns(request, axis) else { return nil }
   return Kernel { call in
     RowKernels.normalizeGradient(
       kind, columns: columns, dy: call[0], y: call[1], dx: call.result(), pool)
