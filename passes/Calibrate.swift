@@ -147,7 +147,7 @@ extension Graph {
       if everywhere, var observe = self[id].op as? Observe, observe.kind == .movingAverage {
         observe.kind = .minMax
         result.setOperation(of: id, to: observe)
-      } else if var flow = self[id].op as? any ControlFlow {
+      } else if var flow = self[id].op.controlFlow {
         flow.bodies = flow.bodies.map { $0.withoutAverages(everywhere: true) }
         result.setOperation(of: id, to: flow)
       }
@@ -233,7 +233,7 @@ extension Graph {
       } else if var bias = self[id].op as? FoldedBiasRounding {
         bias.bypass = training
         result.setOperation(of: id, to: bias)
-      } else if var flow = self[id].op as? any ControlFlow {
+      } else if var flow = self[id].op.controlFlow {
         flow.bodies = flow.bodies.map { $0.withObservers(training: training, limit: limit) }
         result.setOperation(of: id, to: flow)
       }

@@ -82,7 +82,7 @@ extension Graph {
 
   /// How many quantized products the bodies of nodes have.
   fileprivate var fakeQuantizedProductsInBodies: Int {
-    nodes.flatMap { (self[$0].op as? any ControlFlow)?.bodies ?? [] }.reduce(0) { count, body in
+    nodes.flatMap { self[$0].op.controlFlow?.bodies ?? [] }.reduce(0) { count, body in
       count + body.nodes.count { body.isFakeQuantizedProduct($0) }
         + body.fakeQuantizedProductsInBodies
     }

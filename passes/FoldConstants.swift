@@ -62,7 +62,7 @@ public struct FoldConstants: Pass {
   ) throws(Diagnostic) -> [AnyTensor]? {
     let node = graph[id]
     if node.op is Opaque || node.op is any MarksGrid || node.op is Assign || node.op is Dropout
-      || node.op is any ControlFlow
+      || node.op.controlFlow != nil
     {
       return nil
     }

@@ -54,12 +54,16 @@ public enum ElementType: Int, Sendable, Hashable, CaseIterable {
   case f6e3m2 = 28
 
   /// The name in the text form: `f32`, `u8`, `bool`, …
-  public var name: String { "\(self)" }
+  public var name: String { Self.names[self] ?? "" }
 
   public init?(name: String) {
-    guard let match = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    guard let match = Self.named[name] else { return nil }
     self = match
   }
+
+  // Describing a case asks the type's metadata, which takes microseconds.
+  private static let names = Dictionary(uniqueKeysWithValues: allCases.map { ($0, "\($0)") })
+  private static let named = Dictionary(uniqueKeysWithValues: names.map { ($1, $0) })
 
   /// Bits of one element; 0 for strings, which have no fixed size.
   public var bitWidth: Int {

@@ -22,7 +22,7 @@ struct ExportedScope {
     names = [:]
     captures = 0
     isBody = false
-    let hasBodies = graph.nodes.contains { graph[$0].op is any ControlFlow }
+    let hasBodies = graph.nodes.contains { graph[$0].op.controlFlow != nil }
     known = hasBodies ? Set(graph.allValues.map { graph[$0].name }) : []
   }
 
@@ -46,6 +46,10 @@ struct ExportedScope {
   }
 
   private func name(_ id: ValueID) -> String { names[id] ?? graph[id].name }
+  /// Of a value that may be absent.
+  private func name(_ id: ValueID?) -> String {
+    if let id { name(id) } else { "" }
+  }
 
   var file: GraphFile {
     var file = GraphFile()
@@ -109,12 +113,12 @@ struct ExportedScope {
     file.domain = node.op.name.domain
     file.metadata = node.metadata
     file.attributes = node.op.attributeValues
-    let flow = node.op as? any ControlFlow
+    let flow = node.op.controlFlow
     let captures =
       flow?.captures ?? file.metadata.removeValue(forKey: Exporter.capturesKey).flatMap { Int($0) }
       ?? 0
-    file.inputs = node.operands.dropLast(captures).map { $0.map(name) ?? "" }
-    file.outputs = node.results.map { $0.map(name) ?? "" }
+    file.inputs = node.operands.dropLast(captures).map { name($0) }
+    file.outputs = node.results.map { name($0) }
     for (name, input, integers) in attributes(of: node) {
       file.inputs[input] = ""
       file.attributes.append((name, .ints(integers)))
@@ -124,7 +128,7 @@ struct ExportedScope {
     }
     if flow != nil {
       while file.inputs.last == "" { file.inputs.removeLast() }
-      let captured = node.operands.suffix(captures).map { $0.map(name) ?? "" }
+      let captured = node.operands.suffix(captures).map { name($0) }
       file.attributes.removeAll { $0.name == "captures" }
       for (name, value) in file.attributes {
         guard case .graph(let body) = value else { continue }

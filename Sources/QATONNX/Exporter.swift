@@ -61,7 +61,7 @@ public enum Exporter {
     var result: Set<String> = []
     for id in graph.nodes {
       result.insert(graph[id].op.name.domain)
-      for body in (graph[id].op as? any ControlFlow)?.bodies ?? [] {
+      for body in graph[id].op.controlFlow?.bodies ?? [] {
         result.formUnion(domains(of: body))
       }
     }

@@ -223,31 +223,30 @@ public struct Importer {
   ) throws(Diagnostic) -> NodeID {
     var operands: [ValueID?] = []
     for name in inputs { operands.append(try value(name)) }
-    if op is any ControlFlow {
+    let isOpaque = op is Opaque, runsBodies = op.controlFlow != nil
+    if runsBodies {
       // What bodies take from outside stands behind the optional operands.
       let places = type(of: op).operands.filter { $0.presence != .variadic }.count
       while operands.count < places { operands.append(nil) }
     }
-    if op is Opaque || op is any ControlFlow {
+    if isOpaque || runsBodies {
       for name in file.captures { operands.append(try value(name)) }
     }
-    while !(op is Opaque), let last = operands.last, last == nil { operands.removeLast() }
     var results: [String?] = outputs.map { $0.isEmpty ? nil : $0 }
-    while !(op is Opaque), results.count > 1, let last = results.last, last == nil {
-      results.removeLast()
-    }
     var op = op
     var types: [TensorType]
-    if op is Opaque {
+    if isOpaque {
       types = outputs.map { declared[$0] ?? TensorType(.f32, nil) }
     } else {
+      while let last = operands.last, last == nil { operands.removeLast() }
+      while results.count > 1, let last = results.last, last == nil { results.removeLast() }
       let settled = try graph.settled(op, operands, resultCount: results.count)
       (op, types) = (settled.op ?? op, settled.types)
     }
     var metadata = file.metadata
     let origins = metadata.removeValue(forKey: Exporter.originsKey) ?? ""
     metadata[Exporter.capturesKey] = nil
-    if op is Opaque, !file.captures.isEmpty {
+    if isOpaque, !file.captures.isEmpty {
       guard file.opset == nil else {
         throw Diagnostic(
           .unsupported, "\(op.name) has a body, stands in a function and is not known")

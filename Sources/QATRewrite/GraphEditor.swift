@@ -15,7 +15,9 @@ public struct GraphEditor: Sendable {
   public init(_ graph: Graph) { builder = GraphBuilder(graph) }
 
   /// The graph as it is now.
-  public var graph: Graph { builder.graph }
+  public var graph: Graph {
+    _read { yield builder.graph }
+  }
 
   /// The operation of a captured node.
   public func op<Op: Operation>(_ capture: Capture<Op>, _ match: Match) -> Op {

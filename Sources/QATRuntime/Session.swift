@@ -229,7 +229,7 @@ extension Graph {
           .unsupported, "unsupported operation \(op.name)", at: "node '\(self[id].name)'",
           hint: "it can be imported and exported, but not run")
       }
-      for body in (op as? any ControlFlow)?.bodies ?? [] {
+      for body in op.controlFlow?.bodies ?? [] {
         do throws(Diagnostic) { try body.checkIsRunnable() } catch {
           throw error.at("node '\(self[id].name)'")
         }

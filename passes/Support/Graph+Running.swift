@@ -13,7 +13,7 @@ extension Graph {
   private var isDequantizing: Bool {
     nodes.contains { id in
       self[id].op is DequantizeLinear
-        || (self[id].op as? any ControlFlow)?.bodies.contains { $0.isDequantizing } ?? false
+        || self[id].op.controlFlow?.bodies.contains { $0.isDequantizing } ?? false
     }
   }
 

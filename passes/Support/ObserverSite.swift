@@ -47,7 +47,7 @@ extension Graph {
       if self[id].op is any ObservesBatches {
         return [ObserverSite(scope: self, id: id, state: operands.dropFirst().compactMap { $0 })]
       }
-      guard let flow = self[id].op as? any ControlFlow else { return [] }
+      guard let flow = self[id].op.controlFlow else { return [] }
       return flow.bodies.flatMap { body -> [ObserverSite] in
         let captured = zip(body.inputs.suffix(flow.captures), operands.suffix(flow.captures))
         let outer = Dictionary(uniqueKeysWithValues: captured)

@@ -31,7 +31,7 @@ struct QuantizerInserter {
   mutating func capture(_ states: [[ValueID]], in id: NodeID) {
     for (body, state) in states.enumerated() {
       for inner in state {
-        guard let flow = builder.graph[id].op as? any ControlFlow,
+        guard let flow = builder.graph[id].op.controlFlow,
           let tensor = flow.bodies[body][inner].constant
         else { continue }
         let outer = newState(flow.bodies[body][inner].name, tensor)

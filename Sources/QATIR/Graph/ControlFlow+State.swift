@@ -10,7 +10,7 @@ extension Graph {
   public mutating func capture(
     _ outer: ValueID, as inner: ValueID, inBody body: Int, of id: NodeID
   ) {
-    guard var op = self[id].op as? any ControlFlow else { return }
+    guard var op = self[id].op.controlFlow else { return }
     var operands = self[id].operands
     // Optional operands at the end that were left out stand in front of what is captured.
     let first = op.nextCarried(operands: operands.count)?.operand ?? 1
@@ -47,7 +47,7 @@ extension Graph {
         {
           updates.append((state, result))
         }
-      } else if self[id].op is any ControlFlow {
+      } else if self[id].op.controlFlow != nil {
         updates += try carryState(through: id, of: isWanted)
       }
     }
@@ -57,7 +57,7 @@ extension Graph {
   private mutating func carryState(
     through id: NodeID, of isWanted: (Graph, NodeID) -> Bool
   ) throws(Diagnostic) -> [(state: ValueID, result: ValueID)] {
-    guard var op = self[id].op as? any ControlFlow else { return [] }
+    guard var op = self[id].op.controlFlow else { return [] }
     var bodies = op.bodies
     // By the captured input of the first body: what each body makes of it.
     var found: [Int: [Int: ValueID]] = [:]

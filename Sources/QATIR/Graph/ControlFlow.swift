@@ -25,6 +25,8 @@ public protocol ControlFlow: TakesUnknownRank {
 }
 
 extension ControlFlow {
+  public var controlFlow: (any ControlFlow)? { self }
+
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     try settled(operands).results
   }
@@ -153,7 +155,7 @@ extension Graph {
   public mutating func mapBodies(
     of id: NodeID, _ rewrite: (inout Graph) throws(Diagnostic) -> Void
   ) throws(Diagnostic) {
-    guard var op = self[id].op as? any ControlFlow else { return }
+    guard var op = self[id].op.controlFlow else { return }
     let old = op.bodies
     var new = old
     for index in new.indices {

@@ -30,7 +30,7 @@ extension Graph {
   public func settled(
     _ op: any Operation, _ operands: [ValueID?], resultCount: Int
   ) throws(Diagnostic) -> (op: (any Operation)?, types: [TensorType]) {
-    guard let flow = op as? any ControlFlow else {
+    guard let flow = op.controlFlow else {
       return (nil, try inferredTypes(of: op, operands, resultCount: resultCount))
     }
     let known = self.operands(operands, resultCount: resultCount)
@@ -148,7 +148,8 @@ extension Graph {
       throw Diagnostic(
         .invalidOperand, "\(op.name) takes \(specs.count) operands, not \(operands.count)")
     }
-    var variables: [String: (ElementType, String)] = [:]
+    // The first operand of each type variable.
+    var variables: [(name: String, element: ElementType, operand: String)] = []
     for index in 0..<max(specs.count, operands.count) {
       let spec = specs[min(index, specs.count - 1)]
       guard let type = operands.optional(index) else {
@@ -164,13 +165,17 @@ extension Graph {
         )
       }
       guard let variable = spec.typeVariable else { continue }
-      if let (first, name) = variables[variable], first != type.element {
+      guard let first = variables.first(where: { $0.name == variable }) else {
+        variables.append((variable, type.element, spec.name))
+        continue
+      }
+      if first.element != type.element {
         throw Diagnostic(
           .typeMismatch,
-          "\(spec.name) of \(op.name) is \(type.element.name), but \(name) is \(first.name)",
+          "\(spec.name) of \(op.name) is \(type.element.name), but \(first.operand) is "
+            + first.element.name,
           hint: "insert a Cast")
       }
-      variables[variable] = (type.element, spec.name)
     }
   }
 

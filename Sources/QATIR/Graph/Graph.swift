@@ -99,6 +99,7 @@ public struct Graph: Sendable {
   }
 
   /// The operation that computes a value, where it is of that type.
+  @inlinable
   public func operation<Op: Operation>(_: Op.Type, of value: ValueID?) -> (node: NodeID, op: Op)? {
     guard let value, let node = producer(of: value), let op = self[node].op as? Op else {
       return nil

@@ -28,12 +28,15 @@ public protocol Operation: Sendable {
   var name: OpName { get }
   /// The attributes that differ from their defaults, in the order of the table.
   var attributeValues: [(name: String, value: AttributeValue)] { get }
+  /// Itself where it runs bodies. Passes ask that of every node; a cast takes twenty times as long.
+  var controlFlow: (any ControlFlow)? { get }
 }
 
 extension Operation {
   public static var attributes: [Attribute<Self>] { [] }
   public static var results: [ResultSpec] { ["y"] }
   public var name: OpName { Self.name }
+  public var controlFlow: (any ControlFlow)? { nil }
   public func resultElements(_ operands: Operands) -> [ElementType] {
     [operands.all.compactMap { $0 }.first?.type.element ?? .f32]
   }

@@ -188,7 +188,7 @@ private struct Verifier {
 
   /// Bodies are graphs that hold no state.
   private func verifyBodies(of node: Node) throws(Diagnostic) {
-    guard let op = node.op as? any ControlFlow else { return }
+    guard let op = node.op.controlFlow else { return }
     for body in op.bodies {
       do throws(Diagnostic) { try body.verify(evaluation: true) } catch {
         throw error.at("body '\(body.name)'")

@@ -119,9 +119,13 @@ public enum AtomicFile {
 }
 
 /// An open file that is appended to: small pieces together, large ones from where they are.
-final class FileSink {
+@safe final class FileSink {
+  private static let capacity = 1 << 16
+
   private let descriptor: Int32
-  private var pending: [UInt8] = []
+  // SAFETY: of `capacity` bytes, allocated and freed here; the first `pending` are initialized.
+  private let buffer = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+  private var pending = 0
   /// Bytes appended.
   private(set) var byteCount = 0
   /// What the system said of the first write that failed; nothing is written behind it.
@@ -129,18 +133,22 @@ final class FileSink {
 
   fileprivate init(_ descriptor: Int32) {
     self.descriptor = descriptor
-    pending.reserveCapacity(1 << 16)
   }
+
+  deinit { unsafe buffer.deallocate() }
 
   func append(_ bytes: UnsafeRawBufferPointer) {
     byteCount += bytes.count
-    guard bytes.count < 1 << 14 else {
+    if pending + bytes.count > Self.capacity { flush() }
+    guard bytes.count < Self.capacity / 4 else {
       flush()
       unsafe send(bytes)
       return
     }
-    unsafe pending.append(contentsOf: bytes)
-    if pending.count >= 1 << 16 { flush() }
+    if let start = bytes.baseAddress {
+      unsafe (buffer + pending).copyMemory(from: start, byteCount: bytes.count)
+    }
+    pending += bytes.count
   }
 
   /// The bytes of a tensor. Those of a mapped file are resident a piece at a time only.
@@ -165,8 +173,8 @@ final class FileSink {
   }
 
   fileprivate func flush() {
-    unsafe pending.withUnsafeBytes { unsafe send($0) }
-    pending.removeAll(keepingCapacity: true)
+    unsafe send(UnsafeRawBufferPointer(start: buffer, count: pending))
+    pending = 0
   }
 
   private func send(_ bytes: UnsafeRawBufferPointer) {

@@ -27,10 +27,14 @@ struct ExportOpset {
     }
     var limit = wanted ?? Self.usual
     while true {
-      let expanded = try original.expanded(beyond: limit)
-      let (needed, place) = Self.needed(expanded, limit: limit)
+      var graph = original
+      var (needed, place) = Self.needed(graph, limit: limit)
+      if needed > limit {
+        graph = try graph.expanded(beyond: limit)
+        (needed, place) = Self.needed(graph, limit: limit)
+      }
       if needed <= limit {
-        (version, graph) = (needed, expanded)
+        (version, self.graph) = (needed, graph)
         return
       }
       if let wanted {
@@ -50,7 +54,7 @@ struct ExportOpset {
     }
     for id in graph.nodes {
       let node = graph[id]
-      for body in (node.op as? any ControlFlow)?.bodies ?? [] {
+      for body in node.op.controlFlow?.bodies ?? [] {
         let inside = needed(body, limit: limit)
         note(inside.opset, inside.place)
       }
@@ -77,7 +81,7 @@ extension Graph {
   fileprivate func expanded(beyond limit: Int) throws(Diagnostic) -> Graph {
     var result = self
     for id in nodes {
-      if var flow = self[id].op as? any ControlFlow {
+      if var flow = self[id].op.controlFlow {
         for index in flow.bodies.indices {
           flow.bodies[index] = try flow.bodies[index].expanded(beyond: limit)
         }

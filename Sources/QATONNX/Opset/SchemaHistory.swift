@@ -60,28 +60,30 @@ struct SchemaHistory: Sendable {
   }
 
   private func needed(_ node: Node, _ graph: Graph, without absent: Set<Int>) -> Int {
-    var versions = [since] + node.op.attributeValues.compactMap { attributes[$0.name] }
-    let types = node.operands.enumerated().map { index, operand in
-      absent.contains(index) ? nil : operand.map { graph[$0].type.element }
+    var highest = since
+    func note(_ version: Int?) { highest = max(highest, version ?? highest) }
+    func element(_ index: Int) -> ElementType? {
+      guard node.operands.indices.contains(index), !absent.contains(index) else { return nil }
+      return node.operands[index].map { graph[$0].type.element }
     }
-    for (index, element) in types.enumerated() {
-      guard let element else { continue }
-      if let version = operands[index] { versions.append(version) }
+    if !attributes.isEmpty {
+      for (name, _) in node.op.attributeValues { note(attributes[name]) }
+    }
+    for index in node.operands.indices {
+      guard let element = element(index) else { continue }
+      note(operands[index])
       // Those of a list have the types of its first.
-      let listed = operandElements[index] ?? (index > 0 ? operandElements[0] : nil)
-      if let version = listed?[element] { versions.append(version) }
+      note((operandElements[index] ?? operandElements[0])?[element])
     }
-    for pair in pairs where pair.second < types.count {
-      guard let first = types[pair.first], let second = types[pair.second] else { continue }
-      if first != second { versions.append(pair.since) }
+    for pair in pairs {
+      guard let first = element(pair.first), let second = element(pair.second) else { continue }
+      if first != second { note(pair.since) }
     }
     for (index, result) in node.results.enumerated() {
       guard let result else { continue }
-      if let version = resultElements[index]?[graph[result].type.element] {
-        versions.append(version)
-      }
+      note(resultElements[index]?[graph[result].type.element])
     }
-    return versions.max() ?? 13
+    return highest
   }
 
   private static let all: [String: SchemaHistory] = Dictionary(

@@ -25,7 +25,7 @@ extension Graph {
   private func knownResults(of id: NodeID) throws(Diagnostic) -> [AnyTensor]? {
     let node = self[id]
     // How long control flow runs is for a run to say.
-    if node.results.isEmpty || node.op is Dropout || node.op is any ControlFlow { return nil }
+    if node.results.isEmpty || node.op is Dropout || node.op.controlFlow != nil { return nil }
     if node.results.count == 1, let result = node.results[0],
       let known = knownContents(of: result)
     {

@@ -51,14 +51,9 @@ import QATCore
   }
 
   func text(_ text: String) -> UnsafeMutablePointer<CChar> {
-    if text.utf8.contains(0), mistake == nil {
-      mistake = Diagnostic(
-        .unsupported,
-        "the text '\(text.replacing("\0", with: "\\0"))' holds a NUL, which no file may",
-        hint: "give the node or value another name")
-    }
     var text = text
     return text.withUTF8 { bytes in
+      if unsafe bytes.contains(0) { unsafe noteNUL(in: bytes) }
       // SAFETY: there is room for the bytes and the NUL behind them.
       let memory = unsafe allocate(bytes.count + 1)
       if let start = bytes.baseAddress {
@@ -67,6 +62,15 @@ import QATCore
       unsafe memory.storeBytes(of: 0, toByteOffset: bytes.count, as: UInt8.self)
       return unsafe memory.bindMemory(to: CChar.self, capacity: bytes.count + 1)
     }
+  }
+
+  private func noteNUL(in bytes: UnsafeBufferPointer<UInt8>) {
+    let text = unsafe String(decoding: bytes, as: UTF8.self).replacing("\0", with: "\\0")
+    mistake =
+      mistake
+      ?? Diagnostic(
+        .unsupported, "the text '\(text)' holds a NUL, which no file may",
+        hint: "give the node or value another name")
   }
 
   /// `nil` where it is empty.
