@@ -32,8 +32,8 @@ public enum Exporter {
     file.opsets = ["": export.version]
     file.irVersion = irVersion(ofOpset: export.version)
     for domain in domains(of: graph) where !domain.isEmpty { file.opsets[domain] = 1 }
-    let variables = graph.orderedParameters.filter { graph[$0].variable != nil }
-    if !variables.isEmpty {
+    if !graph.variables.isEmpty {
+      let variables = graph.orderedParameters.filter { graph[$0].variable != nil }
       file.metadata[variablesKey] = variables.map { graph[$0].name }.joined(separator: "\n")
     }
     try checkCaptures(in: graph)

@@ -40,13 +40,6 @@ public struct Pattern: Sendable {
       return matches(value, graph, &match)
     }
   }
-
-  /// Tries the pattern on the first result of a node.
-  func match(_ node: NodeID, in graph: Graph) -> Match? {
-    guard let first = graph[node].results.first, let result = first else { return nil }
-    var match = Match(root: node)
-    return matches(result, graph, &match) ? match : nil
-  }
 }
 
 /// Something that can stand in a pattern.

@@ -40,12 +40,15 @@ public func applyRules(_ rules: [any RewriteRule], to graph: inout Graph) throws
   while let node = worklist.popLast() {
     queued.remove(node)
     guard editor.graph.contains(node) else { continue }
-    let root = ObjectIdentifier(type(of: editor.graph[node].op))
+    let (op, results) = (editor.graph[node].op, editor.graph[node].results)
+    guard let first = results.first, let value = first else { continue }
+    let root = ObjectIdentifier(type(of: op))
     if candidates[root] == nil {
       candidates[root] = patterns.filter { $0.pattern.root == nil || $0.pattern.root == root }
     }
     for (rule, pattern) in candidates[root] ?? [] {
-      guard let match = pattern.match(node, in: editor.graph) else { continue }
+      var match = Match(root: node)
+      guard pattern.matches(value, editor.graph, &match) else { continue }
       let before = editor.changes
       rule.rewrite(match, in: &editor)
       guard editor.changes > before else { continue }

@@ -2,7 +2,7 @@ import CProtobufC
 import CQATSchema
 import QATCore
 
-/// Memory for the C messages of one file that is being written: freed all together.
+/// Memory for the C messages of a file: freed all together.
 @safe final class MessageArena {
   // SAFETY: the blocks are allocated here, live as long as `self` and are freed once.
   private var blocks: [UnsafeMutableRawPointer] = unsafe []
@@ -150,16 +150,25 @@ import QATCore
     let source = MessageSource(TensorStorage(bytes: rest.bytes))
     let range = 0..<rest.bytes.count
     let bytes = try source.scanned(M.self, range, .root, 0, keepsBytes: true)
+    // SAFETY: the scan has checked the bytes.
+    guard let message = unsafe unpacked(M.self, bytes) else {
+      throw .malformed("libprotobuf-c can't decode the message", at: 0, .root)
+    }
+    return unsafe message
+  }
+
+  /// The message that bytes hold, in the arena's memory; `nil` where libprotobuf-c can't decode them.
+  func unpacked<M: CMessage>(_: M.Type, _ bytes: [UInt8]) -> UnsafeMutablePointer<M>? {
     var allocator = unsafe ProtobufCAllocator(
       alloc: { arena, size in
         guard let arena = unsafe arena else { return nil }
         return unsafe Unmanaged<MessageArena>.fromOpaque(arena).takeUnretainedValue().allocate(size)
       },
       free: { _, _ in }, allocator_data: Unmanaged.passUnretained(self).toOpaque())
-    // SAFETY: the scan has checked the bytes; the result lies in this arena.
-    guard
-      let message = unsafe protobuf_c_message_unpack(M.descriptor, &allocator, bytes.count, bytes)
-    else { throw .malformed("libprotobuf-c can't decode the message", at: 0, .root) }
-    return unsafe UnsafeMutableRawPointer(message).assumingMemoryBound(to: M.self)
+    // SAFETY: the descriptor is that of the type.
+    let message = unsafe protobuf_c_message_unpack(M.descriptor, &allocator, bytes.count, bytes)
+    return unsafe message.map {
+      unsafe UnsafeMutableRawPointer($0).assumingMemoryBound(to: M.self)
+    }
   }
 }

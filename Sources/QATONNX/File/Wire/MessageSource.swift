@@ -20,11 +20,12 @@ final class MessageSource {
     _: M.Type, _ range: Range<Int>, at path: FieldPath, depth: Int = 0,
     _ read: (UnsafeMutablePointer<M>) throws(Diagnostic) -> Result
   ) throws(Diagnostic) -> Result {
-    let message = unsafe try decoded(M.self, range, path, depth)
-    // SAFETY: what was unpacked is a message of the descriptor's kind, freed once.
-    defer {
-      unsafe protobuf_c_message_free_unpacked(
-        UnsafeMutableRawPointer(message).assumingMemoryBound(to: ProtobufCMessage.self), nil)
+    let bytes = try scanned(M.self, range, path, depth, keepsBytes: false)
+    let arena = MessageArena()
+    // SAFETY: `bytes` are what the scan has made of the file; the arena outlives the message.
+    defer { extendLifetime(arena) }
+    guard let message = unsafe arena.unpacked(M.self, bytes) else {
+      throw .malformed("libprotobuf-c can't decode the message", at: range.lowerBound, path)
     }
     return unsafe try read(message)
   }
@@ -34,17 +35,6 @@ final class MessageSource {
     _: M.Type, _ read: (UnsafeMutablePointer<M>) throws(Diagnostic) -> Result
   ) throws(Diagnostic) -> Result {
     unsafe try decode(M.self, 0..<storage.byteCount, at: .root, read)
-  }
-
-  private func decoded<M: CMessage>(
-    _: M.Type, _ range: Range<Int>, _ path: FieldPath, _ depth: Int
-  ) throws(Diagnostic) -> UnsafeMutablePointer<M> {
-    let copy = try scanned(M.self, range, path, depth, keepsBytes: false)
-    // SAFETY: `copy` is what the scan has made of the file.
-    guard let message = unsafe protobuf_c_message_unpack(M.descriptor, nil, copy.count, copy) else {
-      throw .malformed("libprotobuf-c can't decode the message", at: range.lowerBound, path)
-    }
-    return unsafe UnsafeMutableRawPointer(message).assumingMemoryBound(to: M.self)
   }
 
   /// What the scan makes of a message.
