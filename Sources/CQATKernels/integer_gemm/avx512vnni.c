@@ -37,7 +37,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
       for (int w = 1; w < ways; w++) c[w][i][v] = _mm512_setzero_si512();
     }
   const int64_t end = 4 * t->quads, step = 64 * vectors;
-  const int8_t *b = t->b;
+  const int8_t *b = t->b, *next = t->next;
   for (int64_t s = 0; s < t->segment_count; s++) {
     const uint8_t *a[ROWS];
     for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
@@ -45,6 +45,8 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
 #define STEP(w)                                                             \
   {                                                                         \
     __m512i y[2];                                                           \
+    _mm_prefetch((const char *)next, _MM_HINT_T1);                          \
+    next += t->ahead;                                                       \
     for (int v = 0; v < vectors; v++)                                       \
       y[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \

@@ -23,6 +23,9 @@ typedef struct {
   const int64_t *segments;      // of each segment
   int64_t segment_count, quads; // groups of four bytes of a segment
   const int8_t *b;              // a panel, 64-byte aligned
+  // What will be B: `ahead` bytes of it may be fetched for each group of four.
+  const int8_t *next;
+  int64_t ahead;
   const int32_t *start;         // `width` of them
   int32_t *sums;                // [rows][width], 64-byte aligned
   // Where `qat_igemm_is_plain`, the kernel may store codes itself, else NULL.
