@@ -21,8 +21,9 @@ import QATCore
     let block = 1 << 16
     if size > block / 4 {
       let own = UnsafeMutableRawPointer.allocate(byteCount: max(size, 16), alignment: 16)
-      // In front, so that the last one stays the one with room.
-      unsafe blocks.insert(own, at: 0)
+      unsafe blocks.append(own)
+      // The last one stays the one with room.
+      if unsafe blocks.count > 1 { unsafe blocks.swapAt(blocks.count - 1, blocks.count - 2) }
       return unsafe own
     }
     if free < size {
