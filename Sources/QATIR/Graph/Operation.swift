@@ -28,7 +28,8 @@ public protocol Operation: Sendable {
   var name: OpName { get }
   /// The attributes that differ from their defaults, in the order of the table.
   var attributeValues: [(name: String, value: AttributeValue)] { get }
-  /// Itself where it runs bodies. Passes ask that of every node; a cast takes twenty times as long.
+  /// Itself where it runs bodies. Passes ask that of every node, and a cast takes a thousand
+  /// instructions.
   var controlFlow: (any ControlFlow)? { get }
 }
 
