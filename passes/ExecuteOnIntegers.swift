@@ -21,8 +21,9 @@ import QATRewrite
 /// Sums of products of codes are exact; floats round them on the way. Products of grids of more than 8
 /// bits, of weights whose zero point is not 0, and of what is not quantized stay as they are. Where
 /// `x` is the result of a Relu, its bit serves the gradient of the Relu, too, and no float of the
-/// layer's input is kept. Weights on a symmetric grid over their own range never saturate: they have
-/// no mask, and their gradient is what it is given.
+/// layer's input is kept; a learned quantizer keeps its floats, and its gradient serves that of the
+/// Relu. Weights on a symmetric grid over their own range never saturate: they have no mask, and their
+/// gradient is what it is given.
 public struct ExecuteOnIntegers: Pass {
   public static let name: PassName = "execute-on-integers"
   public static let summary = "train on the integer kernels where factors are fake-quantized"
@@ -35,6 +36,7 @@ public struct ExecuteOnIntegers: Pass {
     var split = SplitQuantizers(graph)
     for id in graph.nodes { split.passOn(id) }
     for quantizer in split.quantizers { split.keepMask(of: quantizer) }
+    for id in graph.nodes { split.joinRelu(to: id) }
     for id in graph.nodes { split.multiply(id) }
     for quantizer in split.quantizers { split.dequantize(quantizer) }
     if let failure = split.editor.builder.failure { throw failure }
@@ -114,6 +116,17 @@ private struct SplitQuantizers {
       let node = quantizer.relus?[index] ?? gradient
       editor.replace(node, with: ApplyMask(), [Term(dy), Term(results[1])])
     }
+  }
+
+  /// Lets the gradient of a learned quantizer be that of the Relu in front of it, too.
+  mutating func joinRelu(to id: NodeID) {
+    guard editor.graph.contains(id), var op = editor.graph[id].op as? LearnedQuantizeGradient,
+      let x = editor.graph[id].operands[1],
+      let relu = editor.graph.reluGradient(behind: id, of: x)
+    else { return }
+    op.positive = true
+    editor.setOperation(of: id, to: op)
+    editor.replace(relu, with: Term(editor.graph[id].result))
   }
 
   /// Replaces a product of fake-quantized factors.
@@ -252,7 +265,7 @@ extension Graph {
       && self[id].operands.dropFirst().elementsEqual(self[quantizer].operands.prefix(3))
   }
 
-  /// The gradient of the Relu that made `x`, where it alone reads that of a fake-quantizer.
+  /// The gradient of the Relu that made `x`, where it alone reads that of a quantizer.
   fileprivate func reluGradient(behind gradient: NodeID, of x: ValueID) -> NodeID? {
     guard isUsedOnce(self[gradient].result), operation(Relu.self, of: x) != nil,
       let reader = users(of: self[gradient].result).first, self[reader].op is ReluGradient,

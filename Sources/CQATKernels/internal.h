@@ -24,7 +24,7 @@
 #if defined(__x86_64__)
 #define QAT_TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define QAT_TARGET_AVX512 \
-  __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,prefer-256-bit")))
+  __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq")))
 #endif
 
 // Defines `name` from the always-inlined `name_body`: the same loop compiled for each instruction

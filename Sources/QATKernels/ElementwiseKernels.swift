@@ -22,7 +22,13 @@ public enum FloatLoops {
   /// y = a op b; an operand of one element is used for all.
   public static func binary(_ op: Binary, _ a: TensorView, _ b: TensorView, _ y: MutableTensorView)
   {
-    precondition([1, y.count].contains(a.count) && [1, y.count].contains(b.count))
+    binary(op, a, b, y, BroadcastRows(a, b, y))
+  }
+
+  /// y = a op b, row by row.
+  public static func binary(
+    _ op: Binary, _ a: TensorView, _ b: TensorView, _ y: MutableTensorView, _ rows: BroadcastRows
+  ) {
     let code: qat_binary =
       switch op {
       case .add: QAT_ADD
@@ -34,10 +40,14 @@ public enum FloatLoops {
       case .power: QAT_POWER
       case .prelu: QAT_PRELU
       }
-    // SAFETY: sizes were checked.
-    unsafe qat_binary_f32(
-      code, Int64(y.count), a.pointer(Float.self), a.count == 1 ? 0 : 1, b.pointer(Float.self),
-      b.count == 1 ? 0 : 1, y.pointer(Float.self))
+    precondition(a.element == .f32 && b.element == .f32 && y.element == .f32, "float operands")
+    unsafe rows.forEach(a, b, y) { a, b, y in
+      // SAFETY: a row lies inside its views, of floats as checked.
+      unsafe qat_binary_f32(
+        code, Int64(rows.length), a.assumingMemoryBound(to: Float.self), rows.moves.a ? 1 : 0,
+        b.assumingMemoryBound(to: Float.self), rows.moves.b ? 1 : 0,
+        y.assumingMemoryBound(to: Float.self))
+    }
   }
 
   public static func unary(_ op: Unary, _ x: TensorView, _ y: MutableTensorView) {

@@ -12,7 +12,7 @@ public enum LearnedKernels {
   /// The gradients of `qat.LearnedQuantizeGradient`; `factor` is its g.
   public static func gradient(
     _ layout: CodeLayout, _ method: LearnedMethod, dy: TensorView, x: TensorView,
-    scale: TensorView, zero: TensorView, range: ClosedRange<Int32>, factor: Double,
+    scale: TensorView, zero: TensorView, range: ClosedRange<Int32>, positive: Bool, factor: Double,
     dx: MutableTensorView, dScale: MutableTensorView?, dOffset: MutableTensorView?,
     scratch: MutableTensorView
   ) {
@@ -24,7 +24,7 @@ public enum LearnedKernels {
     unsafe qat_learned_gradient(
       Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
       scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
-      code(method), dy.pointer(Float.self), dx.pointer(Float.self), sums)
+      code(method), positive, dy.pointer(Float.self), dx.pointer(Float.self), sums)
     for (index, result) in [dScale, dOffset].enumerated() {
       guard let result else { continue }
       precondition(result.count == layout.channels)

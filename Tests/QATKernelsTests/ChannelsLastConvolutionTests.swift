@@ -19,7 +19,7 @@ extension KernelTests {
         Planes.shape(3, c: 40, 7, 7, m: 37, k: (3, 3), pads: (1, 1, 1, 1)),
         Planes.shape(
           2, c: 9, 8, 11, m: 33, k: (3, 3), stride: (2, 2), dilation: (2, 2), pads: (2, 2, 2, 2)),
-        // Rows of the left side that share a set of the cache, and are copied.
+        // Four blocks of a sum.
         Planes.shape(1, c: 1024, 3, 5, m: 70, k: (1, 1)),
         // A stride beyond the kernel: pixels that no window sees.
         Planes.shape(1, c: 8, 7, 9, m: 16, k: (1, 2), stride: (3, 3)),

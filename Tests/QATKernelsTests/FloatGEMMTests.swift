@@ -78,7 +78,7 @@ extension KernelTests {
 
     static let sizes = [
       (1, 1, 1), (5, 7, 3), (14, 32, 256), (15, 33, 257), (170, 530, 7), (3, 600, 520),
-      (200, 40, 100),
+      (200, 40, 100), (31, 70, 1300), (1010, 290, 20),
       (2, 2, 0),
     ]
 
@@ -88,14 +88,19 @@ extension KernelTests {
     func matchDouble(_ index: Int) {
       let (m, n, k) = Self.sizes[index]
       var problem = Problem(m, n, k, seed: UInt64(index))
-      for (transposeA, transposeB) in [(false, false), (false, true), (true, false), (true, true)] {
-        (problem.transposeA, problem.transposeB) = (transposeA, transposeB)
-        let result = withEachCPU { _ in (problem.run(), problem.run(packed: true)) }
-        for other in result {
-          #expect(other.0.bits == result[0].0.bits)
-          if k > 0 { #expect(other.1.bits == result[0].0.bits) }
+      for (alpha, beta) in [(1.5, 0.5), (1, 0), (1, 1)] as [(Float, Float)] {
+        (problem.alpha, problem.beta) = (alpha, beta)
+        for (transposeA, transposeB) in [
+          (false, false), (false, true), (true, false), (true, true),
+        ] {
+          (problem.transposeA, problem.transposeB) = (transposeA, transposeB)
+          let result = withEachCPU { _ in (problem.run(), problem.run(packed: true)) }
+          for other in result {
+            #expect(other.0.bits == result[0].0.bits)
+            if k > 0 { #expect(other.1.bits == result[0].0.bits) }
+          }
+          #expect(distance(result[0].0, problem.reference) < Double(k + 4) * 6e-8)
         }
-        #expect(distance(result[0].0, problem.reference) < Double(k + 4) * 6e-8)
       }
     }
 

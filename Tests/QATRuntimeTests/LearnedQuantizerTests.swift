@@ -104,6 +104,7 @@ struct LearnedQuantizerTests {
       for method in LearnedMethod.allCases {
         var op = LearnedQuantizeGradient()
         (op.grid, op.axis, op.method) = (try IntegerGrid(bits: 3, signed: true), axis, method)
+        op.positive = shape.count == 2
         let count = shape.reduce(1, *), channels = axis.map { shape[$0] } ?? 1
         let x = (0..<count).map { Float(($0 * 7919) % 2003 - 1001) / 400 }
         let dy = (0..<count).map { Float(($0 * 104_729) % 997 - 498) / 300 }

@@ -15,6 +15,7 @@ typedef struct {
   const qat_conv_shape *s;
   qat_source source;
   int64_t depth;                // values of a tap
+  int64_t chunk;                // pixels of one
   int64_t source_step, outputs, results;  // of a group: source channels, result channels; all results
   const float *packed;
   size_t packed_step;           // of a group
@@ -28,15 +29,28 @@ typedef struct {
   size_t scratch_step;
 } job;
 
+// What a chunk of pixels reads stays in the level-2 cache beside a panel of weights.
+static int64_t pixels_of_chunk(int64_t stride) {
+  return qat_max(4 * QAT_TILE_ROWS,
+                 qat_min(QAT_CHUNK, (1 << 18) / stride / QAT_TILE_ROWS * QAT_TILE_ROWS));
+}
+
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Of a worker: the tables of pixels and of rows, and rows that are copied.
-enum { COPIED_DEPTH = 2048, COPIED = COPIED_DEPTH + 16 };
+// Of a worker: the tables of pixels, of rows and of runs.
 static size_t rows_size(const qat_conv_shape *s) {
   return aligned((size_t)taps(s) * QAT_LANES * sizeof(float *));
 }
+// A tap's values are cut where a block of k ends.
+static int64_t most_runs(const qat_conv_shape *s) {
+  const int64_t values = qat_max(channels_of_group(s), results_of_group(s));
+  return taps(s) * (1 + qat_ceil_div(values, QAT_SGEMM_K));
+}
+static size_t runs_size(const qat_conv_shape *s) {
+  return aligned((size_t)most_runs(s) * sizeof(qat_row_run));
+}
 static size_t worker_size(const qat_conv_shape *s) {
-  return aligned(sizeof(qat_pixels)) + rows_size(s) + QAT_TILE_ROWS * COPIED * sizeof(float);
+  return aligned(sizeof(qat_pixels)) + rows_size(s) + runs_size(s);
 }
 static size_t zero_size(const qat_conv_shape *s) {
   return aligned((size_t)qat_max(s->in_channels * s->kernel_width, s->out_channels)
@@ -66,57 +80,53 @@ static void place_scratch(job *j, unsigned char *scratch, float **padded) {
   j->scratch_step = worker_size(s);
 }
 
-// A tile of `m` pixels from `pixel` on by one panel.
-static void tile(const job *j, const part *part, const float **rows, const qat_pixels *pixels,
-                 int64_t pixel, int m, int64_t group, int64_t panel) {
+// What a worker's chunk shares among its tiles.
+typedef struct {
+  const part *part;
+  qat_pixels *pixels;
+  const float **rows;           // of a tile
+  qat_row_run *runs;
+  int64_t run_count, step, group;  // step: pixels of a tile
+} chunk_of;
+
+// The part's taps in turn, cut where a block of k ends.
+static void find_runs(const job *j, chunk_of *c) {
+  int64_t block = 0;
+  c->run_count = 0;
+  for (int64_t tap = 0; tap < c->part->taps; tap++)
+    for (int64_t offset = 0, steps; offset < j->depth; offset += steps) {
+      steps = qat_min(j->depth - offset, QAT_SGEMM_K - block);
+      c->runs[c->run_count++] = (qat_row_run){c->rows + tap * QAT_LANES, offset, steps};
+      block = (block + steps) % QAT_SGEMM_K;
+    }
+}
+
+// A tile of `m` pixels from `pixel` on by one panel. The first four tiles fetch the next panel, a
+// quarter each.
+static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t panel) {
   const qat_sgemm_kernel *kernel = qat_sgemm_for(j->s->bf16);
-  const int64_t first = panel * QAT_TILE_COLUMNS, k = part->taps * j->depth;
-  const int64_t column = group * j->outputs + first;
+  const int64_t first = panel * QAT_TILE_COLUMNS, k = c->part->taps * j->depth;
+  const int64_t column = c->group * j->outputs + first;
   const int width = (int)qat_min(QAT_TILE_COLUMNS, j->outputs - first);
   const int panel_width = qat_panel_width(j->outputs, first);
-  const float *b = j->packed + (size_t)group * j->packed_step + part->packed + first * k;
+  const float *b = j->packed + (size_t)c->group * j->packed_step + c->part->packed + first * k;
+  const bool fetches = pixel < 4 * c->step && first + QAT_TILE_COLUMNS < j->outputs;
+  const float *next = fetches ? b + k * QAT_TILE_COLUMNS + pixel / c->step * k * 8 : NULL;
   _Alignas(64) float sums[QAT_TILE_ROWS * QAT_TILE_COLUMNS];
   float *y[QAT_TILE_ROWS];
   const float *residual[QAT_TILE_ROWS];
   const qat_conv_epilogue *e = j->epilogue;
-  for (int i = 0; i < m; i++) y[i] = j->y + pixels->to[pixel + i];
+  const int64_t *to = c->pixels->to + pixel;
+  for (int i = 0; i < m; i++) y[i] = j->y + to[i];
   if (e && e->residual)
-    for (int i = 0; i < m; i++) residual[i] = e->residual + pixels->to[pixel + i];
+    for (int i = 0; i < m; i++) residual[i] = e->residual + to[i];
   qat_tile_end end = {.y = y, .column = column};
   if (e) {
     end.bias = e->bias ? e->bias + column : NULL;
     end.residual = e->residual ? residual : NULL;
     end.clamps = e->clamps, end.low = e->low, end.high = e->high;
   }
-  int64_t tap = 0, offset = 0, l = 0;
-  do {
-    qat_row_run runs[QAT_SGEMM_K + 1];
-    const int64_t block = qat_min(QAT_SGEMM_K, k - l);
-    int64_t count = 0;
-    for (int64_t left = block; left > 0;) {
-      const int64_t steps = qat_min(left, j->depth - offset);
-      runs[count++] = (qat_row_run){rows + tap * QAT_LANES, offset, steps};
-      left -= steps, offset += steps;
-      if (offset == j->depth) offset = 0, tap++;
-    }
-    kernel->rows(m, width, count, runs, b + l * panel_width, panel_width, sums, l > 0,
-                 l + block == k ? &end : NULL);
-    l += block;
-  } while (l < k);
-}
-
-// The rows of a tile. Those that lie a multiple of 4 KiB apart share one set of the level-1 cache
-// and are copied.
-static void rows_of_tile(const job *j, const part *part, const qat_source *source,
-                         const qat_pixels *pixels, int64_t pixel, int m, float *copies,
-                         const float **rows) {
-  qat_find_rows(pixels, pixel, source, part->taps, j->tap_y + part->first_tap,
-                j->tap_x + part->first_tap, j->zero, rows);
-  if (part->taps != 1 || source->stride % 1024 != 0 || j->depth > COPIED_DEPTH) return;
-  for (int i = 0; i < m; i++) {
-    memcpy(copies + i * COPIED, rows[i], (size_t)j->depth * sizeof *copies);
-    rows[i] = copies + i * COPIED;
-  }
+  kernel->rows(m, width, c->run_count, c->runs, b, panel_width, next, sums, false, &end);
 }
 
 static void chunk(void *context, int64_t number, int worker) {
@@ -128,16 +138,17 @@ static void chunk(void *context, int64_t number, int worker) {
   const part *part = j->part;
   while (at >= part->chunks) at -= part->chunks, part++;
   unsigned char *scratch = j->scratch + (size_t)worker * j->scratch_step;
-  qat_pixels *pixels = (qat_pixels *)scratch;
-  const float **rows = (const float **)(scratch += aligned(sizeof *pixels));
-  float *copies = (float *)(scratch + rows_size(j->s));
+  chunk_of c = {.part = part, .pixels = (qat_pixels *)scratch, .group = group};
+  c.rows = (const float **)(scratch += aligned(sizeof *c.pixels));
+  c.runs = (qat_row_run *)(scratch + rows_size(j->s));
   qat_source source = j->source;
   source.start += group * j->source_step;
 
   const int64_t all = j->s->batch * part->grid.rows * part->grid.columns;
-  const int64_t count = qat_min(QAT_CHUNK, all - at * QAT_CHUNK);
-  qat_find_pixels(&part->grid, &source, j->results, at * QAT_CHUNK, count, pixels);
-  const int64_t step = qat_even_tile(count);
+  const int64_t first = at * j->chunk, count = qat_min(j->chunk, all - first);
+  qat_find_pixels(&part->grid, &source, j->results, first, count, c.pixels);
+  find_runs(j, &c);
+  const int64_t step = c.step = qat_even_tile(count);
   // Few weights stay in the level-2 cache, while a tile's pixels stay in the level-1 cache for all of
   // them; of many, one panel stays there for all tiles.
   const int64_t weights = part->taps * j->depth * QAT_TILE_COLUMNS * (last_panel - panels);
@@ -146,20 +157,20 @@ static void chunk(void *context, int64_t number, int worker) {
   for (int64_t o = 0; o < outer; o++)
     for (int64_t pixel = 0; pixel < count; pixel += step) {
       const int m = (int)qat_min(step, count - pixel);
-      rows_of_tile(j, part, &source, pixels, pixel, m, copies, rows);
-      if (!tile_by_tile) tile(j, part, rows, pixels, pixel, m, group, panels + o);
+      qat_find_rows(c.pixels, pixel, &source, part->taps, j->tap_y + part->first_tap,
+                    j->tap_x + part->first_tap, j->zero, c.rows);
+      if (!tile_by_tile) tile(j, &c, pixel, m, panels + o);
       else
-        for (int64_t p = panels; p < last_panel; p++)
-          tile(j, part, rows, pixels, pixel, m, group, p);
+        for (int64_t p = panels; p < last_panel; p++) tile(j, &c, pixel, m, p);
     }
 }
 
 static void run(job *j, qat_pool *pool) {
+  j->chunk = pixels_of_chunk(j->source.stride);
   j->pixel_chunks = 0;
   for (int64_t p = 0; p < j->parts; p++) {
     part *part = &j->part[p];
-    part->chunks =
-        qat_ceil_div(j->s->batch * part->grid.rows * part->grid.columns, QAT_CHUNK);
+    part->chunks = qat_ceil_div(j->s->batch * part->grid.rows * part->grid.columns, j->chunk);
     j->pixel_chunks += part->chunks;
   }
   // Few pixels: panels are spread as well.

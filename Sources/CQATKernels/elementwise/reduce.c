@@ -1,36 +1,22 @@
-#include "../internal.h"
+#include "sums.h"
 
-// Blocks of 4096 elements, each in 16 interleaved lanes and a tree; block sums add in order.
-enum { LANES = 16, BLOCK = 4096 };
+enum { LANES = QAT_SUM_LANES };
 
-QAT_INLINE float fold(float lanes[LANES]) {
-  for (int half = LANES / 2; half; half /= 2)
-    for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
-  return lanes[0];
-}
+QAT_LANES_SUM(qat_lanes_squares, (int64_t count, const float *x), x[at] * x[at])
+QAT_LANES_SUM(qat_lanes_dot, (int64_t count, const float *a, const float *b), a[at] * b[at])
 
-#define BLOCK_SUM(name, parameters, arguments, term)                                     \
-  QAT_INLINE void name##_body parameters {                                               \
-    float total = 0;                                                                     \
-    for (int64_t start = 0; start < count; start += BLOCK) {                             \
-      const int64_t end = qat_min(count, start + BLOCK);                                 \
-      float lanes[LANES] = {0};                                                          \
-      int64_t i = start;                                                                 \
-      for (; i + LANES <= end; i += LANES)                                               \
-        for (int l = 0; l < LANES; l++) { const int64_t at = i + l; lanes[l] += term; }  \
-      for (int l = 0; i < end; i++, l++) { const int64_t at = i; lanes[l] += term; }     \
-      total += fold(lanes);                                                              \
-    }                                                                                    \
-    *result = total;                                                                     \
-  }                                                                                      \
-  void name parameters;                                                                  \
+// Defines `name`, of which the sum above is the body, compiled for each instruction set.
+#define BLOCK_SUM(name, parameters, arguments, sum)               \
+  QAT_INLINE void name##_body parameters { *result = sum; }       \
+  void name parameters;                                           \
   QAT_VERSIONS(name, parameters, arguments)
 
-BLOCK_SUM(qat_sum_into, (int64_t count, const float *x, float *result), (count, x, result), x[at])
+BLOCK_SUM(qat_sum_into, (int64_t count, const float *x, float *result), (count, x, result),
+          qat_lanes_sum(count, x))
 BLOCK_SUM(qat_squares_into, (int64_t count, const float *x, float *result), (count, x, result),
-          x[at] * x[at])
+          qat_lanes_squares(count, x))
 BLOCK_SUM(qat_dot_into, (int64_t count, const float *a, const float *b, float *result),
-          (count, a, b, result), a[at] * b[at])
+          (count, a, b, result), qat_lanes_dot(count, a, b))
 
 float qat_sum_f32(int64_t count, const float *x) {
   float sum;

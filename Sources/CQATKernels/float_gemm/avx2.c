@@ -15,6 +15,10 @@ TARGET_INLINE void masks_of(int columns, __m256i *mask) {
   mask[1] = _mm256_cmpgt_epi32(_mm256_set1_epi32(columns - 8), lanes);
 }
 
+TARGET_INLINE void clear(const int m, sums_of_tile c) {
+  UNROLL for (int i = 0; i < m; i++) c[i][0] = c[i][1] = _mm256_setzero_ps();
+}
+
 TARGET_INLINE void finish(const int m, sums_of_tile c, const __m256i *mask, float *sums, bool add,
                           const qat_tile_end *end, int row, int column) {
   UNROLL for (int i = 0; i < m; i++)
@@ -58,10 +62,17 @@ TARGET_INLINE void rows_tile(const int m, const bool whole, int row, int columns
   __m256i mask[2];
   masks_of(columns, mask);
   sums_of_tile c;
-  UNROLL for (int i = 0; i < m; i++) c[i][0] = c[i][1] = _mm256_setzero_ps();
+  clear(m, c);
+  int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
+    if (done == QAT_SGEMM_K) {
+      finish(m, c, mask, sums, add, NULL, row, column);
+      clear(m, c);
+      add = true, done = 0;
+    }
     const float *a[ROWS];
     UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[row + i] + runs[r].offset;
+    done += runs[r].steps;
     for (int64_t l = 0; l < runs[r].steps; l++, b += b_stride) STEP(a[i][l]);
   }
   finish(m, c, mask, sums, add, end, row, column);
@@ -73,8 +84,15 @@ TARGET_INLINE void columns_tile(const int m, const bool whole, int row, int colu
   __m256i mask[2];
   masks_of(columns, mask);
   sums_of_tile c;
-  UNROLL for (int i = 0; i < m; i++) c[i][0] = c[i][1] = _mm256_setzero_ps();
+  clear(m, c);
+  int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
+    if (done == QAT_SGEMM_K) {
+      finish(m, c, mask, sums, add, NULL, row, column);
+      clear(m, c);
+      add = true, done = 0;
+    }
+    done += runs[r].steps;
     const float *a = runs[r].a + row, *b = runs[r].b + column;
     for (int64_t l = 0; l < runs[r].steps; l++, a += a_stride, b += b_stride) STEP(a[i]);
   }
@@ -93,8 +111,9 @@ TARGET_INLINE void columns_tile(const int m, const bool whole, int row, int colu
 
 QAT_TARGET_AVX2 static void qat_f32_rows__avx2(int m, int width, int64_t count,
                                                const qat_row_run *runs, const float *b,
-                                               int64_t b_stride, float *sums, bool add,
-                                               const qat_tile_end *end) {
+                                               int64_t b_stride, const float *next, float *sums,
+                                               bool add, const qat_tile_end *end) {
+  (void)next;
 #define ROWS_CASE(M)                                                                         \
   case M:                                                                                    \
     if (columns == COLUMNS)                                                                  \

@@ -21,26 +21,22 @@ TARGET_INLINE void finish(const int m, const int v, sums_of_tile c, const __mmas
       UNROLL for (int j = 0; j < v; j++) _mm512_storeu_ps(sums + i * 32 + j * 16, c[i][j]);
     return;
   }
-  __m512 bias[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  if (end->bias)
-    UNROLL for (int j = 0; j < v; j++) bias[j] = _mm512_maskz_loadu_ps(mask[j], end->bias + j * 16);
-  const __m512 low = _mm512_set1_ps(end->low), high = _mm512_set1_ps(end->high);
-  UNROLL for (int i = 0; i < m; i++) {
-    float *y = end->y[i] + end->column;
-    UNROLL for (int j = 0; j < v; j++) {
-      __m512 x = c[i][j];
-      if (end->accumulate) x = _mm512_add_ps(_mm512_maskz_loadu_ps(mask[j], y + j * 16), x);
-      if (end->row_bias) x = _mm512_add_ps(x, _mm512_set1_ps(end->row_bias[i]));
-      if (end->bias) x = _mm512_add_ps(x, bias[j]);
-      if (end->residual) {
-        const float *r = end->residual[i] + end->column + j * 16;
-        x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask[j], r));
-      }
-      // The second operand is what a comparison with a NaN gives.
-      if (end->clamps) x = _mm512_min_ps(high, _mm512_max_ps(low, x));
-      _mm512_mask_storeu_ps(y + j * 16, mask[j], x);
-    }
+#define EACH(...) UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) __VA_ARGS__
+#define LOADED(x) _mm512_maskz_loadu_ps(mask[j], (x) + j * 16)
+  // One question a tile, not one a sum.
+  const int64_t column = end->column;
+  if (end->accumulate) EACH(c[i][j] = _mm512_add_ps(LOADED(end->y[i] + column), c[i][j]);)
+  if (end->row_bias) EACH(c[i][j] = _mm512_add_ps(c[i][j], _mm512_set1_ps(end->row_bias[i]));)
+  if (end->bias) EACH(c[i][j] = _mm512_add_ps(c[i][j], LOADED(end->bias));)
+  if (end->residual) EACH(c[i][j] = _mm512_add_ps(c[i][j], LOADED(end->residual[i] + column));)
+  if (end->clamps) {
+    const __m512 low = _mm512_set1_ps(end->low), high = _mm512_set1_ps(end->high);
+    // The second operand is what a comparison with a NaN gives.
+    EACH(c[i][j] = _mm512_min_ps(high, _mm512_max_ps(low, c[i][j]));)
   }
+  EACH(_mm512_mask_storeu_ps(end->y[i] + column + j * 16, mask[j], c[i][j]);)
+#undef LOADED
+#undef EACH
 }
 
 TARGET_INLINE void masks_of(int width, __mmask16 *mask) {
@@ -48,17 +44,33 @@ TARGET_INLINE void masks_of(int width, __mmask16 *mask) {
   mask[1] = (__mmask16)(width >= 32 ? 0xFFFF : width <= 16 ? 0 : (1u << (width - 16)) - 1);
 }
 
+TARGET_INLINE void clear(const int m, const int v, sums_of_tile c) {
+  UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_setzero_ps();
+}
+
 TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
-                             const qat_row_run *runs, const float *b, int64_t b_stride, float *sums,
-                             bool add, const qat_tile_end *end) {
+                             const qat_row_run *runs, const float *b, int64_t b_stride,
+                             const float *next, float *sums, bool add, const qat_tile_end *end) {
   __mmask16 mask[2];
   masks_of(width, mask);
+  // What is added at the end comes while the products are made.
+  if (end && end->residual)
+    UNROLL for (int i = 0; i < m; i++)
+      UNROLL for (int j = 0; j < v; j++)
+        _mm_prefetch((const char *)(end->residual[i] + end->column + j * 16), _MM_HINT_T0);
   sums_of_tile c;
-  UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_setzero_ps();
+  clear(m, v, c);
+  int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
+    if (done == QAT_SGEMM_K) {
+      finish(m, v, c, mask, sums, add, NULL);
+      clear(m, v, c);
+      add = true, done = 0;
+    }
     const float *a[QAT_TILE_ROWS];
     UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[i] + runs[r].offset;
     const int64_t steps = runs[r].steps;
+    done += steps;
 #define STEP(l)                                                                      \
   do {                                                                               \
     __m512 w[2];                                                                     \
@@ -71,6 +83,11 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
   } while (0)
     int64_t l = 0;
     for (; l + 4 <= steps; l += 4) {
+      if (next) {
+        _mm_prefetch((const char *)next, _MM_HINT_T1);
+        _mm_prefetch((const char *)(next + 16), _MM_HINT_T1);
+        next += 32;
+      }
       STEP(l);
       STEP(l + 1);
       STEP(l + 2);
@@ -88,8 +105,15 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
   __mmask16 mask[2];
   masks_of(width, mask);
   sums_of_tile c;
-  UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_setzero_ps();
+  clear(m, v, c);
+  int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
+    if (done == QAT_SGEMM_K) {
+      finish(m, v, c, mask, sums, add, NULL);
+      clear(m, v, c);
+      add = true, done = 0;
+    }
+    done += runs[r].steps;
     const float *a = runs[r].a, *b = runs[r].b;
     _Pragma("clang loop unroll_count(2)")
     for (int64_t l = 0; l < runs[r].steps; l++, a += a_stride, b += b_stride) {
@@ -107,10 +131,10 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
 #define EACH_M(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #define ROWS(M)                                                                                \
   TARGET static void rows_##M(bool wide, int width, int64_t count, const qat_row_run *runs,    \
-                              const float *b, int64_t b_stride, float *sums, bool add,         \
-                              const qat_tile_end *end) {                                       \
-    if (wide) rows_tile(M, 2, width, count, runs, b, b_stride, sums, add, end);                \
-    else rows_tile(M, 1, width, count, runs, b, b_stride, sums, add, end);                     \
+                              const float *b, int64_t b_stride, const float *next, float *sums, \
+                              bool add, const qat_tile_end *end) {                             \
+    if (wide) rows_tile(M, 2, width, count, runs, b, b_stride, next, sums, add, end);          \
+    else rows_tile(M, 1, width, count, runs, b, b_stride, next, sums, add, end);               \
   }                                                                                            \
   TARGET static void columns_##M(bool wide, int width, int64_t count, const qat_column_run *runs, \
                                  int64_t a_stride, int64_t b_stride, float *sums, bool add,    \
@@ -121,10 +145,11 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
 EACH_M(ROWS)
 
 static void qat_f32_rows__avx512(int m, int width, int64_t count, const qat_row_run *runs,
-                                 const float *b, int64_t b_stride, float *sums, bool add,
-                                 const qat_tile_end *end) {
+                                 const float *b, int64_t b_stride, const float *next, float *sums,
+                                 bool add, const qat_tile_end *end) {
   switch (m) {
-#define CASE(M) case M: rows_##M(width > 16, width, count, runs, b, b_stride, sums, add, end); break;
+#define CASE(M) \
+    case M: rows_##M(width > 16, width, count, runs, b, b_stride, next, sums, add, end); break;
     EACH_M(CASE)
 #undef CASE
   }

@@ -1,17 +1,16 @@
 #include "kernel.h"
 
-// Rows are taken in blocks, and k in stretches of a few blocks: what a block of rows reads of A in a
-// stretch stays in the level-2 cache, a block of a panel of B in the level-1 cache for all rows, and
-// the sums beside them for the stretch, so that C is seldom touched.
+// k is taken in stretches of a few blocks, columns in groups, rows in blocks: what a group of panels
+// of B holds of a stretch stays in the level-2 cache for all rows, and beside it what a block of rows
+// reads of A, for all panels of the group.
 enum {
   STRETCH = 4 * QAT_SGEMM_K,
-  ROWS = 168,                   // a multiple of the tile's
-  COPIED = STRETCH + 16,        // stride of copied rows: no power of two
-  DIRECT = 28,                  // rows from which packing a panel of B pays
-  MANY_COLUMNS = 65,            // columns from which copying rows of an unlucky stride pays
+  GROUP = 8 * QAT_TILE_COLUMNS,
+  ROWS = 12 * QAT_TILE_ROWS,
+  DIRECT = 28,                  // rows from which packing B pays
 };
 
-size_t qat_sgemm_scratch(void) { return ROWS * COPIED + STRETCH * QAT_TILE_COLUMNS; }
+size_t qat_sgemm_scratch(void) { return STRETCH * GROUP; }
 
 typedef struct { float *c; int64_t stride; } place;
 
@@ -36,57 +35,54 @@ QAT_VERSIONS(qat_sgemm_store,
               float beta, place to, const float *row_bias, const float *column_bias),
              (sums, rows, columns, x, beta, to, row_bias, column_bias))
 
-// What tiles read of A and B in a stretch of k.
+// What tiles read of B in a stretch of k.
 typedef struct {
   int64_t l, depth, width;      // where it starts, its length, and the panel's columns
   const float *b;               // the panel
   int64_t b_stride;
-  const float *copied;          // rows `first`… of A, or NULL
-  int64_t first;
 } stretch;
 
-// The sums of a tile and a block.
-static void block_of_tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x,
-                          const stretch *k, int64_t row, int64_t m, int64_t l, int64_t depth,
-                          float *sums, bool add, const qat_tile_end *end) {
-  const float *b = k->b + (l - k->l) * k->b_stride;
+// The sums of a tile and a stretch, in blocks.
+static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,
+                    int64_t row, int64_t m, float *sums, bool add, const qat_tile_end *end) {
+  int64_t count = 0;
   if (x->a_transposed) {
-    const qat_column_run run = {x->a + l * x->a_stride + row, b, depth};
-    kernel->columns((int)m, (int)k->width, 1, &run, x->a_stride, k->b_stride, sums, add, end);
+    qat_column_run runs[STRETCH / QAT_SGEMM_K];
+    for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
+      runs[count++] = (qat_column_run){x->a + (k->l + l) * x->a_stride + row,
+                                       k->b + l * k->b_stride, qat_min(QAT_SGEMM_K, k->depth - l)};
+    kernel->columns((int)m, (int)k->width, count, runs, x->a_stride, k->b_stride, sums, add, end);
     return;
   }
   const float *a[QAT_TILE_ROWS];
-  for (int64_t i = 0; i < m; i++)
-    a[i] = k->copied ? k->copied + (row - k->first + i) * COPIED + l - k->l
-                     : x->a + (row + i) * x->a_stride + l;
-  const qat_row_run run = {a, 0, depth};
-  kernel->rows((int)m, (int)k->width, 1, &run, b, k->b_stride, sums, add, end);
+  for (int64_t i = 0; i < m; i++) a[i] = x->a + (row + i) * x->a_stride + k->l;
+  qat_row_run runs[STRETCH / QAT_SGEMM_K];
+  for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
+    runs[count++] = (qat_row_run){a, l, qat_min(QAT_SGEMM_K, k->depth - l)};
+  kernel->rows((int)m, (int)k->width, count, runs, k->b, k->b_stride, NULL, sums, add, end);
 }
 
-// One block of a tile whose sums of the blocks before lie in `sums`; the last one moves them to C.
 static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,
-                 int64_t row, int64_t m, int64_t column, int64_t l, float *sums) {
+                 int64_t row, int64_t m, int64_t column) {
+  _Alignas(64) float sums[QAT_TILE_ROWS * QAT_TILE_COLUMNS];
   float *c[QAT_TILE_ROWS];
   for (int64_t i = 0; i < m; i++) c[i] = x->c + (row + i) * x->c_stride;
-  const bool plain = x->alpha == 1 && (x->beta == 0 || x->beta == 1);
-  const bool continues = plain && (k->l > 0 || x->beta == 1), single = k->depth <= QAT_SGEMM_K;
-  if (l == k->l && continues && !single)
-    for (int64_t i = 0; i < m; i++)
-      memcpy(sums + i * QAT_TILE_COLUMNS, c[i] + column, (size_t)k->width * sizeof *sums);
-  const int64_t depth = qat_min(QAT_SGEMM_K, x->k - l);
-  const bool last = l + depth == x->k, ends = l + depth == k->l + k->depth;
+  const bool last = k->l + k->depth == x->k;
   const float *row_bias = last && x->row_bias ? x->row_bias + row : NULL;
   const float *column_bias = last && x->column_bias ? x->column_bias + column : NULL;
-  if (plain) {
-    const qat_tile_end end = {.y = c, .column = column, .row_bias = row_bias, .bias = column_bias,
-                              .accumulate = continues && single};
-    const bool add = l > k->l || (continues && !single);
-    block_of_tile(kernel, x, k, row, m, l, depth, sums, add, ends ? &end : NULL);
-  } else {
-    block_of_tile(kernel, x, k, row, m, l, depth, sums, false, NULL);
-    qat_sgemm_store(sums, m, k->width, x, l ? 1 : x->beta, (place){c[0] + column, x->c_stride},
+  if (x->alpha != 1 || (x->beta != 0 && x->beta != 1)) {
+    sums_of(kernel, x, k, row, m, sums, false, NULL);
+    qat_sgemm_store(sums, m, k->width, x, k->l ? 1 : x->beta, (place){c[0] + column, x->c_stride},
                     row_bias, column_bias);
+    return;
   }
+  const bool continues = k->l > 0 || x->beta == 1, single = k->depth <= QAT_SGEMM_K;
+  if (continues && !single)
+    for (int64_t i = 0; i < m; i++)
+      memcpy(sums + i * QAT_TILE_COLUMNS, c[i] + column, (size_t)k->width * sizeof *sums);
+  const qat_tile_end end = {.y = c, .column = column, .row_bias = row_bias, .bias = column_bias,
+                            .accumulate = continues && single};
+  sums_of(kernel, x, k, row, m, sums, continues && !single, &end);
 }
 
 // Without products only the other terms are left.
@@ -100,55 +96,56 @@ static void scale_only(const qat_sgemm_arguments *x) {
     }
 }
 
-// A panel of B in the stretch k: where it is, or packed into `own`.
-static void find_panel(const qat_sgemm_arguments *x, stretch *k, int64_t column, int64_t rows,
-                       float *own) {
+// Whether a chunk of `rows` rows reads panels of B where they are, or packs them first.
+static bool reads_directly(const qat_sgemm_arguments *x, int64_t rows) {
+  return x->b_packed || (!x->b_transposed && rows < DIRECT);
+}
+
+// The panel of B that starts at `column`, in the stretch k: where it is.
+static void find_panel(const qat_sgemm_arguments *x, int64_t column, stretch *k) {
   k->width = qat_min(QAT_TILE_COLUMNS, x->n - column);
-  if (x->b_packed) {
-    k->b_stride = qat_panel_width(x->b_packed_columns, column);
-    k->b = x->b_packed + column * x->k + k->l * k->b_stride;
-  } else if (!x->b_transposed && rows < DIRECT) {
-    k->b = x->b + k->l * x->b_stride + column;
-    k->b_stride = x->b_stride;
-  } else {
-    k->b = own;
-    k->b_stride = qat_panel_width(x->n, column);
-    const float *from = x->b + (x->b_transposed ? column * x->b_stride + k->l
-                                                : k->l * x->b_stride + column);
-    qat_sgemm_pack_panel(k->width, k->depth, from, x->b_stride, x->b_transposed, (int)k->b_stride,
-                         own);
-  }
+  k->b_stride = x->b_packed ? qat_panel_width(x->b_packed_columns, column) : x->b_stride;
+  k->b = x->b_packed ? x->b_packed + column * x->k + k->l * k->b_stride
+                     : x->b + k->l * x->b_stride + column;
+}
+
+// The same, packed to `to`.
+static void pack_panel(const qat_sgemm_arguments *x, int64_t column, stretch *k, float *to) {
+  k->width = qat_min(QAT_TILE_COLUMNS, x->n - column);
+  k->b_stride = qat_panel_width(x->n, column);
+  k->b = to;
+  const float *from =
+      x->b + (x->b_transposed ? column * x->b_stride + k->l : k->l * x->b_stride + column);
+  qat_sgemm_pack_panel(k->width, k->depth, from, x->b_stride, x->b_transposed, (int)k->b_stride,
+                       to);
 }
 
 // Rows and columns `first_row`, `first_column` on of the product: the part a chunk computes.
 static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t first_column,
                     int64_t m, int64_t n, float *scratch) {
   const qat_sgemm_kernel *kernel = qat_sgemm_for(x->bf16);
-  float *copied = scratch, *own_b = scratch + ROWS * COPIED;
   const int64_t last_row = first_row + m, last_column = first_column + n;
-  _Alignas(64) float sums[ROWS * QAT_TILE_COLUMNS];
-  // Rows a multiple of 2 KiB apart share two sets of the level-1 cache.
-  const bool copies = !x->a_transposed && x->a_stride % 512 == 0 && n >= MANY_COLUMNS && m > 8;
-  for (int64_t row = first_row; row < last_row; row += ROWS) {
-    const int64_t rows = qat_min(ROWS, last_row - row);
-    const int64_t step = qat_even_tile(rows);
-    for (int64_t l = 0; l < x->k; l += STRETCH) {
-      stretch k = {.l = l, .depth = qat_min(STRETCH, x->k - l), .first = row};
-      if (copies) {
-        for (int64_t i = 0; i < rows; i++)
-          memcpy(copied + i * COPIED, x->a + (row + i) * x->a_stride + l,
-                 (size_t)k.depth * sizeof *copied);
-        k.copied = copied;
+  const bool packs = !reads_directly(x, m);
+  // A panel that a single block of rows reads is used while it is warm.
+  const int64_t wide = m <= ROWS ? QAT_TILE_COLUMNS : GROUP;
+  stretch panels[GROUP / QAT_TILE_COLUMNS];
+  for (int64_t l = 0; l < x->k; l += STRETCH)
+    for (int64_t group = first_column; group < last_column; group += wide) {
+      const int64_t columns = qat_min(wide, last_column - group);
+      for (int64_t column = 0; column < columns; column += QAT_TILE_COLUMNS) {
+        stretch *k = &panels[column / QAT_TILE_COLUMNS];
+        *k = (stretch){.l = l, .depth = qat_min(STRETCH, x->k - l)};
+        if (packs) pack_panel(x, group + column, k, scratch + column * k->depth);
+        else find_panel(x, group + column, k);
       }
-      for (int64_t column = first_column; column < last_column; column += QAT_TILE_COLUMNS) {
-        find_panel(x, &k, column, rows, own_b);
-        for (int64_t block = l; block < l + k.depth; block += QAT_SGEMM_K)
-          for (int64_t i = row; i < row + rows; i += step)
-            tile(kernel, x, &k, i, qat_min(step, row + rows - i), column, block,
-                 sums + (i - row) * QAT_TILE_COLUMNS);
+      for (int64_t row = first_row; row < last_row; row += ROWS) {
+        const int64_t rows = qat_min(ROWS, last_row - row), step = qat_even_tile(rows);
+        for (int64_t column = 0; column < columns; column += QAT_TILE_COLUMNS)
+          for (int64_t i = 0; i < rows; i += step)
+            tile(kernel, x, &panels[column / QAT_TILE_COLUMNS], row + i, qat_min(step, rows - i),
+                 group + column);
       }
     }
-  }
 }
 
 void qat_sgemm(const qat_sgemm_arguments *x, float *scratch) {
@@ -181,11 +178,13 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
 void qat_sgemm_batch(const qat_sgemm_arguments *x, int64_t batch, int64_t a_step, int64_t b_step,
                      int64_t c_step, qat_pool *pool, float *scratch) {
   if (x->m <= 0 || x->n <= 0 || batch <= 0) return;
-  // Chunks of about 2 million products, some 20 us, when one product is worth splitting. By columns
-  // first: a panel of B is then packed once.
+  // Chunks of no less than about 2 million products, some 20 us. Of many rows, because each chunk
+  // reads its panels of B, or packs them; a chunk of all rows can do with fewer columns.
   const int64_t wanted = qat_max(1, qat_min(64, x->m * x->n * qat_max(x->k, 1) / (2 << 20)));
-  const int64_t column_chunks = qat_max(1, qat_min(wanted, qat_ceil_div(x->n, 256)));
-  const int64_t row_chunks = qat_max(1, qat_min(wanted / column_chunks, qat_ceil_div(x->m, 84)));
+  const int64_t row_chunks = qat_max(1, qat_min(wanted, x->m / (3 * ROWS)));
+  const int64_t least = row_chunks > 1 ? GROUP : GROUP / 4;
+  const int64_t column_chunks =
+      qat_max(1, qat_min(wanted / row_chunks, qat_ceil_div(x->n, least)));
   struct job job = {
     .arguments = x, .a_step = a_step, .b_step = b_step, .c_step = c_step, .scratch = scratch,
     .rows = qat_round_up(qat_ceil_div(x->m, row_chunks), QAT_TILE_ROWS),

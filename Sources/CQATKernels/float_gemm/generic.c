@@ -28,9 +28,16 @@ QAT_INLINE void rows_tile(const int m, int row, int columns, int column, int64_t
                           const qat_row_run *runs, const float *b, int64_t b_stride, float *sums,
                           bool add, const qat_tile_end *end) {
   sums_of_tile c = {{0}};
+  int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
+    if (done == QAT_SGEMM_K) {
+      finish(m, columns, c, sums, add, NULL, row, column);
+      memset(c, 0, sizeof(sums_of_tile));
+      add = true, done = 0;
+    }
     const float *a[ROWS];
     for (int i = 0; i < m; i++) a[i] = runs[r].rows[row + i] + runs[r].offset;
+    done += runs[r].steps;
     for (int64_t l = 0; l < runs[r].steps; l++, b += b_stride) step(m, a, l, b, columns, c);
   }
   finish(m, columns, c, sums, add, end, row, column);
@@ -40,7 +47,14 @@ QAT_INLINE void columns_tile(const int m, int row, int columns, int column, int6
                              const qat_column_run *runs, int64_t a_stride, int64_t b_stride,
                              float *sums, bool add, const qat_tile_end *end) {
   sums_of_tile c = {{0}};
+  int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
+    if (done == QAT_SGEMM_K) {
+      finish(m, columns, c, sums, add, NULL, row, column);
+      memset(c, 0, sizeof(sums_of_tile));
+      add = true, done = 0;
+    }
+    done += runs[r].steps;
     const float *b = runs[r].b + column;
     const float *a[ROWS];
     for (int i = 0; i < m; i++) a[i] = runs[r].a + row + i;
@@ -59,8 +73,9 @@ QAT_INLINE void columns_tile(const int m, int row, int columns, int column, int6
     }
 
 static void qat_f32_rows__scalar(int m, int width, int64_t count, const qat_row_run *runs,
-                                 const float *b, int64_t b_stride, float *sums, bool add,
-                                 const qat_tile_end *end) {
+                                 const float *b, int64_t b_stride, const float *next, float *sums,
+                                 bool add, const qat_tile_end *end) {
+  (void)next;
   SUB_TILES(
     if (rows == ROWS)
       rows_tile(ROWS, row, columns, column, count, runs, b + column, b_stride, sums, add, end);

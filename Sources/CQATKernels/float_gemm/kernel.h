@@ -8,7 +8,8 @@ enum {
   QAT_TILE_COLUMNS = 32,  // most columns of a tile, and the width of a panel of packed B
 };
 
-// A stretch of k: row i of A contributes rows[i][offset], rows[i][offset + 1], …
+// A stretch of k: row i of A contributes rows[i][offset], rows[i][offset + 1], … A stretch ends where
+// a block does.
 typedef struct { const float *const *rows; int64_t offset, steps; } qat_row_run;
 // A stretch of k of which A and B both have the columns as neighbours: step l contributes
 // a[l * a_stride + i] and b[l * b_stride + j].
@@ -27,13 +28,17 @@ typedef struct {
 } qat_tile_end;
 
 // sums[i * 32 + j] = sum of products, fused, from 0, in the order of the runs; with `add` the sums
-// of earlier blocks, which `sums` holds, are added. With an `end` that is where the result goes.
+// of earlier blocks, which `sums` holds, are added. A block ends after the run that fills 256 steps.
+// With an `end` that is where the result goes.
 // m <= 14, width <= 32; columns of b beyond `width` are not read.
 typedef struct {
   const char *name;
   uint32_t features;
+  // `next`: what a kernel may fetch into the level-2 cache meanwhile, 32 floats every four steps, or
+  // NULL.
   void (*rows)(int m, int width, int64_t count, const qat_row_run *runs, const float *b,
-               int64_t b_stride, float *sums, bool add, const qat_tile_end *end);
+               int64_t b_stride, const float *next, float *sums, bool add,
+               const qat_tile_end *end);
   void (*columns)(int m, int width, int64_t count, const qat_column_run *runs, int64_t a_stride,
                   int64_t b_stride, float *sums, bool add, const qat_tile_end *end);
   // Lines of neighbouring values to columns of a panel: to[row(l) * width + line] = x[line * stride +

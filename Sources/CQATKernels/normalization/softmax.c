@@ -1,44 +1,45 @@
 #include "softmax.h"
 #include "../elementwise/math.h"
+#include "../elementwise/sums.h"
 
-enum { ROWS = 16 };
+enum { ROWS = 16, LANES = QAT_SUM_LANES };
 
-// y = exp(x - highest)
-QAT_INLINE void qat_exp_shifted_body(int64_t count, const float *x, float highest, float *y) {
-  for (int64_t i = 0; i < count; i++) y[i] = qat_exp(x[i] - highest);
-}
-void qat_exp_shifted(int64_t count, const float *x, float highest, float *y);
-QAT_VERSIONS(qat_exp_shifted, (int64_t count, const float *x, float highest, float *y),
-             (count, x, highest, y))
+// A result may lie where the operand does.
+#define EACH _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < count; i++)
 
-// y = x / divisor, and y = x - first - second
-QAT_INLINE void qat_divide_row_body(int64_t count, float divisor, float *y) {
-  for (int64_t i = 0; i < count; i++) y[i] /= divisor;
-}
-void qat_divide_row(int64_t count, float divisor, float *y);
-QAT_VERSIONS(qat_divide_row, (int64_t count, float divisor, float *y), (count, divisor, y))
-
-QAT_INLINE void qat_shift_row_body(int64_t count, const float *x, float first, float second,
-                                   float *y) {
-  for (int64_t i = 0; i < count; i++) y[i] = (x[i] - first) - second;
-}
-void qat_shift_row(int64_t count, const float *x, float first, float second, float *y);
-QAT_VERSIONS(qat_shift_row, (int64_t count, const float *x, float first, float second, float *y),
-             (count, x, first, second, y))
-
-void qat_softmax_row(int64_t count, const float *x, float *y) {
-  float lowest, highest;
-  qat_range_f32(count, x, &lowest, &highest);
-  qat_exp_shifted(count, x, highest, y);
-  qat_divide_row(count, qat_sum_f32(count, y), y);
+// The largest of a row; a NaN is passed over.
+QAT_INLINE float highest_of(int64_t count, const float *x) {
+  float lanes[LANES];
+  for (int l = 0; l < LANES; l++) lanes[l] = -INFINITY;
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int l = 0; l < LANES; l++) lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+  for (; i < count; i++) lanes[0] = x[i] > lanes[0] ? x[i] : lanes[0];
+  for (int half = LANES / 2; half; half /= 2)
+    for (int l = 0; l < half; l++)
+      lanes[l] = lanes[l + half] > lanes[l] ? lanes[l + half] : lanes[l];
+  return lanes[0];
 }
 
-static void log_softmax_row(int64_t count, const float *x, float *y) {
-  float lowest, highest;
-  qat_range_f32(count, x, &lowest, &highest);
-  qat_exp_shifted(count, x, highest, y);
-  qat_shift_row(count, x, highest, logf(qat_sum_f32(count, y)), y);
+// y = exp(x - highest), and the sum of y.
+QAT_INLINE float exponentials(int64_t count, const float *x, float highest, float *y) {
+  EACH y[i] = qat_exp(x[i] - highest);
+  return qat_lanes_sum(count, y);
 }
+
+QAT_INLINE void qat_softmax_row_body(int64_t count, const float *x, float *y) {
+  const float sum = exponentials(count, x, highest_of(count, x), y);
+  EACH y[i] /= sum;
+}
+QAT_VERSIONS(qat_softmax_row, (int64_t count, const float *x, float *y), (count, x, y))
+
+QAT_INLINE void qat_log_softmax_row_body(int64_t count, const float *x, float *y) {
+  const float highest = highest_of(count, x);
+  const float logarithm = logf(exponentials(count, x, highest, y));
+  EACH y[i] = (x[i] - highest) - logarithm;
+}
+void qat_log_softmax_row(int64_t count, const float *x, float *y);
+QAT_VERSIONS(qat_log_softmax_row, (int64_t count, const float *x, float *y), (count, x, y))
 
 typedef struct { int64_t rows, count; const float *x; float *y; bool is_log; } job;
 
@@ -46,8 +47,8 @@ static void chunk_of_rows(void *context, int64_t chunk, int worker) {
   (void)worker;
   const job *j = context;
   for (int64_t row = chunk * ROWS; row < qat_min(j->rows, (chunk + 1) * ROWS); row++)
-    (j->is_log ? log_softmax_row : qat_softmax_row)(j->count, j->x + row * j->count,
-                                                    j->y + row * j->count);
+    (j->is_log ? qat_log_softmax_row : qat_softmax_row)(j->count, j->x + row * j->count,
+                                                        j->y + row * j->count);
 }
 
 void qat_softmax_f32(int64_t rows, int64_t count, const float *x, float *y, qat_pool *pool) {

@@ -1,19 +1,13 @@
+#include "../elementwise/sums.h"
 #include "steps.h"
 
-enum { LANES = 16, RUN = 4096 };
-
-QAT_INLINE float lane_sum(const float *lanes) {
-  float sums[LANES];
-  for (int l = 0; l < LANES; l++) sums[l] = lanes[l];
-  for (int width = LANES / 2; width > 0; width /= 2)
-    for (int l = 0; l < width; l++) sums[l] += sums[l + width];
-  return sums[0];
-}
+enum { LANES = QAT_SUM_LANES, RUN = QAT_SUM_BLOCK };
 
 typedef struct {
   float scale, low, high;              // of the grid, counted from the zero point
   float below, above;                  // what elements outside contribute to the scale
   bool rounds;                         // whether elements inside contribute rint(t) - t
+  float floor;                         // dx is 0 for x up to here
 } learned;
 
 // Elements as they are read, and what becomes of them; `dx` may be `dy` or `x`.
@@ -28,7 +22,7 @@ QAT_INLINE void lanes_of(lanes *e, const learned *q, float inverse, bool divides
     const float rounding = q->rounds ? r : 0, outside = t <= q->low ? q->below : q->above;
     e->scales[l] += g * (inside ? rounding : outside);
     e->offsets[l] += inside ? 0 : g;
-    e->dx[l] = inside ? g : 0;
+    e->dx[l] = inside & (e->x[l] > q->floor) ? g : 0;
   }
 }
 
@@ -52,21 +46,23 @@ QAT_INLINE void run_of(int64_t count, const learned q, bool divides, const float
       lanes_of(&e, &q, inverse, divides);
       for (int l = 0; i + l < end; l++) dx[i + l] = e.dx[l];
     }
-    sums[0] += lane_sum(e.scales);
-    sums[1] += lane_sum(e.offsets);
+    sums[0] += qat_fold(e.scales);
+    sums[1] += qat_fold(e.offsets);
   }
 }
 
 QAT_INLINE void qat_learned_gradient_body(int64_t outer, int64_t channels, int64_t inner,
                                           const float *x, const float *scale, const int32_t *zero,
                                           int32_t lo, int32_t hi, qat_learned method,
-                                          const float *dy, float *dx, double *sums) {
+                                          bool positive, const float *dy, float *dx,
+                                          double *sums) {
   for (int64_t c = 0; c < 2 * channels; c++) sums[c] = 0;
   for (int64_t o = 0; o < outer; o++)
     for (int64_t c = 0; c < channels; c++) {
       const int32_t origin = method == QAT_LSQ_PLUS ? 0 : zero[c];
       const learned q = {scale[c],           (float)(lo - zero[c]), (float)(hi - zero[c]),
-                         (float)(lo - origin), (float)(hi - origin), method != QAT_PACT};
+                         (float)(lo - origin), (float)(hi - origin), method != QAT_PACT,
+                         positive ? 0 : -INFINITY};
       const int64_t at = (o * channels + c) * inner;
       if (qat_has_inverse(q.scale)) run_of(inner, q, false, x + at, dy + at, dx + at, sums + 2 * c);
       else run_of(inner, q, true, x + at, dy + at, dx + at, sums + 2 * c);
@@ -74,9 +70,9 @@ QAT_INLINE void qat_learned_gradient_body(int64_t outer, int64_t channels, int64
 }
 QAT_VERSIONS(qat_learned_gradient,
              (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
-              const int32_t *zero, int32_t lo, int32_t hi, qat_learned method, const float *dy,
-              float *dx, double *sums),
-             (outer, channels, inner, x, scale, zero, lo, hi, method, dy, dx, sums))
+              const int32_t *zero, int32_t lo, int32_t hi, qat_learned method, bool positive,
+              const float *dy, float *dx, double *sums),
+             (outer, channels, inner, x, scale, zero, lo, hi, method, positive, dy, dx, sums))
 
 QAT_INLINE void qat_magnitudes_body(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                     double *sums, float *ranges) {
@@ -113,7 +109,7 @@ QAT_INLINE void qat_magnitudes_body(int64_t outer, int64_t channels, int64_t inn
           low = lows[l] < low ? lows[l] : low;
           high = highs[l] > high ? highs[l] : high;
         }
-        sums[c] += lane_sum(lanes);
+        sums[c] += qat_fold(lanes);
       }
       ranges[2 * c] = low;
       ranges[2 * c + 1] = high;

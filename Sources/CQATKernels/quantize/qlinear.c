@@ -1,16 +1,20 @@
 #include "qlinear.h"
 
-// A loop over codes of either type and the four combinations of strides, so that each vectorises.
-#define LOOP(type, a_at, b_at)                                       \
-  for (int64_t i = 0; i < count; i++) {                              \
-    const int32_t p = ((const type *)a)[a_at], q = ((const type *)b)[b_at]; \
+// A loop over codes of either type and the four combinations of strides, so that each vectorises; an
+// operand that serves all is read once. A result may lie where an operand does.
+#define LANES _Pragma("clang loop vectorize(assume_safety)")
+#define LOOP(type, a_code, b_code)                                   \
+  LANES for (int64_t i = 0; i < count; i++) {                              \
+    const int32_t p = a_code, q = b_code;                            \
     ((type *)c)[i] = (type)VALUE(p, q);                              \
   }
 #define STRIDES(type)                                                \
-  if (a_stride && b_stride) { LOOP(type, i, i) }                     \
-  else if (a_stride) { LOOP(type, i, 0) }                            \
-  else if (b_stride) { LOOP(type, 0, i) }                            \
-  else { LOOP(type, 0, 0) }
+  const type *x = a, *y = b;                                         \
+  const int32_t first = count ? *x : 0, second = count ? *y : 0;     \
+  if (a_stride && b_stride) { LOOP(type, x[i], y[i]) }               \
+  else if (a_stride) { LOOP(type, x[i], second) }                    \
+  else if (b_stride) { LOOP(type, first, y[i]) }                     \
+  else { LOOP(type, first, second) }
 
 float qat_qlinear_add_fixed(float a_ratio, int32_t a_zero, float b_ratio, int32_t b_zero,
                             int32_t c_zero) {
@@ -95,12 +99,12 @@ void qat_lookup(int64_t count, const uint8_t *x, const uint8_t *table, uint8_t *
 QAT_INLINE void qat_clip_codes_body(int64_t count, const void *x, bool is_signed, int32_t lo,
                                     int32_t hi, void *y) {
   if (is_signed) {
-    for (int64_t i = 0; i < count; i++) {
+    LANES for (int64_t i = 0; i < count; i++) {
       const int32_t q = ((const int8_t *)x)[i], least = q > lo ? q : lo;
       ((int8_t *)y)[i] = (int8_t)(least < hi ? least : hi);
     }
   } else {
-    for (int64_t i = 0; i < count; i++) {
+    LANES for (int64_t i = 0; i < count; i++) {
       const int32_t q = ((const uint8_t *)x)[i], least = q > lo ? q : lo;
       ((uint8_t *)y)[i] = (uint8_t)(least < hi ? least : hi);
     }

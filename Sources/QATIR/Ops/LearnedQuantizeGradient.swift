@@ -21,7 +21,8 @@ import QATCore
 ///
 /// - Operands: `dy` and `x` float, of one shape; `scale` and `zero_point` as for `qat.FakeQuantize`.
 /// - Results: `dx` of the type of `x`; `dscale` and `doffset` of the type of `scale`.
-/// - Attributes: `grid`; `axis`; `block_size`; `method`; `batched`: axis 0 counts samples.
+/// - Attributes: `grid`; `axis`; `block_size`; `method`; `batched`: axis 0 counts samples; `positive`:
+///   `dx` is 0 for `x` up to 0, too, the gradient of the Relu whose result `x` is.
 /// - Source: arXiv:1902.08153, eq. 3 and section 2.2; arXiv:2004.09576, eq. 4 and 5; arXiv:1805.06085,
 ///   eq. 3.
 public struct LearnedQuantizeGradient: Operation {
@@ -32,7 +33,7 @@ public struct LearnedQuantizeGradient: Operation {
   public static let results: [ResultSpec] = ["dx", "dscale", "doffset"]
   public static let attributes: [Attribute<Self>] = [
     .init("grid", \.grid), .init("axis", \.axis), .init("block_size", \.blockSize),
-    .init("method", \.method), .init("batched", \.batched),
+    .init("method", \.method), .init("batched", \.batched), .init("positive", \.positive),
   ]
 
   /// The codes.
@@ -45,6 +46,8 @@ public struct LearnedQuantizeGradient: Operation {
   public var method = LearnedMethod.lsq
   /// Whether axis 0 of `x` counts samples.
   public var batched = false
+  /// Whether `dx` is that of the operand of the Relu that made `x`.
+  public var positive = false
 
   public init() {}
 

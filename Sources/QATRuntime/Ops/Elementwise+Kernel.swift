@@ -139,7 +139,7 @@ extension Adam: OverwritesOperand {
 
 private func binary(_ op: FloatLoops.Binary, _ request: KernelRequest) -> Kernel? {
   guard request.element(0) == .f32 else { return nil }
-  return rows(request, 0, 1) { a, b, y in FloatLoops.binary(op, a, b, y) }
+  return rows(request, 0, 1) { a, b, y, rows in FloatLoops.binary(op, a, b, y, rows) }
 }
 
 /// A fold over operands of one shape.

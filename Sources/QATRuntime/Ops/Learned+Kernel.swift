@@ -16,8 +16,8 @@ extension LearnedQuantizeGradient: Executable {
       guard let scratch = call.scratch else { return }
       LearnedKernels.gradient(
         layout, op.method, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range,
-        factor: factor, dx: call.result(), dScale: call.results[1], dOffset: call.results[2],
-        scratch: scratch)
+        positive: op.positive, factor: factor, dx: call.result(), dScale: call.results[1],
+        dOffset: call.results[2], scratch: scratch)
     }
   }
 }

@@ -18,7 +18,7 @@ extension LearnedQuantizeGradient: FloatEvaluable {
       let t = element / scales[c]
       let outside = outside(zeroPoint: zeros[c])
       let isInside = T(grid.min - zeros[c]) < t && t < T(grid.max - zeros[c])
-      dx.append(isInside ? dy[index] : 0)
+      dx.append(isInside && (!positive || element > 0) ? dy[index] : 0)
       let part: T
       if isInside {
         part = method == .pact ? 0 : t.rounded(.toNearestOrEven) - t

@@ -11,9 +11,9 @@ extension QLinearAdd: Executable {
       let c = request.parameters(scale: 6, zero: 7, codes: 0)
     else { return nil }
     if quantizedSumSwapsOperands(request.shape(0), request.shape(3)) {
-      return rows(request, 0, 3) { CodeLoops.add($1, b, $0, a, to: $2, c, run($1, $0, $2)) }
+      return rows(request, 3, 0) { CodeLoops.add($0, b, $1, a, to: $2, c, $3) }
     }
-    return rows(request, 0, 3) { CodeLoops.add($0, a, $1, b, to: $2, c, run($0, $1, $2)) }
+    return rows(request, 0, 3) { CodeLoops.add($0, a, $1, b, to: $2, c, $3) }
   }
 }
 
@@ -23,14 +23,8 @@ extension QLinearMul: Executable {
       let b = request.parameters(scale: 4, zero: 5, codes: 3),
       let c = request.parameters(scale: 6, zero: 7, codes: 0)
     else { return nil }
-    return rows(request, 0, 3) { CodeLoops.multiply($0, a, $1, b, to: $2, c, run($0, $1, $2)) }
+    return rows(request, 0, 3) { CodeLoops.multiply($0, a, $1, b, to: $2, c, $3) }
   }
-}
-
-/// A row of a broadcast: an operand of one element serves all.
-private func run(_ a: TensorView, _ b: TensorView, _ c: MutableTensorView) -> CodeLoops.Run {
-  CodeLoops.Run(
-    count: c.count, start: 0, a: (0, moves: a.count == c.count), b: (0, moves: b.count == c.count))
 }
 
 extension QLinearSigmoid: Executable {

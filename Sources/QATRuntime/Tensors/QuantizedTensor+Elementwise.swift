@@ -10,14 +10,10 @@ extension QuantizedTensor {
   /// - Throws: `shape-mismatch`; `type-mismatch` where the three types of codes differ;
   ///   `unsupported` for scales per channel and for 16 bits.
   public func adding(_ b: QuantizedTensor, to c: AffineGrid) throws(Diagnostic) -> QuantizedTensor {
-    let swapped = quantizedSumSwapsOperands(shape, b.shape)
-    return try elementwise(b, c) { x, xGrid, y, yGrid, result, run in
-      if swapped {
-        let turned = CodeLoops.Run(count: run.count, start: run.start, a: run.b, b: run.a)
-        CodeLoops.add(y, yGrid, x, xGrid, to: result, c, turned)
-      } else {
-        CodeLoops.add(x, xGrid, y, yGrid, to: result, c, run)
-      }
+    let isSwapped = quantizedSumSwapsOperands(shape, b.shape)
+    let (first, second) = isSwapped ? (b, self) : (self, b)
+    return try first.elementwise(second, c) { x, xGrid, y, yGrid, result, rows in
+      CodeLoops.add(x, xGrid, y, yGrid, to: result, c, rows)
     }
   }
 
@@ -29,8 +25,8 @@ extension QuantizedTensor {
   public func multiplied(
     by b: QuantizedTensor, to c: AffineGrid
   ) throws(Diagnostic) -> QuantizedTensor {
-    try elementwise(b, c) { x, xGrid, y, yGrid, result, run in
-      CodeLoops.multiply(x, xGrid, y, yGrid, to: result, c, run)
+    try elementwise(b, c) { x, xGrid, y, yGrid, result, rows in
+      CodeLoops.multiply(x, xGrid, y, yGrid, to: result, c, rows)
     }
   }
 
@@ -58,7 +54,7 @@ extension QuantizedTensor {
   }
 
   private typealias Loop = (
-    TensorView, AffineGrid, TensorView, AffineGrid, MutableTensorView, CodeLoops.Run
+    TensorView, AffineGrid, TensorView, AffineGrid, MutableTensorView, BroadcastRows
   ) -> Void
 
   private func elementwise(
@@ -73,15 +69,10 @@ extension QuantizedTensor {
           + c.grid.container.name, hint: "requantize so that all three are signed, or none is")
     }
     let shape = try broadcastShape([Shape(shape), Shape(b.shape)]).sizes ?? []
-    let walk = BroadcastWalk([self.shape, b.shape], to: shape)
+    let rows = BroadcastWalk([self.shape, b.shape], to: shape).rows
     let first = TensorView(codes), second = TensorView(b.codes)
     let combined = AnyTensor(c.grid.container, shape: shape) { target in
-      walk.forEachRow { start, starts in
-        let run = CodeLoops.Run(
-          count: walk.rowLength, start: start, a: (starts[0], walk.rowStrides[0] != 0),
-          b: (starts[1], walk.rowStrides[1] != 0))
-        loop(first, grid, second, other, target, run)
-      }
+      loop(first, grid, second, other, target, rows)
     }
     return QuantizedTensor(unchecked: combined, result)
   }
