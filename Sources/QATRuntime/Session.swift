@@ -4,8 +4,9 @@ import QATKernels
 
 /// Runs a graph. Variables live here, not in plans: two sessions of one graph share nothing.
 ///
-/// A plan is made for each set of input shapes and kept: the eight used last. Not safe to call from two
-/// threads at once; make a session a thread.
+/// A plan is made for each set of input shapes and kept: the eight used last. Where a graph keeps its
+/// samples apart and nobody looks at values in between, a batch is run in parts that stay in the caches,
+/// on each thread others. Not safe to call from two threads at once; make a session a thread.
 public final class Session {
   /// How a quantized model is computed.
   public enum Mode: String, Sendable, CaseIterable {
@@ -26,6 +27,8 @@ public final class Session {
   private let pool: ThreadPool
   private var buffers: [String: VariableBuffer] = [:]
   private var plans: PlanCache?
+  /// Empty before it is asked for.
+  private var batches: BatchRunner??
   private var keep: Set<ValueID>
 
   /// - Parameters:
@@ -52,6 +55,7 @@ public final class Session {
     let ordered = try bind(inputs)
     // Plans share memory: what the last one left goes.
     last = nil
+    if let results = try runner()?.run(ordered) { return results }
     let plan = try plan(for: ordered)
     if hooks.isEmpty { try plan.run(ordered) } else { try plan.run(ordered, hooks) }
     last = plan
@@ -133,6 +137,7 @@ public final class Session {
     keep = Set((kept + names).compactMap { graph.value(named: $0) })
     hooks.move { value in graph.value(named: old[value].name) }
     plans = nil
+    batches = nil
     last = nil
   }
 
@@ -142,11 +147,14 @@ public final class Session {
   /// Takes a hook away; one that is not there is no mistake.
   public func remove(_ hook: Hook) { hooks.remove(hook) }
 
-  /// Bytes of the largest arena among the plans that are kept.
-  public var arenaByteCount: Int { plans?.arenaByteCount ?? 0 }
+  /// Bytes of the largest arena among the plans that are kept; of one on each thread, where batches are
+  /// run in parts.
+  public var arenaByteCount: Int {
+    max(plans?.arenaByteCount ?? 0, (batches ?? nil)?.arenaByteCount ?? 0)
+  }
 
-  /// How many plans are kept.
-  var planCount: Int { plans?.count ?? 0 }
+  /// How many plans are kept; where batches are run in parts, on each thread.
+  var planCount: Int { max(plans?.count ?? 0, (batches ?? nil)?.planCount ?? 0) }
 
   // MARK: - Variables
 
@@ -208,6 +216,15 @@ public final class Session {
     guard let shape else { return true }
     return shape.rank == sizes.count
       && zip(shape.dimensions, sizes).allSatisfy { $0.size == nil || $0.size == $1 }
+  }
+
+  /// What runs batches in parts, where that can be and nobody looks at the values in between.
+  func runner() -> BatchRunner? {
+    guard hooks.isEmpty, keep.isEmpty else { return nil }
+    if let batches { return batches }
+    let made = BatchRunner(graph, variables: buffers, pool: pool)
+    batches = .some(made)
+    return made
   }
 
   func plan(for inputs: [AnyTensor]) throws(Diagnostic) -> Plan {

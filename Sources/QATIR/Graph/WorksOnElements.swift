@@ -3,7 +3,7 @@
 ///
 /// So it takes any layout of them, its result may be written over one of them, and what is a function of
 /// single codes stays one.
-public protocol WorksOnElements: Operation {
+public protocol WorksOnElements: KeepsSamplesApart {
   /// The operands whose elements have places; where they broadcast, the shapes differ.
   static var elementOperands: [Int] { get }
 }

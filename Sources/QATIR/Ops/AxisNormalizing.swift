@@ -1,7 +1,7 @@
 import QATCore
 
 /// A function of all elements along one axis that keeps the shape: `Softmax` and its kin.
-public protocol AxisNormalizing: Operation {
+public protocol AxisNormalizing: KeepsSamplesApart {
   /// The axis; negative ones count from the back.
   var axis: Int { get }
 }

@@ -2,7 +2,7 @@ import QATCore
 
 /// A comparison of two tensors of one type, element by element, broadcast by NumPy's rule; the
 /// result is a tensor of bool.
-public protocol ComparisonElementwise: Operation {
+public protocol ComparisonElementwise: KeepsSamplesApart {
   /// The element types it takes; all numbers unless the operation says otherwise.
   static var elements: Set<ElementType> { get }
 }

@@ -7,7 +7,7 @@ import QATCore
 ///   it.
 /// - Attributes: `axis`, negative ones counted from the back; `keepdims`: whether the axis stays;
 ///   `select_last_index`: of elements that tie the last one, and not the first.
-public protocol ExtremumSearch: Operation {
+public protocol ExtremumSearch: KeepsSamplesApart {
   /// The axis that is searched.
   var axis: Int { get set }
   /// Whether the axis stays, with size 1.

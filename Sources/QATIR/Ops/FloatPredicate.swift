@@ -1,7 +1,7 @@
 import QATCore
 
 /// A question asked of every element of a float tensor; the result is a tensor of bool.
-public protocol FloatPredicate: Operation {}
+public protocol FloatPredicate: KeepsSamplesApart {}
 
 extension FloatPredicate {
   public static var operands: [OperandSpec] {

@@ -5,7 +5,7 @@ import QATCore
 /// - Operands: `x`; `axes` i64[k], negative ones counted from the back. Absent or empty: all axes,
 ///   or none with `noop_with_empty_axes`.
 /// - Attributes: `keepdims`: whether a reduced axis stays, with size 1.
-public protocol Reduction: Operation {
+public protocol Reduction: KeepsSamplesApart {
   /// The element types it takes; all numbers unless the operation says otherwise.
   static var elements: Set<ElementType> { get }
   /// Whether reduced axes stay, with size 1.

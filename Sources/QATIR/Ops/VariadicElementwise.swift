@@ -1,7 +1,7 @@
 import QATCore
 
 /// One number of many, element by element; the operands broadcast together.
-public protocol VariadicElementwise: Operation {
+public protocol VariadicElementwise: KeepsSamplesApart {
   /// The element types it takes; all numbers unless the operation says otherwise.
   static var elements: Set<ElementType> { get }
 }
