@@ -21,6 +21,9 @@ extension KernelTests {
           2, c: 9, 8, 11, m: 33, k: (3, 3), stride: (2, 2), dilation: (2, 2), pads: (2, 2, 2, 2)),
         // Four blocks of a sum.
         Planes.shape(1, c: 1024, 3, 5, m: 70, k: (1, 1)),
+        // Rows 4 KiB apart, and with the stride.
+        Planes.shape(1, c: 1024, 6, 10, m: 130, k: (1, 1)),
+        Planes.shape(1, c: 512, 3, 7, m: 130, k: (1, 1), stride: (2, 2)),
         // A stride beyond the kernel: pixels that no window sees.
         Planes.shape(1, c: 8, 7, 9, m: 16, k: (1, 2), stride: (3, 3)),
       ]

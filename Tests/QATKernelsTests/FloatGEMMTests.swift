@@ -9,6 +9,8 @@ extension KernelTests {
       var transposeA = false, transposeB = false, bf16 = false
       var a: [Float], b: [Float], c: [Float], rowBias: [Float], columnBias: [Float]
       var alpha: Float = 1.5, beta: Float = 0.5
+      /// How far apart the rows of A lie; `nil` for one after the other.
+      private(set) var spread: Int?
 
       init(_ m: Int, _ n: Int, _ k: Int, seed: UInt64) {
         (self.m, self.n, self.k) = (m, n, k)
@@ -20,11 +22,22 @@ extension KernelTests {
         columnBias = random.floats(n)
       }
 
+      /// The same with rows of A that far apart.
+      func spread(_ stride: Int) -> Problem {
+        var result = self
+        result.spread = stride
+        result.a = [Float](repeating: .nan, count: m * stride)
+        for i in 0..<m {
+          result.a.replaceSubrange(i * stride..<i * stride + k, with: a[i * k..<i * k + k])
+        }
+        return result
+      }
+
       func run(threads: Int = 1, packed: Bool = false) -> [Float] {
         let pool = Pool(threads)
         let scratch = Aligned(4 * qat_sgemm_scratch() * threads)
         let packedB = Aligned(4 * qat_sgemm_packed_b_size(Int64(k), Int64(n)))
-        let strideA = Int64(transposeA ? m : k)
+        let strideA = Int64(spread ?? (transposeA ? m : k))
         let strideB = Int64(transposeB ? k : n)
         if packed {
           qat_sgemm_pack_b(Int64(k), Int64(n), b, strideB, transposeB, packedB.floats)
@@ -78,8 +91,7 @@ extension KernelTests {
 
     static let sizes = [
       (1, 1, 1), (5, 7, 3), (14, 32, 256), (15, 33, 257), (170, 530, 7), (3, 600, 520),
-      (200, 40, 100), (31, 70, 1300), (1010, 290, 20),
-      (2, 2, 0),
+      (200, 40, 100), (31, 70, 1300), (1010, 290, 20), (2, 2, 0),
     ]
 
     /// k products of values below 1 lose less than k times half a unit of the largest partial sum.
@@ -100,6 +112,21 @@ extension KernelTests {
             if k > 0 { #expect(other.1.bits == result[0].0.bits) }
           }
           #expect(distance(result[0].0, problem.reference) < Double(k + 4) * 6e-8)
+        }
+      }
+    }
+
+    @Test(
+      "read rows 4 KiB apart as any others",
+      arguments: [(30, 130, 40), (5, 130, 1100), (340, 300, 20), (190, 140, 1100)])
+    func spreadRows(_ m: Int, _ n: Int, _ k: Int) {
+      let problem = Problem(m, n, k, seed: 7), spread = problem.spread(k <= 1024 ? 1024 : 2048)
+      for packed in [false, true] {
+        let expected = problem.run(packed: packed).bits
+        for threads in [1, 3] {
+          for bits in withEachCPU({ _ in spread.run(threads: threads, packed: packed).bits }) {
+            #expect(bits == expected)
+          }
         }
       }
     }

@@ -6,9 +6,9 @@ extension KernelCase {
   static let batches: [KernelCase] =
     alike + shapes + images + quantizers
     + (RuntimeCase.elementwise + RuntimeCase.tables + RuntimeCase.averages
-      + RuntimeCase.convolutions + RuntimeCase.products + RuntimeCase.linear).map {
-        KernelCase(op: $0.op, operands: $0.operands, results: $0.results.count)
-      }
+    + RuntimeCase.convolutions + RuntimeCase.products + RuntimeCase.linear).map {
+      KernelCase(op: $0.op, operands: $0.operands, results: $0.results.count)
+    }
 
   /// Operations of families whose operands are all alike.
   private static let alike: [KernelCase] = OpRegistry.builtin.names.compactMap { name in
@@ -100,9 +100,11 @@ extension KernelCase {
         op: QLinearConvAdd(QLinearConv(), sumFirst: false),
         operands: product + [codes([3, 4, 3, 3], .u8), step, middle, step, middle]),
       KernelCase(
-        op: QLinearConcat(axis: 1), operands: [step, middle, image, step, middle, image, steps, middle]),
+        op: QLinearConcat(axis: 1),
+        operands: [step, middle, image, step, middle, image, steps, middle]),
       KernelCase(
-        op: QLinearConcat(axis: 1), operands: [step, middle, image, step, middle, image, step, middle]),
+        op: QLinearConcat(axis: 1),
+        operands: [step, middle, image, step, middle, image, step, middle]),
       KernelCase(op: QLinearSoftmax(axis: 1), operands: [image, step, middle, step, middle]),
       KernelCase(
         op: QLinearMatMul(),

@@ -7,7 +7,9 @@ import Testing
 
 @Suite("Batches in parts")
 struct BatchRunnerTests {
-  @Test("give what the whole batch gives, to the last bit", arguments: KernelCase.all + KernelCase.batches)
+  @Test(
+    "give what the whole batch gives, to the last bit",
+    arguments: KernelCase.all + KernelCase.batches)
   func agree(_ test: KernelCase) throws {
     for (graph, feeds) in test.inBatches where Samples(graph) != nil {
       let whole = try Session(graph, watching: nil).run(feeds)
@@ -26,8 +28,10 @@ struct BatchRunnerTests {
   @Test("are run of every operation that says that it keeps samples apart")
   func everyOperation() {
     let tried = Set(
-      (KernelCase.all + KernelCase.batches).filter { $0.inBatches.contains { Samples($0.graph) != nil } }
-        .map(\.op.name))
+      (KernelCase.all + KernelCase.batches).filter {
+        $0.inBatches.contains { Samples($0.graph) != nil }
+      }
+      .map(\.op.name))
     let declared = OpRegistry.builtin.names.filter {
       OpRegistry.builtin[$0] is any KeepsSamplesApart.Type
     }
@@ -112,7 +116,8 @@ struct BatchRunnerTests {
       let session = try Session(graph, threads: threads)
       #expect(try session.run(["x": x, "z": z]) == expected)
       #expect(session.arenaByteCount < watched.arenaByteCount / 4)
-      #expect(try session.profile(["x": x, "z": z], runs: 1).map(\.byteCount).max() == 3 * 20 << 18)
+      #expect(
+        try session.profile(["x": x, "z": z], runs: 1).map(\.byteCount).max() == 3 * 20 << 18)
       // A hook sees the batch.
       var seen: [Int] = []
       try session.addHook(on: "b") { seen = $0.value.shape }

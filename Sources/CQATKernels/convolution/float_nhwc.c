@@ -16,6 +16,7 @@ typedef struct {
   qat_source source;
   int64_t depth;                // values of a tap
   int64_t chunk;                // pixels of one
+  bool copied;                  // whether a chunk's rows are
   int64_t source_step, outputs, results;  // of a group: source channels, result channels; all results
   const float *packed;
   size_t packed_step;           // of a group
@@ -35,6 +36,13 @@ static int64_t pixels_of_chunk(int64_t stride) {
                  qat_min(QAT_CHUNK, (1 << 18) / stride / QAT_TILE_ROWS * QAT_TILE_ROWS));
 }
 
+// Rows a multiple of 4 KiB apart share one set of the level-1 cache: a chunk of them is copied, once for
+// all panels.
+enum { COPY_GAP = 16, COPY_PANELS = 4 };
+static int64_t pixels_of_copies(int64_t depth) {
+  return qat_max(4 * QAT_TILE_ROWS, (1 << 16) / depth / QAT_TILE_ROWS * QAT_TILE_ROWS);
+}
+
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Of a worker: the tables of pixels, of rows and of runs.
@@ -49,8 +57,13 @@ static int64_t most_runs(const qat_conv_shape *s) {
 static size_t runs_size(const qat_conv_shape *s) {
   return aligned((size_t)most_runs(s) * sizeof(qat_row_run));
 }
+static size_t copies_size(const qat_conv_shape *s) {
+  const int64_t depth = qat_max(channels_of_group(s), results_of_group(s));
+  if (taps(s) > 1) return 0;
+  return (size_t)(qat_min(pixels_of_copies(depth), QAT_CHUNK) * (depth + COPY_GAP)) * sizeof(float);
+}
 static size_t worker_size(const qat_conv_shape *s) {
-  return aligned(sizeof(qat_pixels)) + rows_size(s) + runs_size(s);
+  return aligned(sizeof(qat_pixels)) + rows_size(s) + runs_size(s) + copies_size(s);
 }
 static size_t zero_size(const qat_conv_shape *s) {
   return aligned((size_t)qat_max(s->in_channels * s->kernel_width, s->out_channels)
@@ -86,6 +99,7 @@ typedef struct {
   qat_pixels *pixels;
   const float **rows;           // of a tile
   qat_row_run *runs;
+  float *copies;                // of the rows; NULL where they lie well
   int64_t run_count, step, group;  // step: pixels of a tile
 } chunk_of;
 
@@ -129,6 +143,20 @@ static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t 
   kernel->rows(m, width, c->run_count, c->runs, b, panel_width, next, sums, false, &end);
 }
 
+// The rows of a tile; copied for the first panel.
+static void rows_of_tile(const job *j, const chunk_of *c, const qat_source *source, int64_t pixel,
+                         int m, bool first) {
+  if (first || !c->copies)
+    qat_find_rows(c->pixels, pixel, source, c->part->taps, j->tap_y + c->part->first_tap,
+                  j->tap_x + c->part->first_tap, j->zero, c->rows);
+  if (!c->copies) return;
+  for (int i = 0; i < m; i++) {
+    float *copy = c->copies + (pixel + i) * (j->depth + COPY_GAP);
+    if (first) memcpy(copy, c->rows[i], (size_t)j->depth * sizeof *copy);
+    c->rows[i] = copy;
+  }
+}
+
 static void chunk(void *context, int64_t number, int worker) {
   const job *j = context;
   const int64_t panels = number % j->panel_chunks * j->panels_of_chunk;
@@ -140,7 +168,8 @@ static void chunk(void *context, int64_t number, int worker) {
   unsigned char *scratch = j->scratch + (size_t)worker * j->scratch_step;
   chunk_of c = {.part = part, .pixels = (qat_pixels *)scratch, .group = group};
   c.rows = (const float **)(scratch += aligned(sizeof *c.pixels));
-  c.runs = (qat_row_run *)(scratch + rows_size(j->s));
+  c.runs = (qat_row_run *)(scratch += rows_size(j->s));
+  if (j->copied) c.copies = (float *)(scratch + runs_size(j->s));
   qat_source source = j->source;
   source.start += group * j->source_step;
 
@@ -157,8 +186,7 @@ static void chunk(void *context, int64_t number, int worker) {
   for (int64_t o = 0; o < outer; o++)
     for (int64_t pixel = 0; pixel < count; pixel += step) {
       const int m = (int)qat_min(step, count - pixel);
-      qat_find_rows(c.pixels, pixel, &source, part->taps, j->tap_y + part->first_tap,
-                    j->tap_x + part->first_tap, j->zero, c.rows);
+      rows_of_tile(j, &c, &source, pixel, m, o == 0);
       if (!tile_by_tile) tile(j, &c, pixel, m, panels + o);
       else
         for (int64_t p = panels; p < last_panel; p++) tile(j, &c, pixel, m, p);
@@ -166,7 +194,11 @@ static void chunk(void *context, int64_t number, int worker) {
 }
 
 static void run(job *j, qat_pool *pool) {
-  j->chunk = pixels_of_chunk(j->source.stride);
+  j->panels = qat_ceil_div(j->outputs, QAT_TILE_COLUMNS);
+  j->copied = taps(j->s) == 1 && j->panels >= COPY_PANELS
+              && j->part->grid.source_step_x * j->source.stride % 1024 == 0;
+  j->chunk = j->copied ? qat_min(pixels_of_copies(j->depth), QAT_CHUNK)
+                       : pixels_of_chunk(j->source.stride);
   j->pixel_chunks = 0;
   for (int64_t p = 0; p < j->parts; p++) {
     part *part = &j->part[p];
@@ -175,7 +207,6 @@ static void run(job *j, qat_pool *pool) {
   }
   // Few pixels: panels are spread as well.
   enum { CHUNKS = 8 };
-  j->panels = qat_ceil_div(j->outputs, QAT_TILE_COLUMNS);
   const int64_t wanted = qat_ceil_div(CHUNKS, qat_max(1, j->pixel_chunks * j->s->groups));
   j->panels_of_chunk = qat_ceil_div(j->panels, qat_min(j->panels, wanted));
   j->panel_chunks = qat_ceil_div(j->panels, j->panels_of_chunk);

@@ -8,9 +8,10 @@ enum {
   GROUP = 8 * QAT_TILE_COLUMNS,
   ROWS = 12 * QAT_TILE_ROWS,
   DIRECT = 28,                  // rows from which packing B pays
+  GAP = 16,                     // between rows of A that are copied
 };
 
-size_t qat_sgemm_scratch(void) { return STRETCH * GROUP; }
+size_t qat_sgemm_scratch(void) { return STRETCH * GROUP + ROWS * (STRETCH + GAP); }
 
 typedef struct { float *c; int64_t stride; } place;
 
@@ -42,20 +43,23 @@ typedef struct {
   int64_t b_stride;
 } stretch;
 
+// What tiles read of A in a stretch: from a row on; how far it is to the next one and to the next k.
+typedef struct { const float *a; int64_t row_step, k_step; } rows_of_a;
+
 // The sums of a tile and a stretch, in blocks.
 static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,
-                    int64_t row, int64_t m, float *sums, bool add, const qat_tile_end *end) {
+                    rows_of_a from, int64_t m, float *sums, bool add, const qat_tile_end *end) {
   int64_t count = 0;
   if (x->a_transposed) {
     qat_column_run runs[STRETCH / QAT_SGEMM_K];
     for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
-      runs[count++] = (qat_column_run){x->a + (k->l + l) * x->a_stride + row,
-                                       k->b + l * k->b_stride, qat_min(QAT_SGEMM_K, k->depth - l)};
-    kernel->columns((int)m, (int)k->width, count, runs, x->a_stride, k->b_stride, sums, add, end);
+      runs[count++] = (qat_column_run){from.a + l * from.k_step, k->b + l * k->b_stride,
+                                       qat_min(QAT_SGEMM_K, k->depth - l)};
+    kernel->columns((int)m, (int)k->width, count, runs, from.k_step, k->b_stride, sums, add, end);
     return;
   }
   const float *a[QAT_TILE_ROWS];
-  for (int64_t i = 0; i < m; i++) a[i] = x->a + (row + i) * x->a_stride + k->l;
+  for (int64_t i = 0; i < m; i++) a[i] = from.a + i * from.row_step;
   qat_row_run runs[STRETCH / QAT_SGEMM_K];
   for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
     runs[count++] = (qat_row_run){a, l, qat_min(QAT_SGEMM_K, k->depth - l)};
@@ -63,7 +67,7 @@ static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x
 }
 
 static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,
-                 int64_t row, int64_t m, int64_t column) {
+                 rows_of_a from, int64_t row, int64_t m, int64_t column) {
   _Alignas(64) float sums[QAT_TILE_ROWS * QAT_TILE_COLUMNS];
   float *c[QAT_TILE_ROWS];
   for (int64_t i = 0; i < m; i++) c[i] = x->c + (row + i) * x->c_stride;
@@ -71,7 +75,7 @@ static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, c
   const float *row_bias = last && x->row_bias ? x->row_bias + row : NULL;
   const float *column_bias = last && x->column_bias ? x->column_bias + column : NULL;
   if (x->alpha != 1 || (x->beta != 0 && x->beta != 1)) {
-    sums_of(kernel, x, k, row, m, sums, false, NULL);
+    sums_of(kernel, x, k, from, m, sums, false, NULL);
     qat_sgemm_store(sums, m, k->width, x, k->l ? 1 : x->beta, (place){c[0] + column, x->c_stride},
                     row_bias, column_bias);
     return;
@@ -82,7 +86,7 @@ static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, c
       memcpy(sums + i * QAT_TILE_COLUMNS, c[i] + column, (size_t)k->width * sizeof *sums);
   const qat_tile_end end = {.y = c, .column = column, .row_bias = row_bias, .bias = column_bias,
                             .accumulate = continues && single};
-  sums_of(kernel, x, k, row, m, sums, continues && !single, &end);
+  sums_of(kernel, x, k, from, m, sums, continues && !single, &end);
 }
 
 // Without products only the other terms are left.
@@ -120,6 +124,26 @@ static void pack_panel(const qat_sgemm_arguments *x, int64_t column, stretch *k,
                        to);
 }
 
+// Rows of A a multiple of 4 KiB apart share one set of the level-1 cache: for many columns they are
+// copied.
+static bool copies_rows(const qat_sgemm_arguments *x, int64_t m, int64_t n) {
+  return !x->a_transposed && x->a_stride % 1024 == 0 && m > 4 && n >= 4 * QAT_TILE_COLUMNS;
+}
+
+static rows_of_a copied_rows(const qat_sgemm_arguments *x, int64_t row, int64_t rows, int64_t l,
+                             int64_t depth, float *to) {
+  for (int64_t i = 0; i < rows; i++)
+    memcpy(to + i * (STRETCH + GAP), x->a + (row + i) * x->a_stride + l,
+           (size_t)depth * sizeof *to);
+  return (rows_of_a){to, STRETCH + GAP, 1};
+}
+
+static rows_of_a rows_in_place(const qat_sgemm_arguments *x, int64_t row, int64_t l) {
+  const int64_t row_step = x->a_transposed ? 1 : x->a_stride;
+  const int64_t k_step = x->a_transposed ? x->a_stride : 1;
+  return (rows_of_a){x->a + row * row_step + l * k_step, row_step, k_step};
+}
+
 // Rows and columns `first_row`, `first_column` on of the product: the part a chunk computes.
 static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t first_column,
                     int64_t m, int64_t n, float *scratch) {
@@ -128,7 +152,9 @@ static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t fir
   const bool packs = !reads_directly(x, m);
   // A panel that a single block of rows reads is used while it is warm.
   const int64_t wide = m <= ROWS ? QAT_TILE_COLUMNS : GROUP;
+  const bool copies = copies_rows(x, m, n);
   stretch panels[GROUP / QAT_TILE_COLUMNS];
+  rows_of_a from = {NULL, 0, 0};
   for (int64_t l = 0; l < x->k; l += STRETCH)
     for (int64_t group = first_column; group < last_column; group += wide) {
       const int64_t columns = qat_min(wide, last_column - group);
@@ -140,10 +166,14 @@ static void part_of(const qat_sgemm_arguments *x, int64_t first_row, int64_t fir
       }
       for (int64_t row = first_row; row < last_row; row += ROWS) {
         const int64_t rows = qat_min(ROWS, last_row - row), step = qat_even_tile(rows);
+        if (!copies) from = rows_in_place(x, row, l);
+        else if (m > ROWS || group == first_column)
+          from = copied_rows(x, row, rows, l, panels->depth, scratch + STRETCH * GROUP);
         for (int64_t column = 0; column < columns; column += QAT_TILE_COLUMNS)
           for (int64_t i = 0; i < rows; i += step)
-            tile(kernel, x, &panels[column / QAT_TILE_COLUMNS], row + i, qat_min(step, rows - i),
-                 group + column);
+            tile(kernel, x, &panels[column / QAT_TILE_COLUMNS],
+                 (rows_of_a){from.a + i * from.row_step, from.row_step, from.k_step}, row + i,
+                 qat_min(step, rows - i), group + column);
       }
     }
 }
@@ -181,8 +211,11 @@ void qat_sgemm_batch(const qat_sgemm_arguments *x, int64_t batch, int64_t a_step
   // Chunks of no less than about 2 million products, some 20 us. Of many rows, because each chunk
   // reads its panels of B, or packs them; a chunk of all rows can do with fewer columns.
   const int64_t wanted = qat_max(1, qat_min(64, x->m * x->n * qat_max(x->k, 1) / (2 << 20)));
-  const int64_t row_chunks = qat_max(1, qat_min(wanted, x->m / (3 * ROWS)));
-  const int64_t least = row_chunks > 1 ? GROUP : GROUP / 4;
+  // Each copies its rows of A, too, where that pays.
+  const bool copies = copies_rows(x, x->m, x->n);
+  const int64_t most = copies && x->b_packed ? qat_ceil_div(x->m, ROWS) : x->m / (3 * ROWS);
+  const int64_t row_chunks = qat_max(1, qat_min(wanted, most));
+  const int64_t least = copies ? 2 * GROUP : row_chunks > 1 ? GROUP : GROUP / 4;
   const int64_t column_chunks =
       qat_max(1, qat_min(wanted / row_chunks, qat_ceil_div(x->n, least)));
   struct job job = {

@@ -148,7 +148,9 @@ extension Resize: KeepsSamplesApart {
 }
 extension Pad: KeepsSamplesApart {
   public func keepsSamplesApart(_ samples: Set<Int>, _ operands: Operands) -> Bool {
-    guard samples == [0], !operands.isPresent(3), let pads = operands.integers(1) else { return false }
+    guard samples == [0], !operands.isPresent(3), let pads = operands.integers(1) else {
+      return false
+    }
     return pads.first == 0 && pads.dropFirst(pads.count / 2).first == 0
   }
 }
