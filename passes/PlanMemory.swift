@@ -14,7 +14,8 @@ import QATRuntime
 ///
 /// These are bytes of the arena, which holds the results of all nodes, and whose peak is its size. A
 /// session makes the same plan for every set of input shapes that it meets, for the graph as the
-/// pipelines `session-integer` and `session-float` leave it.
+/// pipelines `session-integer` and `session-float` leave it; for a batch that it runs in parts, that of
+/// the samples of a part.
 public struct PlanMemory: Pass {
   public static let name: PassName = "plan-memory"
   public static let summary = "note where results lie in the memory of a session, and its peak"

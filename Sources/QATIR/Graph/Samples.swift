@@ -10,70 +10,77 @@ public struct Samples: Sendable {
   /// How many entries of the first axis a sample has, of each output.
   public let outputs: [Int]
 
-  /// What a value has to do with the batch; nothing where it has no role.
-  private enum Role {
-    /// So many entries of its first axis are of one sample.
-    case entries(Int)
-    /// Sizes decide it, also that of the batch.
-    case sizes
-  }
-
   /// `nil` where the number of samples is no symbol, or an operation does not keep them apart.
   public init?(_ graph: Graph) {
     let first = graph.inputs.lazy.compactMap { graph[$0].type.shape?.dimensions.first }
-    guard let batch = first.first(where: { $0.symbol != nil }), let symbol = batch.symbol else {
-      return nil
-    }
-    func entries(of value: ValueID) -> Int? {
-      guard let shape = graph[value].type.shape, let first = shape.dimensions.first,
-        let count = first.divided(by: batch)?.size, count > 0,
-        !shape.dimensions.dropFirst().contains(where: { $0.freeSymbols.contains(symbol) })
-      else { return nil }
-      return count
-    }
-    var roles: [ValueID: Role] = [:]
-    for input in graph.inputs {
-      if let count = entries(of: input) {
-        roles[input] = .entries(count)
-      } else if graph[input].type.shape?.dimensions.contains(where: { $0.size == nil }) ?? true {
-        return nil
-      }
-    }
-    for id in graph.nodes {
-      let node = graph[id]
-      if node.op is Assign { return nil }
-      var samples: Set<Int> = [], sizes: Set<Int> = [], counts: Set<Int> = []
-      for (index, operand) in node.operands.enumerated() {
-        switch operand.flatMap({ roles[$0] }) {
-        case .entries(let count):
-          samples.insert(index)
-          counts.insert(count)
-        case .sizes: sizes.insert(index)
-        case nil: break
-        }
-      }
-      if samples.isEmpty && sizes.isEmpty { continue }
-      let results = node.results.compactMap { $0 }
-      let op = node.op as? any KeepsSamplesApart
-      let shape = op.flatMap { type(of: $0).shapeOperand }
-      if let op, counts.count < 2, sizes.allSatisfy({ $0 == shape }),
-        op.keepsSamplesApart(
-          samples, graph.operands(node.operands, resultCount: node.results.count)),
-        results.allSatisfy({ entries(of: $0) != nil })
-      {
-        for result in results { roles[result] = entries(of: result).map { .entries($0) } }
-      } else if samples.isEmpty || node.op is ShapeOp || node.op is Size {
-        for result in results { roles[result] = .sizes }
-      } else {
-        return nil
-      }
-    }
-    func count(_ value: ValueID) -> Int? {
-      if case .entries(let count) = roles[value] { count } else { nil }
-    }
-    let outputs = graph.outputs.compactMap(count)
+    guard let batch = first.first(where: { $0.symbol != nil }) else { return nil }
+    var roles = SampleRoles(of: batch, in: graph)
+    guard graph.inputs.allSatisfy({ roles.begin(at: $0) }),
+      graph.nodes.allSatisfy({ roles.follow(through: graph[$0]) })
+    else { return nil }
+    let outputs = graph.outputs.compactMap { roles.entries[$0] }
     guard outputs.count == graph.outputs.count else { return nil }
     (self.batch, self.outputs) = (batch, outputs)
-    inputs = graph.inputs.map(count)
+    inputs = graph.inputs.map { roles.entries[$0] }
+  }
+}
+
+/// What values have to do with the batch: nothing, or one of two.
+private struct SampleRoles {
+  let batch: Dimension
+  let graph: Graph
+  /// The values with samples, and how many entries of the first axis are of each.
+  private(set) var entries: [ValueID: Int] = [:]
+  /// The values that sizes decide, also that of the batch.
+  private var sizes: Set<ValueID> = []
+
+  init(of batch: Dimension, in graph: Graph) { (self.batch, self.graph) = (batch, graph) }
+
+  /// False for an input whose sizes may have to do with the batch in another way.
+  mutating func begin(at input: ValueID) -> Bool {
+    entries[input] = count(of: input)
+    return entries[input] != nil || graph[input].type.shape?.sizes != nil
+  }
+
+  /// False where a node does not keep samples apart.
+  mutating func follow(through node: Node) -> Bool {
+    if node.op is Assign { return false }
+    let operands = node.operands.enumerated()
+    let samples = Set(operands.filter { $1.map { entries[$0] != nil } ?? false }.map(\.0))
+    let shapes = Set(operands.filter { $1.map(sizes.contains) ?? false }.map(\.0))
+    if samples.isEmpty && shapes.isEmpty { return true }
+    let results = node.results.compactMap { $0 }
+    if let counts = counts(of: results, node, samples, shapes) {
+      for (result, count) in zip(results, counts) { entries[result] = count }
+      return true
+    }
+    guard samples.isEmpty || node.op is ShapeOp || node.op is Size else { return false }
+    sizes.formUnion(results)
+    return true
+  }
+
+  /// How many entries a sample has of each result; `nil` where the results have no samples.
+  private func counts(
+    of results: [ValueID], _ node: Node, _ samples: Set<Int>, _ shapes: Set<Int>
+  ) -> [Int]? {
+    guard let op = node.op as? any KeepsSamplesApart,
+      Set(samples.map { node.operands[$0].flatMap { entries[$0] } }).count < 2,
+      shapes.allSatisfy({ $0 == type(of: op).shapeOperand }),
+      op.keepsSamplesApart(
+        samples, graph.operands(node.operands, resultCount: node.results.count))
+    else { return nil }
+    let counts = results.compactMap(count)
+    return counts.count == results.count ? counts : nil
+  }
+
+  /// How many entries of the first axis a sample has, where the first dimension is a multiple of the
+  /// batch, and no other one knows of it.
+  private func count(of value: ValueID) -> Int? {
+    guard let shape = graph[value].type.shape, let first = shape.dimensions.first,
+      let count = first.divided(by: batch)?.size, count > 0,
+      let symbol = batch.symbol,
+      !shape.dimensions.dropFirst().contains(where: { $0.freeSymbols.contains(symbol) })
+    else { return nil }
+    return count
   }
 }
