@@ -24,6 +24,8 @@ extension KernelTests {
         // Rows 4 KiB apart, and with the stride.
         Planes.shape(1, c: 1024, 6, 10, m: 130, k: (1, 1)),
         Planes.shape(1, c: 512, 3, 7, m: 130, k: (1, 1), stride: (2, 2)),
+        // More pixels of fewer channels are copied than of the results' for the gradient.
+        Planes.shape(1, c: 512, 20, 28, m: 600, k: (1, 1), stride: (2, 2)),
         // A stride beyond the kernel: pixels that no window sees.
         Planes.shape(1, c: 8, 7, 9, m: 16, k: (1, 2), stride: (3, 3)),
       ]

@@ -99,6 +99,27 @@ struct BatchRunnerTests {
     return graph
   }
 
+  @Test("say what the whole batch says of a mistake in its data")
+  func mistakes() throws {
+    let graph = try Graph(
+      text: """
+        graph @pick(%i: i64[N,2]) -> (%y: f32[N,2]) {
+          constant %table: f32[3] = [1.0, 2.0, 3.0]
+          %y = Gather(%table, %i)
+        }
+        """)
+    let indices = AnyTensor(shape: [4, 2], [0, 1, 2, 0, 1, 7, 2, 1] as [Int64])
+    let whole = #expect(throws: Diagnostic.self) {
+      try Session(graph, watching: nil).run(["i": indices])
+    }
+    for threads in [1, 2] {
+      let pool = ThreadPool(threads: threads)
+      let runner = try #require(BatchRunner(graph, variables: [:], pool: pool, together: 1))
+      let part = #expect(throws: Diagnostic.self) { try runner.run([indices]) }
+      #expect(part?.description == whole?.description)
+    }
+  }
+
   @Test("take less memory than the batch, in a session, where nobody looks at values in between")
   func session() throws {
     let graph = try Graph(

@@ -57,10 +57,15 @@ static int64_t most_runs(const qat_conv_shape *s) {
 static size_t runs_size(const qat_conv_shape *s) {
   return aligned((size_t)most_runs(s) * sizeof(qat_row_run));
 }
+static size_t copies_of(int64_t depth) {
+  return aligned((size_t)(qat_min(pixels_of_copies(depth), QAT_CHUNK) * (depth + COPY_GAP))
+                 * sizeof(float));
+}
+// Of the layer and of its gradient.
 static size_t copies_size(const qat_conv_shape *s) {
-  const int64_t depth = qat_max(channels_of_group(s), results_of_group(s));
   if (taps(s) > 1) return 0;
-  return (size_t)(qat_min(pixels_of_copies(depth), QAT_CHUNK) * (depth + COPY_GAP)) * sizeof(float);
+  const size_t forward = copies_of(channels_of_group(s)), backward = copies_of(results_of_group(s));
+  return forward > backward ? forward : backward;
 }
 static size_t worker_size(const qat_conv_shape *s) {
   return aligned(sizeof(qat_pixels)) + rows_size(s) + runs_size(s) + copies_size(s);
