@@ -36,9 +36,7 @@ static int64_t pixels_of_chunk(int64_t stride) {
                  qat_min(QAT_CHUNK, (1 << 18) / stride / QAT_TILE_ROWS * QAT_TILE_ROWS));
 }
 
-// Rows a multiple of 4 KiB apart share one set of the level-1 cache: a chunk of them is copied, once for
-// all panels.
-enum { COPY_GAP = 16, COPY_PANELS = 4 };
+// A chunk whose rows are copied, once for all panels.
 static int64_t pixels_of_copies(int64_t depth) {
   return qat_max(4 * QAT_TILE_ROWS, (1 << 16) / depth / QAT_TILE_ROWS * QAT_TILE_ROWS);
 }
@@ -58,8 +56,8 @@ static size_t runs_size(const qat_conv_shape *s) {
   return aligned((size_t)most_runs(s) * sizeof(qat_row_run));
 }
 static size_t copies_of(int64_t depth) {
-  return aligned((size_t)(qat_min(pixels_of_copies(depth), QAT_CHUNK) * (depth + COPY_GAP))
-                 * sizeof(float));
+  const int64_t pixels = qat_min(pixels_of_copies(depth), QAT_CHUNK);
+  return aligned((size_t)(pixels * (depth + QAT_COPY_GAP)) * sizeof(float));
 }
 // Of the layer and of its gradient.
 static size_t copies_size(const qat_conv_shape *s) {
@@ -156,7 +154,7 @@ static void rows_of_tile(const job *j, const chunk_of *c, const qat_source *sour
                   j->tap_x + c->part->first_tap, j->zero, c->rows);
   if (!c->copies) return;
   for (int i = 0; i < m; i++) {
-    float *copy = c->copies + (pixel + i) * (j->depth + COPY_GAP);
+    float *copy = c->copies + (pixel + i) * (j->depth + QAT_COPY_GAP);
     if (first) memcpy(copy, c->rows[i], (size_t)j->depth * sizeof *copy);
     c->rows[i] = copy;
   }
@@ -200,8 +198,8 @@ static void chunk(void *context, int64_t number, int worker) {
 
 static void run(job *j, qat_pool *pool) {
   j->panels = qat_ceil_div(j->outputs, QAT_TILE_COLUMNS);
-  j->copied = taps(j->s) == 1 && j->panels >= COPY_PANELS
-              && j->part->grid.source_step_x * j->source.stride % 1024 == 0;
+  j->copied = taps(j->s) == 1
+              && qat_copies_rows(j->part->grid.source_step_x * j->source.stride, j->outputs);
   j->chunk = j->copied ? qat_min(pixels_of_copies(j->depth), QAT_CHUNK)
                        : pixels_of_chunk(j->source.stride);
   j->pixel_chunks = 0;

@@ -8,10 +8,9 @@ enum {
   GROUP = 8 * QAT_TILE_COLUMNS,
   ROWS = 12 * QAT_TILE_ROWS,
   DIRECT = 28,                  // rows from which packing B pays
-  GAP = 16,                     // between rows of A that are copied
 };
 
-size_t qat_sgemm_scratch(void) { return STRETCH * GROUP + ROWS * (STRETCH + GAP); }
+size_t qat_sgemm_scratch(void) { return STRETCH * GROUP + ROWS * (STRETCH + QAT_COPY_GAP); }
 
 typedef struct { float *c; int64_t stride; } place;
 
@@ -124,18 +123,16 @@ static void pack_panel(const qat_sgemm_arguments *x, int64_t column, stretch *k,
                        to);
 }
 
-// Rows of A a multiple of 4 KiB apart share one set of the level-1 cache: for many columns they are
-// copied.
 static bool copies_rows(const qat_sgemm_arguments *x, int64_t m, int64_t n) {
-  return !x->a_transposed && x->a_stride % 1024 == 0 && m > 4 && n >= 4 * QAT_TILE_COLUMNS;
+  return !x->a_transposed && m > 4 && qat_copies_rows(x->a_stride, n);
 }
 
 static rows_of_a copied_rows(const qat_sgemm_arguments *x, int64_t row, int64_t rows, int64_t l,
                              int64_t depth, float *to) {
   for (int64_t i = 0; i < rows; i++)
-    memcpy(to + i * (STRETCH + GAP), x->a + (row + i) * x->a_stride + l,
+    memcpy(to + i * (STRETCH + QAT_COPY_GAP), x->a + (row + i) * x->a_stride + l,
            (size_t)depth * sizeof *to);
-  return (rows_of_a){to, STRETCH + GAP, 1};
+  return (rows_of_a){to, STRETCH + QAT_COPY_GAP, 1};
 }
 
 static rows_of_a rows_in_place(const qat_sgemm_arguments *x, int64_t row, int64_t l) {

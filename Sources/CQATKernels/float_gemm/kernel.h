@@ -6,7 +6,14 @@ enum {
   QAT_SGEMM_K = 256,      // block along k: part of the definition of the result
   QAT_TILE_ROWS = 14,     // most rows of a tile
   QAT_TILE_COLUMNS = 32,  // most columns of a tile, and the width of a panel of packed B
+  QAT_COPY_GAP = 16,      // between rows of A that are copied
 };
+
+// Whether rows of A, `stride` values apart, are copied first. A multiple of 4 KiB apart they share one
+// set of the level-1 cache; a copy pays for itself with four panels.
+QAT_INLINE bool qat_copies_rows(int64_t stride, int64_t columns) {
+  return stride % 1024 == 0 && columns >= 4 * QAT_TILE_COLUMNS;
+}
 
 // A stretch of k: row i of A contributes rows[i][offset], rows[i][offset + 1], … A stretch ends where
 // a block does.

@@ -3,8 +3,6 @@ import QATCore
 /// What a graph shows of a batch whose samples it keeps apart: every sample of the outputs is computed
 /// from the same sample of the inputs, whatever the others are. Such a batch can be run in parts.
 public struct Samples: Sendable {
-  /// How many samples there are: the first dimension of an input.
-  public let batch: Dimension
   /// How many entries of the first axis a sample has, of each input; `nil` for one that serves all.
   public let inputs: [Int?]
   /// How many entries of the first axis a sample has, of each output.
@@ -20,7 +18,7 @@ public struct Samples: Sendable {
     else { return nil }
     let outputs = graph.outputs.compactMap { roles.entries[$0] }
     guard outputs.count == graph.outputs.count else { return nil }
-    (self.batch, self.outputs) = (batch, outputs)
+    self.outputs = outputs
     inputs = graph.inputs.map { roles.entries[$0] }
   }
 }
