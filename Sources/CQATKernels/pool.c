@@ -18,8 +18,9 @@
 #define PAUSE() ((void)0)
 #endif
 
-// Longer spins save nothing on a quiet machine and cost milliseconds on a busy one.
-enum { SPINS = 300, YIELDS = 50 };
+// To wake a thread that sleeps takes as long as a node of a small network, so one waits awake for a
+// while: first for itself, then giving way to whoever else wants the core.
+enum { SPINS = 300, YIELDS = 1000 };
 enum { MAX_THREADS = 1024 };
 
 // A job is open while `ticket` holds its number (high half) and the next unclaimed chunk (low
@@ -49,6 +50,13 @@ struct qat_pool {
 };
 
 static uint32_t number(uint64_t ticket) { return (uint32_t)(ticket >> 32); }
+
+// Whether to go on waiting awake, after as many times.
+static bool stays_awake(int times) {
+  if (times < SPINS) PAUSE();
+  else sched_yield();
+  return times < SPINS + YIELDS;
+}
 
 // Claims and runs chunks of the open job until none is left.
 static void take_part(qat_pool *pool, int worker) {
@@ -87,7 +95,7 @@ static void *work(void *argument) {
   uint32_t seen = 0;
   pin(self->core);
   while (!atomic_load(&pool->stop)) {
-    for (int spin = 0; spin < SPINS && number(atomic_load(&pool->ticket)) == seen; spin++) PAUSE();
+    for (int i = 0; number(atomic_load(&pool->ticket)) == seen && stays_awake(i); i++) {}
     if (number(atomic_load(&pool->ticket)) == seen) {
       pthread_mutex_lock(&pool->mutex);
       atomic_fetch_add(&pool->sleepers, 1);
@@ -152,11 +160,8 @@ void qat_pool_destroy(qat_pool *pool) {
 int qat_pool_threads(const qat_pool *pool) { return pool ? pool->threads : 1; }
 
 static void wait_for_workers(qat_pool *pool, uint32_t chunks) {
-  for (int spin = 0; spin < SPINS + YIELDS; spin++) {
-    if (atomic_load(&pool->finished) == chunks) return;
-    if (spin < SPINS) PAUSE();
-    else sched_yield();
-  }
+  for (int i = 0; atomic_load(&pool->finished) != chunks && stays_awake(i); i++) {}
+  if (atomic_load(&pool->finished) == chunks) return;
   pthread_mutex_lock(&pool->mutex);
   atomic_store(&pool->caller_sleeps, true);
   while (atomic_load(&pool->finished) != chunks) pthread_cond_wait(&pool->done, &pool->mutex);
