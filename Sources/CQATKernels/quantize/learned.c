@@ -22,7 +22,7 @@ QAT_INLINE void lanes_of(lanes *e, const learned *q, float inverse, bool divides
     const float rounding = q->rounds ? r : 0, outside = t <= q->low ? q->below : q->above;
     e->scales[l] += g * (inside ? rounding : outside);
     e->offsets[l] += inside ? 0 : g;
-    e->dx[l] = inside & (e->x[l] > q->floor) ? g : 0;
+    e->dx[l] = (inside & (e->x[l] > q->floor)) ? g : 0;
   }
 }
 
