@@ -89,8 +89,13 @@ public struct ChannelsLastConvolution {
     precondition(residual.map { $0.count == y.count } ?? true)
     var c = c
     let x = operand(x, pool, scratch)
+    var epilogue = unsafe qat_conv_epilogue()
     // SAFETY: sizes were checked; scratch was asked for with `scratchByteCount`.
-    var epilogue = unsafe qat_conv_epilogue(bias: bias, residual: residual, range: range)
+    unsafe epilogue.bias = bias?.pointer(Float.self)
+    unsafe epilogue.residual = residual?.pointer(Float.self)
+    unsafe epilogue.clamps = range != nil
+    unsafe epilogue.low = range?.lowerBound ?? 0
+    unsafe epilogue.high = range?.upperBound ?? 0
     unsafe qat_conv_nhwc(
       &c, x.pointer(Float.self), packed.base.assumingMemoryBound(to: Float.self), &epilogue,
       y.pointer(Float.self), pool.pool, scratch.base)
@@ -126,15 +131,5 @@ public struct ChannelsLastConvolution {
     unsafe qat_conv_nhwc_weight_gradient(
       &c, dy.pointer(Float.self), x.pointer(Float.self), dw.pointer(Float.self), pool.pool,
       scratch.base)
-  }
-}
-
-extension qat_conv_epilogue {
-  /// - Parameter range: a NaN passes.
-  init(bias: TensorView?, residual: TensorView?, range: ClosedRange<Float>?) {
-    // SAFETY: the kernel that takes it reads while the call that has the views lasts.
-    unsafe self.init(
-      bias: bias?.pointer(Float.self), residual: residual?.pointer(Float.self),
-      clamps: range != nil, low: range?.lowerBound ?? 0, high: range?.upperBound ?? 0)
   }
 }

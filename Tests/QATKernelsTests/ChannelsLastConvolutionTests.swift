@@ -26,6 +26,16 @@ extension KernelTests {
         Planes.shape(1, c: 512, 3, 7, m: 130, k: (1, 1), stride: (2, 2)),
         // More pixels of fewer channels are copied than of the results' for the gradient.
         Planes.shape(1, c: 512, 20, 28, m: 600, k: (1, 1), stride: (2, 2)),
+        // Squares of 2 x 2 that end where the image does, and beyond it; more than one chunk of them.
+        Planes.shape(1, c: 32, 18, 20, m: 32, k: (3, 3), pads: (1, 1, 1, 1)),
+        Planes.shape(3, c: 40, 7, 9, m: 37, k: (3, 3), pads: (1, 1, 1, 1)),
+        Planes.shape(1, c: 33, 5, 4, m: 50, k: (3, 3)),
+        Planes.shape(1, c: 32, 4, 5, m: 34, k: (3, 3), pads: (0, 2, 1, 0)),
+        // Squares that see nothing of the image.
+        Planes.shape(1, c: 32, 2, 2, m: 32, k: (3, 3), pads: (4, 5, 4, 5)),
+        // Their sums of two blocks, and their inputs 4 KiB apart.
+        Planes.shape(1, c: 300, 5, 7, m: 34, k: (3, 3), pads: (1, 1, 1, 1)),
+        Planes.shape(1, c: 1024, 3, 3, m: 32, k: (3, 3), pads: (1, 1, 1, 1)),
         // A stride beyond the kernel: pixels that no window sees.
         Planes.shape(1, c: 8, 7, 9, m: 16, k: (1, 2), stride: (3, 3)),
       ]
@@ -162,9 +172,11 @@ extension KernelTests {
       #expect(y == c.bits)
     }
 
-    @Test("of one image do not depend on the batch")
-    func dependOnTheirImage() {
-      let run = Run(Planes.shape(5, c: 8, 14, 14, m: 16, k: (3, 3), pads: (1, 1, 1, 1)), seed: 1)
+    @Test("of one image do not depend on the batch", arguments: [8, 32])
+    func dependOnTheirImage(_ channels: Int) {
+      let run = Run(
+        Planes.shape(5, c: channels, 14, 14, m: 2 * channels, k: (3, 3), pads: (1, 1, 1, 1)),
+        seed: 1)
       func forward(_ s: qat_conv_shape, _ x: [Float]) -> [UInt32] {
         var s = s
         let packed = Aligned(4 * qat_conv_nhwc_packed_size(&s))

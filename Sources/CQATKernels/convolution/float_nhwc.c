@@ -78,6 +78,12 @@ static size_t shared_size(const qat_conv_shape *s) {
 }
 
 size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads) {
+  if (qat_is_winograd(s)) {
+    const qat_conv_shape gradient = qat_winograd_gradient(s);
+    const size_t forward = qat_winograd_scratch(s, threads);
+    const size_t backward = qat_winograd_scratch(&gradient, threads);
+    return forward > backward ? forward : backward;
+  }
   return shared_size(s) + aligned((size_t)padded_size(s) * sizeof(float))
          + (size_t)threads * worker_size(s);
 }
@@ -220,6 +226,7 @@ void qat_conv_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
                    const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch) {
   if (s->batch * out_plane(s) == 0) return;
   if (qat_is_plain_depthwise(s)) return qat_depthwise_nhwc(s, x, packed, epilogue, y, pool);
+  if (qat_is_winograd(s)) return qat_winograd_nhwc(s, x, packed, epilogue, y, pool, scratch);
   job j = {
     .s = s, .source = {x, s->in_height, s->in_width, s->in_channels},
     .depth = channels_of_group(s), .source_step = channels_of_group(s),
@@ -261,6 +268,10 @@ void qat_conv_nhwc_input_gradient(const qat_conv_shape *s, const float *dy, cons
   if (s->batch * in_plane(s) == 0) return;
   if (qat_is_plain_depthwise(s))
     return qat_depthwise_nhwc_input_gradient(s, dy, packed, dx, pool);
+  if (qat_is_winograd(s)) {
+    const qat_conv_shape gradient = qat_winograd_gradient(s);
+    return qat_winograd_nhwc(&gradient, dy, packed, NULL, dx, pool, scratch);
+  }
   job j = {
     .s = s, .source = {dy, s->out_height, s->out_width, s->out_channels},
     .depth = results_of_group(s), .source_step = results_of_group(s),

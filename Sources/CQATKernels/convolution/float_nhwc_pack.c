@@ -9,6 +9,7 @@ static int64_t panels(int64_t channels) { return qat_ceil_div(channels, QAT_TILE
 
 size_t qat_conv_nhwc_packed_size(const qat_conv_shape *s) {
   if (qat_is_plain_depthwise(s)) return (size_t)(taps(s) * s->out_channels);
+  if (qat_is_winograd(s)) return qat_winograd_packed_size(s);
   return (size_t)(s->groups * qat_round_up(results_of_group(s), 16) * depth(s));
 }
 
@@ -32,12 +33,17 @@ static void pack_depthwise(const qat_conv_shape *s, const float *w, float *packe
 
 void qat_conv_nhwc_pack(const qat_conv_shape *s, const float *w, float *packed, qat_pool *pool) {
   if (qat_is_plain_depthwise(s)) return pack_depthwise(s, w, packed);
+  if (qat_is_winograd(s)) return qat_winograd_pack(s, w, false, packed, pool);
   job job = {s, w, packed};
   qat_pool_run(pool, s->groups * panels(results_of_group(s)), pack_panel, &job);
 }
 
 size_t qat_conv_nhwc_gradient_packed_size(const qat_conv_shape *s) {
   if (qat_is_plain_depthwise(s)) return (size_t)(taps(s) * s->out_channels);
+  if (qat_is_winograd(s)) {
+    const qat_conv_shape gradient = qat_winograd_gradient(s);
+    return qat_winograd_packed_size(&gradient);
+  }
   return (size_t)(s->groups * qat_round_up(channels_of_group(s), 16) * results_of_group(s)
                   * taps(s));
 }
@@ -73,6 +79,10 @@ static void pack_gradient_panel(void *context, int64_t chunk, int worker) {
 void qat_conv_nhwc_gradient_pack(const qat_conv_shape *s, const float *w, float *packed,
                                  qat_pool *pool) {
   if (qat_is_plain_depthwise(s)) return pack_depthwise(s, w, packed);
+  if (qat_is_winograd(s)) {
+    const qat_conv_shape gradient = qat_winograd_gradient(s);
+    return qat_winograd_pack(&gradient, w, true, packed, pool);
+  }
   job job = {s, w, packed};
   qat_pool_run(pool, s->groups * panels(channels_of_group(s)), pack_gradient_panel, &job);
 }

@@ -1,11 +1,12 @@
 #include "nhwc.h"
 
-// F(2 x 2, 3 x 3): the 4 x 4 pixels d that four results see, and the kernel g, become 16 positions
-// each,
+// Minimal filtering F(2 x 2, 3 x 3) of Lavin and Gray (Fast algorithms for convolutional neural
+// networks, 2016): the 4 x 4 pixels d that a square of 2 x 2 results sees, and the kernel g, become 16
+// positions each,
 //   U = G g G',  V = B' d B,  M = U V (a product over channels, one a position),  y = A' M A
 //   G = (1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1)  B' = (1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1)
 //   A' = (1 1 1 0; 0 1 -1 -1)
-// Positions are counted row by row.
+// 16 products make four results instead of 36. Positions are counted row by row.
 enum { POSITIONS = 16, SIDE = 4, STEP = 2, MOST_SQUARES = 4 * QAT_TILE_ROWS };
 
 typedef struct {
@@ -47,18 +48,25 @@ static int64_t all_squares(const qat_conv_shape *s) {
   return s->batch * qat_ceil_div(s->out_height, STEP) * qat_ceil_div(s->out_width, STEP);
 }
 
-bool qat_conv_winograd_applies(const qat_conv_shape *s) {
-  return s->kernel_height == 3 && s->kernel_width == 3 && s->stride_y == 1 && s->stride_x == 1
-         && s->dilation_y == 1 && s->dilation_x == 1 && s->groups == 1 && !s->bf16
-         && s->in_channels >= 32 && s->out_channels >= 32 && s->out_height > 1 && s->out_width > 1;
+qat_conv_shape qat_winograd_gradient(const qat_conv_shape *s) {
+  qat_conv_shape g = *s;
+  g.in_channels = s->out_channels, g.in_height = s->out_height, g.in_width = s->out_width;
+  g.out_channels = s->in_channels, g.out_height = s->in_height, g.out_width = s->in_width;
+  g.pad_top = 2 - s->pad_top, g.pad_left = 2 - s->pad_left;
+  return g;
 }
 
 // Panels of up to 32 output channels: [position][channel][32].
-size_t qat_conv_winograd_packed_size(const qat_conv_shape *s) {
+size_t qat_winograd_packed_size(const qat_conv_shape *s) {
   return (size_t)(POSITIONS * s->in_channels * qat_round_up(s->out_channels, 16));
 }
 
-typedef struct { const qat_conv_shape *s; const float *w; float *packed; } pack_job;
+typedef struct {
+  const qat_conv_shape *s;
+  const float *w;
+  bool turned;  // w is that of the layer whose gradient this is
+  float *packed;
+} pack_job;
 
 enum { BLOCK = 16 };  // channels whose positions stay in the level-1 cache
 
@@ -77,6 +85,8 @@ static void pack_panel(void *context, int64_t panel, int worker) {
   (void)worker;
   const pack_job *j = context;
   const int64_t channels = j->s->in_channels, first = panel * QAT_TILE_COLUMNS;
+  const int64_t result_step = j->turned ? 9 : 9 * channels;
+  const int64_t channel_step = j->turned ? 9 * j->s->out_channels : 9;
   const int width = qat_panel_width(j->s->out_channels, first);
   const int64_t present = qat_min(width, j->s->out_channels - first);
   float *to = j->packed + first * POSITIONS * channels;
@@ -84,8 +94,10 @@ static void pack_panel(void *context, int64_t panel, int worker) {
     for (int64_t o = 0; o < width; o++) {
       const int64_t count = qat_min(BLOCK, channels - start);
       double g[9][BLOCK] = {{0}}, rows[3][SIDE][BLOCK], u[SIDE][SIDE][BLOCK];
-      for (int64_t i = 0; i < 9 * count && o < present; i++)
-        g[i % 9][i / 9] = j->w[((first + o) * channels + start) * 9 + i];
+      for (int64_t c = 0; c < count && o < present; c++) {
+        const float *kernel = j->w + (first + o) * result_step + (start + c) * channel_step;
+        for (int t = 0; t < 9; t++) g[t][c] = kernel[j->turned ? 8 - t : t];
+      }
       for (int i = 0; i < 3; i++) transform_lines(g[3 * i], g[3 * i + 1], g[3 * i + 2], rows[i]);
       for (int i = 0; i < SIDE; i++) transform_lines(rows[0][i], rows[1][i], rows[2][i], u[i]);
       for (int p = 0; p < POSITIONS; p++)
@@ -94,9 +106,9 @@ static void pack_panel(void *context, int64_t panel, int worker) {
     }
 }
 
-void qat_conv_winograd_pack(const qat_conv_shape *s, const float *w, float *packed,
-                            qat_pool *pool) {
-  pack_job job = {s, w, packed};
+void qat_winograd_pack(const qat_conv_shape *s, const float *w, bool turned, float *packed,
+                       qat_pool *pool) {
+  pack_job job = {s, w, turned, packed};
   qat_pool_run(pool, qat_ceil_div(s->out_channels, QAT_TILE_COLUMNS), pack_panel, &job);
 }
 
@@ -268,7 +280,7 @@ static size_t worker_size(const qat_conv_shape *s) {
          + aligned(QAT_TILE_COLUMNS * sizeof(float));
 }
 
-size_t qat_conv_winograd_scratch(const qat_conv_shape *s, int threads) {
+size_t qat_winograd_scratch(const qat_conv_shape *s, int threads) {
   return zero_size(s) + (size_t)threads * worker_size(s);
 }
 
@@ -290,7 +302,7 @@ static void chunk(void *context, int64_t number, int worker) {
   }
 }
 
-void qat_conv_winograd(const qat_conv_shape *s, const float *x, const float *packed,
+void qat_winograd_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
                        const qat_conv_epilogue *epilogue, float *y, qat_pool *pool,
                        void *scratch) {
   const int64_t squares = all_squares(s);

@@ -65,3 +65,20 @@ void qat_depthwise_nhwc_weight_gradient(const qat_conv_shape *s, const float *dy
                                         float *dw, qat_pool *pool, float *scratch);
 size_t qat_depthwise_nhwc_scratch(const qat_conv_shape *s);
 size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads);
+
+// Kernels of 3 x 3 that minimal filtering is faster for, and gradients of their inputs: those of the
+// shape that has inputs and results exchanged, with its kernels turned by half a turn. Packed weights are
+// panels of up to 32 output channels: [position][channel][32].
+QAT_INLINE bool qat_is_winograd(const qat_conv_shape *s) {
+  return s->kernel_height == 3 && s->kernel_width == 3 && s->stride_y == 1 && s->stride_x == 1
+         && s->dilation_y == 1 && s->dilation_x == 1 && s->groups == 1 && !s->bf16
+         && s->in_channels >= 32 && s->out_channels >= 32
+         && qat_min(qat_min(s->in_height, s->in_width), qat_min(s->out_height, s->out_width)) > 1;
+}
+qat_conv_shape qat_winograd_gradient(const qat_conv_shape *s);
+size_t qat_winograd_packed_size(const qat_conv_shape *s);
+void qat_winograd_pack(const qat_conv_shape *s, const float *w, bool turned, float *packed,
+                       qat_pool *pool);
+size_t qat_winograd_scratch(const qat_conv_shape *s, int threads);
+void qat_winograd_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
+                       const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch);

@@ -53,11 +53,14 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
                              const float *next, float *sums, bool add, const qat_tile_end *end) {
   __mmask16 mask[2];
   masks_of(width, mask);
-  // What is added at the end comes while the products are made.
-  if (end && end->residual)
-    UNROLL for (int i = 0; i < m; i++)
-      UNROLL for (int j = 0; j < v; j++)
-        _mm_prefetch((const char *)(end->residual[i] + end->column + j * 16), _MM_HINT_T0);
+  // What is added at the end comes while the products are made, and where the result goes.
+#define FETCH(rows)                            \
+  UNROLL for (int i = 0; i < m; i++)           \
+    UNROLL for (int j = 0; j < v; j++)         \
+      _mm_prefetch((const char *)((rows)[i] + end->column + j * 16), _MM_HINT_T0);
+  if (end) FETCH(end->y)
+  if (end && end->residual) FETCH(end->residual)
+#undef FETCH
   sums_of_tile c;
   clear(m, v, c);
   int64_t done = 0;

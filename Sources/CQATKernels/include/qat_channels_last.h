@@ -12,6 +12,11 @@
 // [kernel_height][kernel_width] as in qat_convolution.h; they are packed for the kernels, once where
 // they do not change. An element of a result is a sum over blocks of 256 along (kernel row, kernel
 // column, channel), in order; in a block one fused multiply-add after the other.
+//
+// Kernels of 3 x 3 with stride 1 and 32 channels or more work on squares of 2 x 2 results instead, with 16
+// products for 36 (float_winograd.c): pixels are subtracted before they are multiplied and products
+// after it, and each rounds, to about the same error. An infinite input makes NaN of results of its
+// squares.
 
 // What is done to a result before it is stored, in this order.
 typedef struct {
@@ -33,20 +38,6 @@ size_t qat_conv_nhwc_scratch(const qat_conv_shape *shape, int threads);
 // y = epilogue(conv(x, w)); `epilogue` may be NULL. `packed` by qat_conv_nhwc_pack.
 void qat_conv_nhwc(const qat_conv_shape *shape, const float *x, const float *packed,
                    const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch);
-// The same for kernels of 3 x 3 with stride 1 by minimal filtering, F(2 x 2, 3 x 3) of Lavin and Gray
-// (Fast algorithms for convolutional neural networks, 2016): 16 products for four results instead of
-// 36. Differences and sums of neighbouring pixels are multiplied by sums of weights, and sums of products
-// are added: each rounds, to about the error of the sum above. An input that is infinite or a NaN
-// reaches all results of the squares of 2 x 2 that see it.
-bool qat_conv_winograd_applies(const qat_conv_shape *shape);
-// Floats of packed weights, packing them, and bytes of 64-byte aligned scratch memory.
-size_t qat_conv_winograd_packed_size(const qat_conv_shape *shape);
-void qat_conv_winograd_pack(const qat_conv_shape *shape, const float *w, float *packed,
-                            qat_pool *pool);
-size_t qat_conv_winograd_scratch(const qat_conv_shape *shape, int threads);
-void qat_conv_winograd(const qat_conv_shape *shape, const float *x, const float *packed,
-                       const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch);
-
 // dx from dy. `packed` by qat_conv_nhwc_gradient_pack.
 void qat_conv_nhwc_input_gradient(const qat_conv_shape *shape, const float *dy,
                                   const float *packed, float *dx, qat_pool *pool, void *scratch);

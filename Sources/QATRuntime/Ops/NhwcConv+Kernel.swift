@@ -27,15 +27,6 @@ extension FusedConv: ExecutableChannelsLast {
           range: range, y: call.result(), pool, scratch: scratch)
       }
     }
-    if let convolution = WinogradConvolution(shape, request.precision) {
-      let packed = convolution.packed(w, pool)
-      return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
-        guard let scratch = call.scratch else { return }
-        convolution.forward(
-          x: call[0], packed: packed, bias: call.optional(2), residual: call.optional(3),
-          range: range, y: call.result(), pool, scratch: scratch)
-      }
-    }
     let packed = convolution.packed(w, pool)
     return Kernel(scratchByteCount: convolution.scratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
