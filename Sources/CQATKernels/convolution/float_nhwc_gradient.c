@@ -57,7 +57,8 @@ size_t qat_conv_nhwc_scratch(const qat_conv_shape *s, int threads) {
   job j = {0};
   choose(&j, s);
   const size_t gradient =
-      padded_bytes(s) + sums_size(&j) + (size_t)threads * runs_size(&j);
+      qat_is_winograd(s) ? qat_winograd_gradient_scratch(s, threads)
+                         : padded_bytes(s) + sums_size(&j) + (size_t)threads * runs_size(&j);
   const size_t forward = qat_conv_nhwc_forward_scratch(s, threads);
   return gradient > forward ? gradient : forward;
 }
@@ -144,7 +145,6 @@ static void chunk(void *context, int64_t number, int worker) {
 QAT_INLINE void qat_add_to_body(int64_t count, const float *x, float *sums) {
   for (int64_t i = 0; i < count; i++) sums[i] += x[i];
 }
-void qat_add_to(int64_t count, const float *x, float *sums);
 QAT_VERSIONS(qat_add_to, (int64_t count, const float *x, float *sums), (count, x, sums))
 
 // Adds the groups of images up, and puts the sums of a panel where they belong.
@@ -181,6 +181,7 @@ void qat_conv_nhwc_weight_gradient(const qat_conv_shape *s, const float *dy, con
   }
   if (qat_is_plain_depthwise(s))
     return qat_depthwise_nhwc_weight_gradient(s, dy, x, dw, pool, scratch);
+  if (qat_is_winograd(s)) return qat_winograd_weight_gradient(s, dy, x, dw, pool, scratch);
   job j = {
     .x = x, .dy = dy, .dw = dw, .stride = s->in_channels, .height = s->in_height,
     .width = s->in_width, .pad_top = s->pad_top, .pad_left = s->pad_left,

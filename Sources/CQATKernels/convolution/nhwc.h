@@ -53,6 +53,9 @@ QAT_INLINE int64_t padded_size(const qat_conv_shape *s) {
 // Makes that copy.
 void qat_pad_images(const qat_conv_shape *s, const float *x, float *padded, qat_pool *pool);
 
+// sums += x
+void qat_add_to(int64_t count, const float *x, float *sums);
+
 // One output channel for each input channel. Weights are packed as [tap][channel].
 QAT_INLINE bool qat_is_plain_depthwise(const qat_conv_shape *s) {
   return is_depthwise(s) && s->out_channels == s->in_channels;
@@ -82,3 +85,6 @@ void qat_winograd_pack(const qat_conv_shape *s, const float *w, bool turned, flo
 size_t qat_winograd_scratch(const qat_conv_shape *s, int threads);
 void qat_winograd_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
                        const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch);
+size_t qat_winograd_gradient_scratch(const qat_conv_shape *s, int threads);
+void qat_winograd_weight_gradient(const qat_conv_shape *s, const float *dy, const float *x,
+                                  float *dw, qat_pool *pool, void *scratch);

@@ -1,0 +1,49 @@
+// Minimal filtering F(2 x 2, 3 x 3) of Lavin and Gray (Fast algorithms for convolutional neural
+// networks, 2016): the 4 x 4 pixels d that a square of 2 x 2 results sees, and the kernel g, become 16
+// positions each,
+//   U = G g G',  V = B' d B,  M = U V (a product over channels, one a position),  y = A' M A
+//   G = (1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1)  B' = (1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1)
+//   A' = (1 1 1 0; 0 1 -1 -1)
+// 16 products make four results instead of 36. Gradients of weights, from those of results e:
+//   E = A e A',  D = V E (a product over squares),  dg = G' D G
+// Positions are counted row by row, squares over all images.
+#pragma once
+#include "nhwc.h"
+
+enum { POSITIONS = 16, SIDE = 4, STEP = 2, MOST_SQUARES = 4 * QAT_TILE_ROWS };
+
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+// The first row and column of a square among the results of its image.
+typedef struct { int64_t image, row, column; } square;
+
+QAT_INLINE int64_t squares_of_image(const qat_conv_shape *s) {
+  return qat_ceil_div(s->out_height, STEP) * qat_ceil_div(s->out_width, STEP);
+}
+QAT_INLINE square square_at(const qat_conv_shape *s, int64_t number) {
+  const int64_t plane = squares_of_image(s), columns = qat_ceil_div(s->out_width, STEP);
+  return (square){number / plane, number % plane / columns * STEP, number % columns * STEP};
+}
+// What results see stays in the level-2 cache, beside products and a panel of weights.
+QAT_INLINE int64_t most_squares(const qat_conv_shape *s) {
+  return qat_min(MOST_SQUARES, qat_max(16, (1 << 14) / s->in_channels));
+}
+
+// Floats between neighbouring squares, and between neighbouring positions of as many: no multiples of
+// 4 KiB, which would share a set of the level-1 cache.
+QAT_INLINE int64_t square_step(int64_t channels) {
+  return channels % 1024 ? channels : channels + QAT_COPY_GAP;
+}
+QAT_INLINE int64_t position_step(int64_t squares, int64_t channels) {
+  return squares * square_step(channels) + QAT_COPY_GAP;
+}
+
+QAT_INLINE size_t bytes_of(int64_t floats) { return (size_t)(floats + 15) / 16 * 64; }
+// Zeros where a square reaches beyond an image.
+QAT_INLINE int64_t zero_count(const qat_conv_shape *s) {
+  return qat_max(qat_max(s->in_channels, s->out_channels), QAT_TILE_COLUMNS);
+}
+
+// V of `count` squares from `first` on; room for `squares` at each position.
+void qat_winograd_see(const qat_conv_shape *s, const float *x, const float *zero, int64_t first,
+                      int64_t count, int64_t squares, float *seen);
