@@ -47,7 +47,12 @@ public struct RandomDataSet: DataSet {
       var values: [Float] = []
       values.reserveCapacity(sources.count * size)
       for index in sources.indices {
-        for _ in 0..<size { values.append(sources[index].normal()) }
+        for _ in 0..<size / 2 {
+          let pair = sources[index].normalPair()
+          values.append(pair.0)
+          values.append(pair.1)
+        }
+        if size % 2 == 1 { values.append(sources[index].normalPair().0) }
       }
       if field.element == .f32 { return AnyTensor(shape: shape, values) }
       return AnyTensor(shape: shape, values.map { Double($0) })

@@ -56,7 +56,8 @@ struct ProductScales: Sendable {
     let codes = QuantizedTensor.codes(
       of: source, scales: scales, zeroPoints: zeros, grid: grid,
       axis: weight.count > 1 ? axis : nil)
-    return byChannel(codes.smallIntegers ?? []) { q, c in q - zeros[c] }
+    let steps = codes.smallIntegers ?? []
+    return zeros.allSatisfy { $0 == 0 } ? steps : byChannel(steps) { q, c in q - zeros[c] }
   }
 
   /// A function of each element and the index of its scale.
