@@ -53,14 +53,9 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
                              const float *next, float *sums, bool add, const qat_tile_end *end) {
   __mmask16 mask[2];
   masks_of(width, mask);
-  // What is added at the end comes while the products are made, and where the result goes.
-#define FETCH(rows)                            \
-  UNROLL for (int i = 0; i < m; i++)           \
-    UNROLL for (int j = 0; j < v; j++)         \
-      _mm_prefetch((const char *)((rows)[i] + end->column + j * 16), _MM_HINT_T0);
-  if (end) FETCH(end->y)
-  if (end && end->residual) FETCH(end->residual)
-#undef FETCH
+  // Rows of the result that are fetched every four steps, so that few steps fetch all.
+  const int at_once = count > 0 && runs->steps >= 4 * m ? 1 : 4;
+  int fetched = end ? 0 : m;
   sums_of_tile c;
   clear(m, v, c);
   int64_t done = 0;
@@ -74,6 +69,9 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
     UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[i] + runs[r].offset;
     const int64_t steps = runs[r].steps;
     done += steps;
+#define FETCH(rows)                                                                  \
+  UNROLL for (int j = 0; j < v; j++)                                                 \
+    _mm_prefetch((const char *)((rows)[fetched] + end->column + j * 16), _MM_HINT_T0)
 #define STEP(l)                                                                      \
   do {                                                                               \
     __m512 w[2];                                                                     \
@@ -91,6 +89,12 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
         _mm_prefetch((const char *)(next + 16), _MM_HINT_T1);
         next += 32;
       }
+      // Where the result goes and what is added to it come while products are made: few at a time, as
+      // many at once would keep weights waiting.
+      for (int i = 0; i < at_once && fetched < m; i++, fetched++) {
+        FETCH(end->y);
+        if (end->residual) FETCH(end->residual);
+      }
       STEP(l);
       STEP(l + 1);
       STEP(l + 2);
@@ -98,6 +102,7 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
     }
     for (; l < steps; l++) STEP(l);
 #undef STEP
+#undef FETCH
   }
   finish(m, v, c, mask, sums, add, end);
 }
