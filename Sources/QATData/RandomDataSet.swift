@@ -43,19 +43,18 @@ public struct RandomDataSet: DataSet {
 
   private func values(of field: DataField, _ sources: inout [RandomSource]) -> AnyTensor {
     let size = field.shape.reduce(1, *), shape = [sources.count] + field.shape
-    if field.element == .f32 || field.element == .f64 {
-      var values: [Float] = []
-      values.reserveCapacity(sources.count * size)
-      for index in sources.indices {
-        for _ in 0..<size / 2 {
-          let pair = sources[index].normalPair()
-          values.append(pair.0)
-          values.append(pair.1)
-        }
-        if size % 2 == 1 { values.append(sources[index].normalPair().0) }
+    if field.element == .f32 {
+      // SAFETY: `normals` gives every index below the count once.
+      let storage = unsafe TensorStorage(byteCount: sources.count * size * 4) { bytes in
+        let values = unsafe bytes.bindMemory(to: Float.self)
+        normals(size, &sources) { unsafe values[$0] = $1 }
       }
-      if field.element == .f32 { return AnyTensor(shape: shape, values) }
-      return AnyTensor(shape: shape, values.map { Double($0) })
+      return AnyTensor(.f32, shape: shape, storage: storage)
+    }
+    if field.element == .f64 {
+      var values = [Double](repeating: 0, count: sources.count * size)
+      normals(size, &sources) { values[$0] = Double($1) }
+      return AnyTensor(shape: shape, values)
     }
     // 0 and 1 have the same bytes in every integer type but for the zeros that follow.
     let padding = [UInt8](repeating: 0, count: field.element.bitWidth / 8 - 1)
@@ -64,6 +63,20 @@ public struct RandomDataSet: DataSet {
       for _ in 0..<size { bytes += [UInt8(sources[index].index(below: 2))] + padding }
     }
     return AnyTensor(field.element, shape: shape, bytes: bytes)
+  }
+
+  /// `size` values of each source, by their index.
+  private func normals(
+    _ size: Int, _ sources: inout [RandomSource], _ take: (Int, Float) -> Void
+  ) {
+    for index in sources.indices {
+      let start = index * size
+      for offset in stride(from: 0, to: size, by: 2) {
+        let pair = sources[index].normalPair()
+        take(start + offset, pair.0)
+        if offset + 1 < size { take(start + offset + 1, pair.1) }
+      }
+    }
   }
 
   private static let elements: Set<ElementType> = [
