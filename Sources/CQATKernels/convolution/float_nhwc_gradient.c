@@ -5,7 +5,7 @@
 // tile sums a block of pixels in registers, blocks of one group of images in memory, and at the end
 // the groups are added in order.
 
-enum { GROUPS = 8, MOST = 1 << 20, PARTS = 8 };  // MOST: floats of all groups' sums
+enum { PARTS = 8 };
 
 typedef struct {
   const qat_conv_shape *s;
@@ -30,7 +30,7 @@ static void choose(job *j, const qat_conv_shape *s) {
   j->panels = qat_ceil_div(results_of_group(s), QAT_TILE_COLUMNS);
   const int64_t floats =
       s->groups * j->taps * j->panels * j->tiles * j->step * QAT_TILE_COLUMNS;
-  j->image_groups = qat_max(1, qat_min(qat_min(GROUPS, s->batch), MOST / floats));
+  j->image_groups = qat_image_groups(s, floats);
   j->parts = qat_min(j->panels, qat_ceil_div(PARTS, j->image_groups * s->groups));
   j->panels_of_part = qat_ceil_div(j->panels, j->parts);
   j->parts = qat_ceil_div(j->panels, j->panels_of_part);

@@ -3,8 +3,6 @@
 // The gradient of the weights by minimal filtering. A tile sums a chunk of squares in registers, chunks
 // of one group of images in memory, and at the end the groups are added in order.
 
-enum { GROUPS = 8, MOST = 1 << 20 };  // MOST: floats of all groups' sums
-
 typedef struct {
   const qat_conv_shape *s;
   const float *x, *dy, *zero;
@@ -23,7 +21,7 @@ static void choose(job *j, const qat_conv_shape *s) {
   j->step = qat_even_tile(s->in_channels);
   j->tiles = qat_ceil_div(s->in_channels, j->step);
   j->panels = qat_ceil_div(s->out_channels, QAT_TILE_COLUMNS);
-  j->image_groups = qat_max(1, qat_min(qat_min(GROUPS, s->batch), MOST / group_size(j)));
+  j->image_groups = qat_image_groups(s, group_size(j));
 }
 
 static size_t seen_size(const qat_conv_shape *s) {

@@ -53,6 +53,12 @@ QAT_INLINE int64_t padded_size(const qat_conv_shape *s) {
 // Makes that copy.
 void qat_pad_images(const qat_conv_shape *s, const float *x, float *padded, qat_pool *pool);
 
+// Groups of images that gradients of weights are summed over one by one, `floats` sums each: threads take
+// one each, and they are added in order.
+QAT_INLINE int64_t qat_image_groups(const qat_conv_shape *s, int64_t floats) {
+  enum { GROUPS = 8, MOST = 1 << 20 };
+  return qat_max(1, qat_min(qat_min(GROUPS, s->batch), MOST / floats));
+}
 // sums += x
 void qat_add_to(int64_t count, const float *x, float *sums);
 
