@@ -25,6 +25,12 @@
   /// Bytes from which they have pages of their own, which the system gets back at once: freed pieces of
   /// the heap stay with the process, and those of weights that come and go add up.
   private static let pagesFrom = 1 << 20
+  #if os(Linux)
+    /// All pages at once: `fill` writes all of them, and each would be a fault.
+    private static let writtenNow = MAP_POPULATE
+  #else
+    private static let writtenNow: Int32 = 0
+  #endif
 
   /// `byteCount` bytes, 64-byte aligned, filled by `fill`, which must write all of them.
   public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
@@ -40,7 +46,7 @@
   ) -> (start: UnsafeMutableRawPointer, memory: Memory) {
     if byteCount >= pagesFrom,
       let pages = unsafe mmap(
-        nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | writtenNow, -1, 0),
       unsafe pages != MAP_FAILED
     {
       return unsafe (pages, .pages)
