@@ -32,6 +32,21 @@ public struct AnyTensor: Sendable {
     self.init(Scalar.elementType, shape: shape, storage: storage)
   }
 
+  /// A tensor whose elements are made in their place, in row-major order.
+  /// - Parameter fill: writes all of them; they begin as 0.
+  public init<Scalar: TensorScalar>(
+    shape: [Int], filledBy fill: (inout MutableSpan<Scalar>) -> Void
+  ) {
+    let count = shape.reduce(1, *)
+    // SAFETY: `bytes` holds as many elements, of a type of plain bytes.
+    let storage = unsafe TensorStorage(byteCount: count * MemoryLayout<Scalar>.stride) { bytes in
+      unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+      var elements = unsafe MutableSpan(_unsafeElements: bytes.bindMemory(to: Scalar.self))
+      fill(&elements)
+    }
+    self.init(Scalar.elementType, shape: shape, storage: storage)
+  }
+
   /// A scalar: shape `[]`.
   public init<Scalar: TensorScalar>(_ scalar: Scalar) { self.init(shape: [], [scalar]) }
 

@@ -44,17 +44,14 @@ public struct RandomDataSet: DataSet {
   private func values(of field: DataField, _ sources: inout [RandomSource]) -> AnyTensor {
     let size = field.shape.reduce(1, *), shape = [sources.count] + field.shape
     if field.element == .f32 {
-      // SAFETY: `normals` gives every index below the count once.
-      let storage = unsafe TensorStorage(byteCount: sources.count * size * 4) { bytes in
-        let values = unsafe bytes.bindMemory(to: Float.self)
-        normals(size, &sources) { unsafe values[$0] = $1 }
+      return AnyTensor(shape: shape) { (values: inout MutableSpan<Float>) in
+        Self.fill(&values, size, &sources)
       }
-      return AnyTensor(.f32, shape: shape, storage: storage)
     }
     if field.element == .f64 {
-      var values = [Double](repeating: 0, count: sources.count * size)
-      normals(size, &sources) { values[$0] = Double($1) }
-      return AnyTensor(shape: shape, values)
+      return AnyTensor(shape: shape) { (values: inout MutableSpan<Double>) in
+        Self.fill(&values, size, &sources)
+      }
     }
     // 0 and 1 have the same bytes in every integer type but for the zeros that follow.
     let padding = [UInt8](repeating: 0, count: field.element.bitWidth / 8 - 1)
@@ -65,16 +62,16 @@ public struct RandomDataSet: DataSet {
     return AnyTensor(field.element, shape: shape, bytes: bytes)
   }
 
-  /// `size` values of each source, by their index.
-  private func normals(
-    _ size: Int, _ sources: inout [RandomSource], _ take: (Int, Float) -> Void
+  /// `size` values of each source, one source after the other.
+  private static func fill<Scalar: BinaryFloatingPoint>(
+    _ values: inout MutableSpan<Scalar>, _ size: Int, _ sources: inout [RandomSource]
   ) {
     for index in sources.indices {
       let start = index * size
       for offset in stride(from: 0, to: size, by: 2) {
         let pair = sources[index].normalPair()
-        take(start + offset, pair.0)
-        if offset + 1 < size { take(start + offset + 1, pair.1) }
+        values[start + offset] = Scalar(pair.0)
+        if offset + 1 < size { values[start + offset + 1] = Scalar(pair.1) }
       }
     }
   }

@@ -3,7 +3,6 @@
 // Images with channels first: transposed, and left to the kernels for channels last; planes of
 // depthwise convolutions stay as they are.
 
-static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 static size_t floats(int64_t count) { return aligned((size_t)count * sizeof(float)); }
 static int64_t in_size(const qat_conv_shape *s) { return s->batch * s->in_channels * in_plane(s); }
 static int64_t out_size(const qat_conv_shape *s) {

@@ -41,8 +41,6 @@ static int64_t pixels_of_copies(int64_t depth) {
   return qat_max(4 * QAT_TILE_ROWS, (1 << 16) / depth / QAT_TILE_ROWS * QAT_TILE_ROWS);
 }
 
-static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 // Of a worker: the tables of pixels, of rows and of runs.
 static size_t rows_size(const qat_conv_shape *s) {
   return aligned((size_t)taps(s) * QAT_LANES * sizeof(float *));

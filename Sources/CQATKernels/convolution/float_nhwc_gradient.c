@@ -43,13 +43,13 @@ static size_t group_size(const job *j) {
   return (size_t)(j->s->groups * j->taps * j->panels * j->tiles * j->step * QAT_TILE_COLUMNS);
 }
 static size_t runs_size(const job *j) {
-  return ((size_t)j->runs_of_block * sizeof(qat_column_run) + 63) / 64 * 64;
+  return aligned((size_t)j->runs_of_block * sizeof(qat_column_run));
 }
 static size_t sums_size(const job *j) {
-  return ((size_t)j->image_groups * group_size(j) * sizeof(float) + 63) / 64 * 64;
+  return aligned((size_t)j->image_groups * group_size(j) * sizeof(float));
 }
 static size_t padded_bytes(const qat_conv_shape *s) {
-  return ((size_t)padded_size(s) * sizeof(float) + 63) / 64 * 64;
+  return aligned((size_t)padded_size(s) * sizeof(float));
 }
 
 size_t qat_conv_nhwc_scratch(const qat_conv_shape *s, int threads) {

@@ -8,7 +8,6 @@ typedef struct {
   int64_t squares, panels;        // of a chunk
   int64_t panel_chunks;
   unsigned char *scratch;
-  size_t scratch_step;
   const float *zero;
 } job;
 
@@ -153,12 +152,9 @@ static void transform_results(const job *j, const room *r, int64_t first, int64_
     float *y[STEP * STEP];
     const float *residual[STEP * STEP];
     for (int p = 0; p < STEP * STEP; p++) {
-      const int64_t row = q.row + p / STEP, col = q.column + p % STEP;
-      const bool inside = row < s->out_height && col < s->out_width;
-      const int64_t at =
-          ((q.image * s->out_height + row) * s->out_width + col) * s->out_channels + column;
-      y[p] = inside ? j->y + at : r->discarded;
-      residual[p] = inside && added ? added + at : j->zero;
+      const int64_t pixel = result_at(s, q, p), at = pixel * s->out_channels + column;
+      y[p] = pixel < 0 ? r->discarded : j->y + at;
+      residual[p] = pixel < 0 || !added ? j->zero : added + at;
     }
     qat_winograd_results(width, r->products + i * QAT_TILE_COLUMNS, product_step(j->squares), bias,
                          added ? residual : NULL, clamps ? e->low : -INFINITY,
@@ -166,16 +162,10 @@ static void transform_results(const job *j, const room *r, int64_t first, int64_
   }
 }
 
-static size_t inputs_size(int64_t squares, int64_t channels) {
-  return bytes_of(POSITIONS * position_step(squares, channels));
-}
-static size_t products_size(int64_t squares) {
-  return bytes_of(POSITIONS * product_step(squares));
-}
 static size_t worker_size(const qat_conv_shape *s) {
   const int64_t squares = most_squares(s);
-  return inputs_size(squares, s->in_channels) + products_size(squares)
-         + bytes_of(QAT_TILE_COLUMNS) + ((size_t)runs_of(s) * sizeof(qat_row_run) + 63) / 64 * 64;
+  return positions_size(squares, s->in_channels) + positions_size(squares, QAT_TILE_COLUMNS)
+         + bytes_of(QAT_TILE_COLUMNS) + aligned((size_t)runs_of(s) * sizeof(qat_row_run));
 }
 
 size_t qat_winograd_scratch(const qat_conv_shape *s, int threads) {
@@ -184,10 +174,10 @@ size_t qat_winograd_scratch(const qat_conv_shape *s, int threads) {
 
 static void chunk(void *context, int64_t number, int worker) {
   const job *j = context;
-  unsigned char *scratch = j->scratch + (size_t)worker * j->scratch_step;
+  unsigned char *scratch = j->scratch + (size_t)worker * worker_size(j->s);
   room r = {.inputs = (float *)scratch};
-  r.products = (float *)(scratch += inputs_size(j->squares, j->s->in_channels));
-  r.discarded = (float *)(scratch += products_size(j->squares));
+  r.products = (float *)(scratch += positions_size(j->squares, j->s->in_channels));
+  r.discarded = (float *)(scratch += positions_size(j->squares, QAT_TILE_COLUMNS));
   r.runs = (qat_row_run *)(scratch + bytes_of(QAT_TILE_COLUMNS));
   for (int64_t k = 0; k < runs_of(j->s); k++) {
     const int64_t offset = k * QAT_SGEMM_K;
@@ -213,8 +203,7 @@ void qat_winograd_nhwc(const qat_conv_shape *s, const float *x, const float *pac
   memset(scratch, 0, bytes_of(zero_count(s)));
   job j = {
     .s = s, .x = x, .packed = packed, .epilogue = epilogue, .y = y,
-    .scratch = (unsigned char *)scratch + bytes_of(zero_count(s)), .scratch_step = worker_size(s),
-    .zero = scratch,
+    .scratch = (unsigned char *)scratch + bytes_of(zero_count(s)), .zero = scratch,
   };
   const int64_t chunks = qat_ceil_div(squares, most_squares(s));
   j.squares = qat_ceil_div(squares, chunks);

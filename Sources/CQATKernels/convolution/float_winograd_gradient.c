@@ -25,10 +25,10 @@ static void choose(job *j, const qat_conv_shape *s) {
 }
 
 static size_t seen_size(const qat_conv_shape *s) {
-  return bytes_of(POSITIONS * position_step(most_squares(s), s->in_channels));
+  return positions_size(most_squares(s), s->in_channels);
 }
 static size_t worker_size(const qat_conv_shape *s) {
-  return seen_size(s) + bytes_of(POSITIONS * position_step(most_squares(s), s->out_channels));
+  return seen_size(s) + positions_size(most_squares(s), s->out_channels);
 }
 
 size_t qat_winograd_gradient_scratch(const qat_conv_shape *s, int threads) {
@@ -72,10 +72,8 @@ static void spread(const job *j, int64_t first, int64_t count, float *to) {
     const square q = square_at(s, first + i);
     const float *results[STEP * STEP];
     for (int p = 0; p < STEP * STEP; p++) {
-      const int64_t row = q.row + p / STEP, column = q.column + p % STEP;
-      const bool inside = row < s->out_height && column < s->out_width;
-      const int64_t at = (q.image * s->out_height + row) * s->out_width + column;
-      results[p] = inside ? j->dy + at * channels : j->zero;
+      const int64_t pixel = result_at(s, q, p);
+      results[p] = pixel < 0 ? j->zero : j->dy + pixel * channels;
     }
     qat_winograd_spread(channels, results, to + i * square_step(channels),
                         position_step(most_squares(s), channels));

@@ -13,6 +13,9 @@ QAT_INLINE range valid_columns(const qat_conv_shape *s, int64_t j) {
   return (range){qat_min(first, s->out_width), qat_max(last, 0)};
 }
 
+// Bytes up to where the next piece of scratch memory begins.
+QAT_INLINE size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 QAT_INLINE int64_t channels_of_group(const qat_conv_shape *s) {
   return s->groups == 1 ? s->in_channels : s->in_channels / s->groups;
 }

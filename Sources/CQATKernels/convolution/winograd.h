@@ -12,8 +12,6 @@
 
 enum { POSITIONS = 16, SIDE = 4, STEP = 2, MOST_SQUARES = 4 * QAT_TILE_ROWS };
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-
 // The first row and column of a square among the results of its image.
 typedef struct { int64_t image, row, column; } square;
 
@@ -23,6 +21,12 @@ QAT_INLINE int64_t squares_of_image(const qat_conv_shape *s) {
 QAT_INLINE square square_at(const qat_conv_shape *s, int64_t number) {
   const int64_t plane = squares_of_image(s), columns = qat_ceil_div(s->out_width, STEP);
   return (square){number / plane, number % plane / columns * STEP, number % columns * STEP};
+}
+// Result `p` of a square, counted in pixels over all images; -1 beyond its image.
+QAT_INLINE int64_t result_at(const qat_conv_shape *s, square q, int p) {
+  const int64_t row = q.row + p / STEP, column = q.column + p % STEP;
+  const bool inside = row < s->out_height && column < s->out_width;
+  return inside ? (q.image * s->out_height + row) * s->out_width + column : -1;
 }
 // What results see stays in the level-2 cache, beside products and a panel of weights.
 QAT_INLINE int64_t most_squares(const qat_conv_shape *s) {
@@ -38,7 +42,10 @@ QAT_INLINE int64_t position_step(int64_t squares, int64_t channels) {
   return squares * square_step(channels) + QAT_COPY_GAP;
 }
 
-QAT_INLINE size_t bytes_of(int64_t floats) { return (size_t)(floats + 15) / 16 * 64; }
+QAT_INLINE size_t bytes_of(int64_t floats) { return aligned((size_t)floats * sizeof(float)); }
+QAT_INLINE size_t positions_size(int64_t squares, int64_t channels) {
+  return bytes_of(POSITIONS * position_step(squares, channels));
+}
 // Zeros where a square reaches beyond an image.
 QAT_INLINE int64_t zero_count(const qat_conv_shape *s) {
   return qat_max(qat_max(s->in_channels, s->out_channels), QAT_TILE_COLUMNS);

@@ -5,7 +5,6 @@
 // Sub-tiles of up to 6 x 16 sums in 12 registers.
 enum { ROWS = 6, COLUMNS = 16 };
 #define TARGET_INLINE __attribute__((target("avx2,fma"), always_inline)) static inline
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 typedef __m256 sums_of_tile[ROWS][2];
 

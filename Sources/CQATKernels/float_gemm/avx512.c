@@ -5,7 +5,6 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 #define TARGET_INLINE \
   __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"), always_inline)) static inline
-#define UNROLL _Pragma("clang loop unroll(full)")
 
 typedef __m512 sums_of_tile[QAT_TILE_ROWS][2];
 
