@@ -16,8 +16,7 @@ let package = Package(
     .executable(name: "qat-opt", targets: ["qat-opt"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
     // The C side: the system's libraries, the generated schema, the kernels.
@@ -26,6 +25,8 @@ let package = Package(
       providers: [.apt(["libprotobuf-c-dev"]), .brew(["protobuf-c"])]),
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
+      name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
     .target(
       name: "CQATSchema", dependencies: ["CProtobufC"], path: "schemas",
       exclude: ["onnx.proto", "qat.proto"], sources: ["generated"],
@@ -44,7 +45,7 @@ let package = Package(
 
     // How it is changed.
     .target(name: "QATRewrite", dependencies: ["QATIR"], swiftSettings: strict),
-    .target(name: "QATConfig", dependencies: ["QATCore", "Yams"], swiftSettings: strict),
+    .target(name: "QATConfig", dependencies: ["QATCore", "CYAML"], swiftSettings: strict),
     .target(
       name: "QATPasses", dependencies: ["QATRewrite", "QATConfig", "QATRuntime"], path: "passes",
       resources: [

@@ -1,5 +1,4 @@
 import QATCore
-import Yams
 
 /// The ranges that calibration observed, by the names of the values: what `--save-calibration` writes
 /// and `--calibration` reads.
@@ -110,7 +109,7 @@ public struct CalibrationTable: Sendable, Equatable {
 }
 
 extension YAMLReader {
-  fileprivate func range(_ node: Node) throws(Diagnostic) -> CalibrationTable.Entry {
+  fileprivate func range(_ node: YAMLNode) throws(Diagnostic) -> CalibrationTable.Entry {
     let keys = try mapping(node, ["min", "max", "observer", "bits", "batches"])
     guard let low = keys["min"], let high = keys["max"] else {
       throw error(node, .syntax, "a range has min and max", "as in {min: -1.0, max: 1.0}")

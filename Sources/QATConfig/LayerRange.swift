@@ -29,7 +29,7 @@ public struct LayerRange: Sendable, Hashable, CustomStringConvertible {
   /// - Throws: `syntax` for a range whose bounds are none.
   init?(parsing text: String) throws(Diagnostic) {
     for (symbol, includesUpper) in [("..<", false), ("...", true)] {
-      guard let found = text.range(of: symbol) else { continue }
+      guard let found = text.firstRange(of: symbol) else { continue }
       let lower = Bound(text[..<found.lowerBound]), upper = Bound(text[found.upperBound...])
       // Names may hold dots: only a digit or an n before them makes a range.
       guard let lower, let upper else {

@@ -1,5 +1,4 @@
 import QATCore
-import Yams
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials
@@ -98,7 +97,7 @@ extension YAMLReader {
 
   /// A tensor's settings, applied to `base`, or `float`.
   fileprivate func tensor(
-    _ node: Node, base: TensorQuantization?
+    _ node: YAMLNode, base: TensorQuantization?
   ) throws(Diagnostic) -> TensorQuantization? {
     guard case .settings(let settings) = try tensorRule(node) else { return nil }
     do { return try settings.applied(to: base ?? TensorQuantization()) } catch {
@@ -106,7 +105,7 @@ extension YAMLReader {
     }
   }
 
-  fileprivate func rule(_ node: Node) throws(Diagnostic) -> LayerRule {
+  fileprivate func rule(_ node: YAMLNode) throws(Diagnostic) -> LayerRule {
     let keys = try mapping(
       node,
       [
@@ -123,7 +122,9 @@ extension YAMLReader {
   }
 
   /// `match: TEXT`, `match: {name: TEXT}`, or `op: NAME` in its place.
-  private func selector(_ keys: [String: Node], of rule: Node) throws(Diagnostic) -> LayerSelector {
+  private func selector(_ keys: [String: YAMLNode], of rule: YAMLNode) throws(Diagnostic)
+    -> LayerSelector
+  {
     if let op = keys["op"] {
       guard keys["match"] == nil else {
         throw error(
@@ -136,7 +137,7 @@ extension YAMLReader {
         rule, .configuration, "the rule has no match", "as in match: first, or match: \"conv*\"")
     }
     do throws(Diagnostic) {
-      guard case .mapping = match else { return try LayerSelector(try string(match)) }
+      guard case .mapping = match.content else { return try LayerSelector(try string(match)) }
       let forms = try mapping(match, ["name", "glob", "regex", "op"])
       guard forms.count == 1, let (form, node) = forms.first else {
         throw error(match, .syntax, "one way to match is needed", "as in {regex: \"conv.*\"}")
@@ -151,11 +152,11 @@ extension YAMLReader {
     } catch { throw error.place == nil ? error.at(place(match)) : error }
   }
 
-  private func tensorRule(_ node: Node) throws(Diagnostic) -> LayerRule.TensorRule {
-    if case .scalar(let scalar) = node {
-      guard scalar.string == "float" else {
+  private func tensorRule(_ node: YAMLNode) throws(Diagnostic) -> LayerRule.TensorRule {
+    if case .scalar(let text) = node.content {
+      guard text == "float" else {
         throw error(
-          node, .syntax, "'\(scalar.string)' is no setting of a tensor",
+          node, .syntax, "'\(text)' is no setting of a tensor",
           "write float, or {bits: 8, …}")
       }
       return .float
@@ -185,8 +186,8 @@ extension YAMLReader {
     return .settings(settings)
   }
 
-  private func granularity(_ node: Node) throws(Diagnostic) -> TensorQuantization.Granularity {
-    if case .mapping = node {
+  private func granularity(_ node: YAMLNode) throws(Diagnostic) -> TensorQuantization.Granularity {
+    if case .mapping = node.content {
       guard let size = try mapping(node, ["per-group"])["per-group"] else {
         throw error(node, .syntax, "no granularity", "as in {per-group: 32}")
       }
@@ -206,8 +207,8 @@ extension YAMLReader {
   }
 
   /// `{kind: percentile, percentile: 99.9}`, or the kind alone.
-  private func observer(_ node: Node) throws(Diagnostic) -> ObserverSettings {
-    if case .scalar = node {
+  private func observer(_ node: YAMLNode) throws(Diagnostic) -> ObserverSettings {
+    if case .scalar = node.content {
       return ObserverSettings(kind: try word(node, of: ObserverSettings.Kind.self, "observer"))
     }
     let keys = try mapping(node, ["kind", "momentum", "percentile", "every"])
@@ -222,8 +223,8 @@ extension YAMLReader {
   }
 
   /// `{kind: lsq, clip: 1}`, or the kind alone.
-  private func quantizer(_ node: Node) throws(Diagnostic) -> QuantizerSettings {
-    if case .scalar = node {
+  private func quantizer(_ node: YAMLNode) throws(Diagnostic) -> QuantizerSettings {
+    if case .scalar = node.content {
       return QuantizerSettings(kind: try word(node, of: QuantizerConfig.Kind.self, "quantizer"))
     }
     let keys = try mapping(node, ["kind", "learningRateFactor", "weightDecay", "clip"])
@@ -237,15 +238,15 @@ extension YAMLReader {
     return settings
   }
 
-  fileprivate func bias(_ node: Node) throws(Diagnostic) -> Bool? {
+  fileprivate func bias(_ node: YAMLNode) throws(Diagnostic) -> Bool? {
     let keys = try mapping(node, ["quantize"])
     guard let node = keys["quantize"] else { return nil }
     return try bool(node)
   }
 
   /// `500`, `{step: 500}`, `{epoch: 2}`.
-  fileprivate func point(_ node: Node) throws(Diagnostic) -> TrainingPoint {
-    if case .scalar = node { return .step(try count(node)) }
+  fileprivate func point(_ node: YAMLNode) throws(Diagnostic) -> TrainingPoint {
+    if case .scalar = node.content { return .step(try count(node)) }
     let keys = try mapping(node, ["step", "epoch"])
     guard let point = try point(keys, of: node) else {
       throw error(node, .syntax, "neither a step nor an epoch", "as in 500, or {epoch: 2}")
@@ -254,7 +255,7 @@ extension YAMLReader {
   }
 
   private func point(
-    _ keys: [String: Node], of node: Node
+    _ keys: [String: YAMLNode], of node: YAMLNode
   ) throws(Diagnostic) -> TrainingPoint? {
     switch (keys["step"], keys["epoch"]) {
     case (nil, nil): return nil
@@ -265,7 +266,7 @@ extension YAMLReader {
   }
 
   /// `{epoch: 1, bits: 4}`, `{step: 500, weights: 2, activations: 4}`; the first begins at once.
-  fileprivate func stage(_ node: Node) throws(Diagnostic) -> BitStage {
+  fileprivate func stage(_ node: YAMLNode) throws(Diagnostic) -> BitStage {
     let keys = try mapping(node, ["step", "epoch", "bits", "weights", "activations"])
     let bits = try keys["bits"].map { node throws(Diagnostic) in try integer(node) }
     let weights = try keys["weights"].map { node throws(Diagnostic) in try integer(node) }
@@ -278,7 +279,7 @@ extension YAMLReader {
   }
 
   /// A number of batches or steps.
-  fileprivate func count(_ node: Node) throws(Diagnostic) -> Int {
+  fileprivate func count(_ node: YAMLNode) throws(Diagnostic) -> Int {
     let count = try integer(node)
     guard count >= 0 else {
       throw error(node, .configuration, "\(count) is no count", "use 0 or more")

@@ -1,5 +1,4 @@
 import QATCore
-import Yams
 
 /// Reads YAML nodes as what they should be, and says where one is not.
 struct YAMLReader {
@@ -7,36 +6,25 @@ struct YAMLReader {
   let file: String
 
   /// The document, or `nil` where there is none.
-  /// - Throws: `syntax` where it is none, or its aliases stand for very much.
-  func compose(_ text: String) throws(Diagnostic) -> Node? {
-    guard Self.expansion(of: text) <= 1e6 else {
+  /// - Throws: `syntax` where it is none.
+  func compose(_ text: String) throws(Diagnostic) -> YAMLNode? {
+    var composer = YAMLComposer(text)
+    do { return try composer.document() } catch {
+      guard let mark = error.mark else {
+        throw Diagnostic(
+          .syntax, "no YAML: \(error.text)", at: file, hint: "the file must be UTF-8 text")
+      }
       throw Diagnostic(
-        .syntax, "aliases of aliases stand for more than anybody can read", at: file,
-        hint: "write it out")
+        .syntax, "no YAML: \(error.text)", at: place(mark),
+        hint: "check the indentation and the quotes")
     }
-    do { return try Yams.compose(yaml: text) } catch let error as YamlError {
-      throw diagnostic(error)
-    } catch {
-      throw Diagnostic(.syntax, "no YAML: \(error)", at: file, hint: "check the indentation")
-    }
-  }
-
-  /// At most how many nodes an alias (`*name`) stands for, those in what it stands for counted: Yams
-  /// shares them, but compares keys node by node.
-  private static func expansion(of text: String) -> Double {
-    var anchors: Set<Substring> = [], aliases: [Substring: Double] = [:]
-    for word in text.split(whereSeparator: { $0.isWhitespace || ",[]{}:?".contains($0) }) {
-      if word.hasPrefix("&") { anchors.insert(word.dropFirst()) }
-      if word.hasPrefix("*") { aliases[word.dropFirst(), default: 1] += 1 }
-    }
-    return anchors.reduce(1) { $0 * aliases[$1, default: 1] }
   }
 
   /// `FILE:LINE:COLUMN`.
-  func place(_ node: Node) -> String { place(node.mark) }
+  func place(_ node: YAMLNode) -> String { place(node.mark) }
 
   func error(
-    _ node: Node, _ code: Diagnostic.Code, _ message: String, _ hint: String?
+    _ node: YAMLNode, _ code: Diagnostic.Code, _ message: String, _ hint: String?
   ) -> Diagnostic {
     Diagnostic(code, message, at: place(node), hint: hint)
   }
@@ -44,49 +32,59 @@ struct YAMLReader {
   /// The values of a mapping by key.
   ///
   /// - Throws: `unknown-name`, at the key, for one that is not known.
-  func mapping(_ node: Node, _ known: [String]) throws(Diagnostic) -> [String: Node] {
-    guard case .mapping(let pairs) = node else {
+  func mapping(_ node: YAMLNode, _ known: [String]) throws(Diagnostic) -> [String: YAMLNode] {
+    guard case .mapping(let pairs) = node.content else {
       throw error(
         node, .syntax, "expected settings (KEY: VALUE)",
         "the keys are \(known.joined(separator: ", "))")
     }
-    var result: [String: Node] = [:]
-    for (key, value) in pairs {
+    for (key, _) in pairs {
       let name = try string(key)
       guard known.contains(name) else {
         throw error(
           key, .unknownName, "there is no setting '\(name)' here", nameHint(name, among: known))
       }
-      result[name] = value
     }
-    return result
+    return Dictionary(uniqueKeysWithValues: try named(pairs))
   }
 
   /// The values of a mapping whose keys are names.
-  func pairs(_ node: Node) throws(Diagnostic) -> [(name: String, value: Node)] {
-    guard case .mapping(let pairs) = node else {
+  func pairs(_ node: YAMLNode) throws(Diagnostic) -> [(name: String, value: YAMLNode)] {
+    guard case .mapping(let pairs) = node.content else {
       throw error(node, .syntax, "expected names, each with its settings", "as in NAME: {…}")
     }
-    var result: [(name: String, value: Node)] = []
-    for (key, value) in pairs { result.append((try string(key), value)) }
+    return try named(pairs)
+  }
+
+  private func named(
+    _ pairs: [(key: YAMLNode, value: YAMLNode)]
+  ) throws(Diagnostic) -> [(name: String, value: YAMLNode)] {
+    var names: Set<String> = [], result: [(name: String, value: YAMLNode)] = []
+    for (key, value) in pairs {
+      let name = try string(key)
+      guard names.insert(name).inserted else {
+        throw error(key, .syntax, "'\(name)' stands twice", "keep one of them")
+      }
+      result.append((name, value))
+    }
     return result
   }
 
-  func sequence(_ node: Node) throws(Diagnostic) -> [Node] {
-    guard case .sequence(let nodes) = node else {
+  func sequence(_ node: YAMLNode) throws(Diagnostic) -> [YAMLNode] {
+    guard case .sequence(let nodes) = node.content else {
       throw error(node, .syntax, "expected a list", "start each entry with '- '")
     }
-    return Array(nodes)
+    return nodes
   }
 
-  func string(_ node: Node) throws(Diagnostic) -> String {
-    guard case .scalar(let scalar) = node else {
+  func string(_ node: YAMLNode) throws(Diagnostic) -> String {
+    guard case .scalar(let text) = node.content else {
       throw error(node, .syntax, "expected one word", "put text with special characters in quotes")
     }
-    return scalar.string
+    return text
   }
 
-  func bool(_ node: Node) throws(Diagnostic) -> Bool {
+  func bool(_ node: YAMLNode) throws(Diagnostic) -> Bool {
     let text = try string(node)
     guard let value = Bool(text) else {
       throw error(node, .syntax, "'\(text)' is neither true nor false", "write true or false")
@@ -94,7 +92,7 @@ struct YAMLReader {
     return value
   }
 
-  func integer(_ node: Node) throws(Diagnostic) -> Int {
+  func integer(_ node: YAMLNode) throws(Diagnostic) -> Int {
     let text = try string(node)
     guard let value = Int(text) else {
       throw error(node, .syntax, "'\(text)' is no whole number", "as in 8")
@@ -102,7 +100,7 @@ struct YAMLReader {
     return value
   }
 
-  func number(_ node: Node) throws(Diagnostic) -> Double {
+  func number(_ node: YAMLNode) throws(Diagnostic) -> Double {
     let text = try string(node)
     guard let value = Double(text), value.isFinite else {
       throw error(node, .syntax, "'\(text)' is no number", "as in 0.1")
@@ -111,7 +109,7 @@ struct YAMLReader {
   }
 
   /// A finite float32, the nearest to the decimal text.
-  func float(_ node: Node) throws(Diagnostic) -> Float {
+  func float(_ node: YAMLNode) throws(Diagnostic) -> Float {
     let text = try string(node)
     guard let value = Float(text), value.isFinite else {
       throw error(node, .syntax, "'\(text)' is no number", "as in 0.1")
@@ -121,7 +119,7 @@ struct YAMLReader {
 
   /// One of the words of an enumeration.
   func word<Word: RawRepresentable<String> & CaseIterable>(
-    _ node: Node, of type: Word.Type, _ what: String
+    _ node: YAMLNode, of type: Word.Type, _ what: String
   ) throws(Diagnostic) -> Word {
     let text = try string(node)
     guard let word = Word(rawValue: text) else {
@@ -132,25 +130,5 @@ struct YAMLReader {
     return word
   }
 
-  private func place(_ mark: Mark?) -> String {
-    mark.map { "\(file):\($0.line):\($0.column)" } ?? file
-  }
-
-  private func diagnostic(_ error: YamlError) -> Diagnostic {
-    let hint = "check the indentation and the quotes"
-    switch error {
-    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-      .composer(_, let problem, let mark, _):
-      return Diagnostic(.syntax, "no YAML: \(problem)", at: place(mark), hint: hint)
-    case .duplicatedKeysInMapping(let keys, let context):
-      return Diagnostic(
-        .syntax, "'\(keys.joined(separator: "', '"))' stands twice", at: place(context.mark),
-        hint: "keep one of them")
-    case .reader(let problem, _, _, _):
-      return Diagnostic(
-        .syntax, "no YAML: \(problem)", at: file, hint: "the file must be UTF-8 text")
-    default:
-      return Diagnostic(.syntax, "no YAML: \(error)", at: file, hint: hint)
-    }
-  }
+  private func place(_ mark: YAMLMark) -> String { "\(file):\(mark.line):\(mark.column)" }
 }

@@ -251,7 +251,10 @@ struct YAMLTests {
         "weights: {bits: 8\nlayers: [", "syntax", "c.yaml:2:7",
         "check the indentation and the quotes"
       ),
-      ("weights: {}\nweights: {}", "syntax", "c.yaml:1:1", "keep one of them"),
+      ("weights: {}\nweights: {}", "syntax", "c.yaml:2:1", "keep one of them"),
+      ("weights: *w", "syntax", "c.yaml:1:10", "check the indentation and the quotes"),
+      ("stages: &s [*s]", "syntax", "c.yaml:1:13", "check the indentation and the quotes"),
+      ("bias: {}\n---\nbias: {}", "syntax", "c.yaml:2:1", "check the indentation and the quotes"),
     ])
   func mistakes(yaml: String, code: String, place: String, hint: String) {
     let error = #expect(throws: Diagnostic.self) {
@@ -267,6 +270,29 @@ struct YAMLTests {
     for text in [String(repeating: "[", count: 100_000), String(repeating: "- ", count: 100_000)] {
       #expect(throws: Diagnostic.self) { try QuantizationConfig(yaml: text) }
     }
+  }
+
+  @Test("may be empty")
+  func empty() throws {
+    for text in ["", "\n", "# nothing\n"] {
+      #expect(try QuantizationConfig(yaml: text) == .recommended)
+    }
+  }
+
+  @Test("name a value once and mean it again, however often")
+  func aliases() throws {
+    let config = try QuantizationConfig(
+      yaml: "weights: &four {bits: 4}\nactivations: *four\nbias: &b {quantize: false}")
+    #expect(config.weights?.bits == 4)
+    #expect(config.activations?.bits == 4)
+    // Ten to the power of twenty values, if each were followed.
+    let lines = (1...20).map {
+      "a\($0): &a\($0) [\(repeatElement("*a\($0 - 1)", count: 10).joined(separator: ","))]"
+    }
+    let error = #expect(throws: Diagnostic.self) {
+      try QuantizationConfig(yaml: "a0: &a0 x\n" + lines.joined(separator: "\n"), file: "c.yaml")
+    }
+    #expect(error?.code == .unknownName)
   }
 
   @Test("come from files, and missing files are said")
