@@ -38,6 +38,12 @@ extension KernelTests {
         Planes.shape(1, c: 1024, 3, 3, m: 32, k: (3, 3), pads: (1, 1, 1, 1)),
         // A stride beyond the kernel: pixels that no window sees.
         Planes.shape(1, c: 8, 7, 9, m: 16, k: (1, 2), stride: (3, 3)),
+        // Few channels: five panels of taps and two blocks of a sum; pixels that no tap sees, kernels
+        // that see padding alone.
+        Planes.shape(2, c: 3, 15, 17, m: 300, k: (7, 7), stride: (2, 2), pads: (3, 3, 3, 3)),
+        Planes.shape(2, c: 3, 7, 9, m: 16, k: (1, 2), stride: (3, 3)),
+        Planes.shape(1, c: 1, 2, 2, m: 9, k: (3, 3), dilation: (2, 1), pads: (5, 5, 5, 5)),
+        Planes.shape(1, c: 7, 9, 8, m: 4, k: (2, 3), dilation: (3, 1), pads: (0, 2, 1, 0)),
       ]
 
     /// y, dx and dw of one convolution, computed with the present CPU features.

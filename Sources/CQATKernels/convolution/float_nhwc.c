@@ -82,8 +82,10 @@ size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads) {
     const size_t backward = qat_winograd_scratch(&gradient, threads);
     return forward > backward ? forward : backward;
   }
-  return shared_size(s) + aligned((size_t)padded_size(s) * sizeof(float))
-         + (size_t)threads * worker_size(s);
+  const size_t dense = shared_size(s) + aligned((size_t)padded_size(s) * sizeof(float))
+                       + (size_t)threads * worker_size(s);
+  const size_t scattered = qat_is_scattered(s) ? qat_scattered_scratch(s, threads) : 0;
+  return dense > scattered ? dense : scattered;
 }
 
 static void place_scratch(job *j, unsigned char *scratch, float **padded) {
@@ -270,6 +272,7 @@ void qat_conv_nhwc_input_gradient(const qat_conv_shape *s, const float *dy, cons
     const qat_conv_shape gradient = qat_winograd_gradient(s);
     return qat_winograd_nhwc(&gradient, dy, packed, NULL, dx, pool, scratch);
   }
+  if (qat_is_scattered(s)) return qat_scattered_input_gradient(s, dy, packed, dx, pool, scratch);
   job j = {
     .s = s, .source = {dy, s->out_height, s->out_width, s->out_channels},
     .depth = results_of_group(s), .source_step = results_of_group(s),

@@ -44,6 +44,7 @@ size_t qat_conv_nhwc_gradient_packed_size(const qat_conv_shape *s) {
     const qat_conv_shape gradient = qat_winograd_gradient(s);
     return qat_winograd_packed_size(&gradient);
   }
+  if (qat_is_scattered(s)) return qat_scattered_packed_size(s);
   return (size_t)(s->groups * qat_round_up(channels_of_group(s), 16) * results_of_group(s)
                   * taps(s));
 }
@@ -83,6 +84,7 @@ void qat_conv_nhwc_gradient_pack(const qat_conv_shape *s, const float *w, float 
     const qat_conv_shape gradient = qat_winograd_gradient(s);
     return qat_winograd_pack(&gradient, w, true, packed, pool);
   }
+  if (qat_is_scattered(s)) return qat_scattered_pack(s, w, packed);
   job job = {s, w, packed};
   qat_pool_run(pool, s->groups * panels(channels_of_group(s)), pack_gradient_panel, &job);
 }

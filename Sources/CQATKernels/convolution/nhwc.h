@@ -75,6 +75,17 @@ void qat_depthwise_nhwc_weight_gradient(const qat_conv_shape *s, const float *dy
 size_t qat_depthwise_nhwc_scratch(const qat_conv_shape *s);
 size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads);
 
+// Gradients of inputs with few channels, summed by pixels of the result instead of the input. Packed
+// weights are panels of up to 32 columns: [output channel][tap and channel].
+QAT_INLINE bool qat_is_scattered(const qat_conv_shape *s) {
+  return s->in_channels < 8 && s->groups == 1 && s->dilation_x == 1 && taps(s) > 1;
+}
+size_t qat_scattered_packed_size(const qat_conv_shape *s);
+void qat_scattered_pack(const qat_conv_shape *s, const float *w, float *packed);
+size_t qat_scattered_scratch(const qat_conv_shape *s, int threads);
+void qat_scattered_input_gradient(const qat_conv_shape *s, const float *dy, const float *packed,
+                                  float *dx, qat_pool *pool, void *scratch);
+
 // Kernels of 3 x 3 that minimal filtering is faster for, and gradients of their inputs: those of the
 // shape that has inputs and results exchanged, with its kernels turned by half a turn. Packed weights are
 // panels of up to 32 output channels: [position][channel][32].

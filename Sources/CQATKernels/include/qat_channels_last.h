@@ -17,6 +17,9 @@
 // products for 36 (float_winograd.c): pixels are subtracted before they are multiplied and products
 // after it, and each rounds, to about the same error. An infinite input makes NaN of results of its
 // squares.
+//
+// Gradients of inputs with fewer than 8 channels add what each pixel of the result contributes, in their
+// order: a sum over its channels for each tap (float_scattered.c).
 
 // What is done to a result before it is stored, in this order.
 typedef struct {
