@@ -13,11 +13,12 @@ import QATRewrite
 ///
 /// A sum lies between the two that the least favourable activations give: every positive weight meets the
 /// highest code and every negative one the lowest, or the other way round, counted from the zero point,
-/// plus the bias; padding adds 0. Weights are the actual ones, activations all codes of their grid (of a
-/// `Clip`, where one narrows it). Where that leaves int32, the channel's weight scale is raised until it
-/// does not, by a factor of 8 at most; where |bias / (s_x·s_w)| > 2³⁰, until that holds. A remark
-/// says what was raised, from what to what and why. What can't be repaired (too many weights, two
-/// activations, integer operations as they stand) is an error that names the node.
+/// plus the bias; padding adds 0. Weights are the actual ones (where any others would do as well, they are
+/// not looked at), activations all codes of their grid (of a `Clip`, where one narrows it). Where that
+/// leaves int32, the channel's weight scale is raised until it does not, by a factor of 8 at most; where
+/// |bias / (s_x·s_w)| > 2³⁰, until that holds. A remark says what was raised, from what to what and why.
+/// What can't be repaired (too many weights, two activations, integer operations as they stand) is an
+/// error that names the node.
 ///
 /// Repairing changes the fake-quantized graph, biases follow: so it stands in front of lowering, and both
 /// compute the same codes. Batch-norms that are still to be folded are reckoned with.
@@ -109,7 +110,8 @@ public struct ProveIntegerSafety: Pass {
             continue
           }
           let safe = try SafeScales(
-            product, inputs: inputs, bias: graph.floats(of: id, bias), sums: form.weights)
+            product, inputs: inputs, bias: graph.floats(of: id, bias), terms: form.count,
+            sums: form.weights)
           proof.note(name, safe.share)
           if safe.scales != product.weight { proof.repairs.append(Repair(node: name, safe: safe)) }
         } else if let ranges = graph.centredRanges(of: graph[id].operands[weight], padded: false),

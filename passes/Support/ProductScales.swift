@@ -42,6 +42,11 @@ struct ProductScales: Sendable {
     self.axis = axis.map { $0 < 0 ? $0 + source.shape.count : $0 }
   }
 
+  /// Where the weight's codes minus their zero points lie, whatever they are.
+  var centredRange: ClosedRange<Int> {
+    grid.min - (zeros.max() ?? 0)...grid.max - (zeros.min() ?? 0)
+  }
+
   /// The weight's codes minus their zero points, on other scales than its own: real numbers are rounded
   /// to them, codes are rounded once more.
   func centredCodes(_ scales: [Float]) -> [Int32] {

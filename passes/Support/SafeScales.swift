@@ -6,7 +6,7 @@ struct SafeScales: Sendable {
   private(set) var scales: [Float]
   /// What was raised and why, in words.
   private(set) var reasons: [String] = []
-  /// The largest magnitude of a sum with its bias, as a share of int32's.
+  /// At most the largest magnitude of a sum with its bias, as a share of int32's.
   private(set) var share = 0.0
 
   /// Those that the product had.
@@ -24,16 +24,44 @@ struct SafeScales: Sendable {
 
   /// - Parameters:
   ///   - inputs: the ranges of the activation's codes, centred.
+  ///   - terms: of a sum, where that is known.
   ///   - sums: from centred codes of the weight to what bounds its accumulators.
   /// - Throws: why no scale will do.
   init(
-    _ product: ProductScales, inputs: [ClosedRange<Int>], bias: [Float]?,
+    _ product: ProductScales, inputs: [ClosedRange<Int>], bias: [Float]?, terms: Int?,
     sums: @escaping @Sendable ([Int32]) -> AccumulatorBounds.Weights
   ) throws(Island) {
     (self.product, self.inputs, self.bias, self.sums) = (product, inputs, bias, sums)
     scales = product.weight
     try raiseForBiases()
+    if let terms, fits(terms) { return }
     try raiseForSums()
+  }
+
+  /// Whether sums of that many terms fit whatever codes the weight has: most do, and looking at the weight
+  /// costs more than all the rest.
+  private mutating func fits(_ terms: Int) -> Bool {
+    let results = product.source.elementCount / max(terms, 1)
+    guard scales.count == 1 || scales.count == results else { return false }
+    let bounds = AccumulatorBounds(
+      inputs: inputs, weights: .any(product.centredRange, count: terms))
+    let biases = (0..<results).map { biasCode($0, of: results) }
+    share =
+      bounds.ranges.map {
+        Self.share($0.lowerBound + (biases.min() ?? 0), $0.upperBound + (biases.max() ?? 0))
+      }.max() ?? 0
+    return share <= 1
+  }
+
+  /// What is added to one of so many results.
+  private func biasCode(_ index: Int, of results: Int) -> Int {
+    guard let bias, bias.count == results else { return 0 }
+    let scale = biasScale(product.input, scales[scales.count == 1 ? 0 : index])
+    return Int(quantizedBias(bias[index], scale: scale))
+  }
+
+  private static func share(_ low: Int, _ high: Int) -> Double {
+    max(Double(high) / Double(Int32.max), Double(low) / Double(Int32.min))
   }
 
   private mutating func raiseForBiases() throws(Island) {
@@ -64,12 +92,9 @@ struct SafeScales: Sendable {
       var factors: [Int: Float] = [:]
       share = 0
       for (index, range) in ranges.enumerated() {
-        let c = scales.count == 1 ? 0 : index, step = biasScale(product.input, scales[c])
-        let b = bias.map {
-          $0.count == ranges.count ? Int(quantizedBias($0[index], scale: step)) : 0
-        }
-        let low = range.lowerBound + (b ?? 0), high = range.upperBound + (b ?? 0)
-        let ratio = max(Double(high) / Double(Int32.max), Double(low) / Double(Int32.min))
+        let c = scales.count == 1 ? 0 : index, b = biasCode(index, of: ranges.count)
+        let low = range.lowerBound + b, high = range.upperBound + b
+        let ratio = Self.share(low, high)
         share = max(share, ratio)
         guard high > Int(Int32.max) || low < Int(Int32.min) else { continue }
         factors[c] = max(factors[c] ?? 1.01, Float(ratio))
