@@ -211,7 +211,7 @@ static void panel_of(const job *j, const uint8_t *x, int64_t group, int64_t pane
     .segment_count = g->segments, .quads = qat_ceil_div(g->run, 4),
     .b = (const int8_t *)(w_sums + g->s.groups * g->columns)
          + (group * g->columns + column) * g->depth,
-    .start = j->start + at, .sums = sums,
+    .stride = all * element_size(a->result), .start = j->start + at, .sums = sums,
   };
   qat_igemm_result result = {
     .result = a->result, .columns = (int)qat_min(g->n - column, width), .width = width,
@@ -230,11 +230,12 @@ static void panel_of(const job *j, const uint8_t *x, int64_t group, int64_t pane
     tile.offsets = j->offsets + pixel;
     if (t > 0) tile.next += tile.ahead * (g->depth / 4);
     result.y = (uint8_t *)a->y + to * element_size(a->result);
+    if (a->result != QAT_CONV_CODES) tile.y = result.y;
+    if (a->add) result.added = (const uint8_t *)a->add->codes + to;
     if (j->kernel->tile(&tile)) continue;
     if (j->corrects)
       qat_less_zeros(tile.rows, result.columns, width, row_sums + pixel,
                      a->w_zero ? a->w_zero + channel : NULL, j->shift, sums);
-    if (a->add) result.added = (const uint8_t *)a->add->codes + to;
     j->kernel->store(&result);
   }
 }

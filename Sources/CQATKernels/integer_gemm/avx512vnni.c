@@ -37,6 +37,8 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
       for (int w = 1; w < ways; w++) c[w][i][v] = _mm512_setzero_si512();
     }
   const int64_t end = 4 * t->quads, step = 64 * vectors;
+  const char *y = t->y;
+  int unfetched = y ? rows : 0;
   const int8_t *b = t->b, *next = t->next;
   for (int64_t s = 0; s < t->segment_count; s++) {
     const uint8_t *a[ROWS];
@@ -44,15 +46,15 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
     int64_t l = 0;
 #define STEP(w)                                                             \
   {                                                                         \
-    __m512i y[2];                                                           \
+    __m512i z[2];                                                           \
     _mm_prefetch((const char *)next, _MM_HINT_T1);                          \
     next += t->ahead;                                                       \
     for (int v = 0; v < vectors; v++)                                       \
-      y[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
+      z[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \
       const __m512i x = _mm512_set1_epi32((int)qat_load4(a[i] + l + 4 * (w))); \
       for (int v = 0; v < vectors; v++)                                     \
-        c[w][i][v] = _mm512_dpbusd_epi32(c[w][i][v], x, y[v]);              \
+        c[w][i][v] = _mm512_dpbusd_epi32(c[w][i][v], x, z[v]);              \
     }                                                                       \
   }
     // A product of few rows is as fast as B is read: sixteen bytes of A take one load.
@@ -72,6 +74,11 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
         }
     if (ways == 2)
       for (; l + 8 <= end; l += 8, b += 2 * step) { STEP(0) STEP(1) }
+    // A row of the result a step: all at once would keep weights waiting.
+    for (; unfetched && l < end; l += 4, b += step, y += t->stride, unfetched--) {
+      for (int v = 0; v < vectors; v++) _mm_prefetch(y + 64 * v, _MM_HINT_T0);
+      STEP(0)
+    }
     for (; l < end; l += 4, b += step) { STEP(0) }
   }
   for (int w = 1; w < ways; w++)

@@ -26,6 +26,9 @@ typedef struct {
   // What will be B: `ahead` bytes of it may be fetched for each group of four.
   const int8_t *next;
   int64_t ahead;
+  // Where rows of `width` sums or real numbers go, `stride` bytes apart: they may be fetched. Or NULL.
+  const char *y;
+  int64_t stride;
   const int32_t *start;         // `width` of them
   int32_t *sums;                // [rows][width], 64-byte aligned
   // Where `qat_igemm_is_plain`, the kernel may store codes itself, else NULL.
