@@ -8,7 +8,7 @@ struct BenchCommand: DiagnosedCommand {
 
   @Argument(help: "The model: .onnx or .qir.") var model: String
   @Option(help: "A second model, measured in turn with the first.") var against: String?
-  @Option(help: "Samples in a batch.") var batch = 1
+  @Option(help: "Samples in a batch, where the model does not say.") var batch = 1
   @Option(help: "Threads; 0 for one on each core.") var threads = 0
   @Option(help: "Runs that count.") var runs = 21
   @Option(help: "Runs that do not, before them.") var warmup = 3
@@ -36,10 +36,10 @@ struct BenchCommand: DiagnosedCommand {
     }
     let peaks = profile ? try KernelPeaks(threads: threads) : nil
     if json {
-      for one in contestants.reversed() { Terminal.print(try one.json(batch, runs, peaks)) }
+      for one in contestants.reversed() { Terminal.print(try one.json(runs, peaks)) }
       return
     }
-    Terminal.print(table([Contestant.header] + contestants.map { $0.row(batch) }))
+    Terminal.print(table([Contestant.header] + contestants.map(\.row)))
     if contestants.count == 2 {
       let ratio = contestants[0].quantile(0.5) / contestants[1].quantile(0.5)
       Terminal.print("\(fixed(ratio, 3)) × the time of \(contestants[1].path)")
@@ -55,13 +55,14 @@ struct BenchCommand: DiagnosedCommand {
 
   private func contestant(_ path: String) throws(Diagnostic) -> Contestant {
     let graph = try GraphFiles.read(path, registry: QatOpt.tools.ops).preparedToRun()
+    let batch = graph.batchSize(batch)
     let set = try load(data ?? "random:\(batch)", for: graph, split: .test)
     guard set.count >= batch else {
       throw Diagnostic(
         .invalidData, "\(set.count) samples for a batch of \(batch)", hint: "lower --batch")
     }
     return Contestant(
-      path: path, session: try Session(graph, threads: threads),
+      path: path, batch: batch, session: try Session(graph, threads: threads),
       inputs: try set.batch(Array(0..<batch)).inputs)
   }
 }
@@ -69,6 +70,7 @@ struct BenchCommand: DiagnosedCommand {
 /// A model that is being measured.
 private struct Contestant {
   let path: String
+  let batch: Int
   let session: Session
   let inputs: [String: AnyTensor]
   var milliseconds: [Double] = []
@@ -80,7 +82,7 @@ private struct Contestant {
     return sorted[min(Int(share * Double(sorted.count)), sorted.count - 1)]
   }
 
-  func row(_ batch: Int) -> [String] {
+  var row: [String] {
     let median = quantile(0.5)
     return [
       path, fixed(median, 4), fixed(quantile(0.1), 4), fixed(quantile(0.9), 4),
@@ -89,7 +91,7 @@ private struct Contestant {
     ]
   }
 
-  func json(_ batch: Int, _ runs: Int, _ peaks: KernelPeaks?) throws(Diagnostic) -> String {
+  func json(_ runs: Int, _ peaks: KernelPeaks?) throws(Diagnostic) -> String {
     var fields = [
       "\"model\": \(quoted(path))", "\"batch\": \(batch)",
       "\"ms\": [\(milliseconds.map { "\($0)" }.joined(separator: ", "))]",
