@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// The bytes of a tensor: immutable, shared by every copy of it.
 ///
 /// A class, and `Sendable`, because the bytes never change after `init`: the only way to other bytes
@@ -22,15 +14,9 @@
   /// Where the bytes come from, and go to.
   private enum Memory { case heap, pages, others }
 
-  /// Bytes from which they have pages of their own, which the system gets back at once: freed pieces of
-  /// the heap stay with the process, and those of weights that come and go add up.
+  /// Bytes from which they have pages of their own: freed pieces of the heap stay with the process, and
+  /// those of weights that come and go add up.
   private static let pagesFrom = 1 << 20
-  #if os(Linux)
-    /// All pages at once: `fill` writes all of them, and each would be a fault.
-    private static let writtenNow = MAP_POPULATE
-  #else
-    private static let writtenNow: Int32 = 0
-  #endif
 
   /// `byteCount` bytes, 64-byte aligned, filled by `fill`, which must write all of them.
   public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
@@ -44,11 +30,7 @@
   private static func allocate(
     _ byteCount: Int
   ) -> (start: UnsafeMutableRawPointer, memory: Memory) {
-    if byteCount >= pagesFrom,
-      let pages = unsafe mmap(
-        nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | writtenNow, -1, 0),
-      unsafe pages != MAP_FAILED
-    {
+    if byteCount >= pagesFrom, let pages = unsafe SparePages.take(byteCount) {
       return unsafe (pages, .pages)
     }
     let bytes = UnsafeMutableRawPointer.allocate(
@@ -75,7 +57,7 @@
     let bytes = unsafe UnsafeMutableRawPointer(mutating: start)
     switch memory {
     case .heap: unsafe bytes.deallocate()
-    case .pages: unsafe munmap(bytes, byteCount)
+    case .pages: unsafe SparePages.give(bytes, byteCount)
     case .others: break
     }
   }
