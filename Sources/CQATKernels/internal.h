@@ -58,6 +58,12 @@ QAT_INLINE int64_t qat_round_up(int64_t a, int64_t b) { return qat_ceil_div(a, b
 // rounds. Unlike rintf it vectorises on every instruction set. Never returns -0 for |t| <= 0.5.
 QAT_INLINE float qat_round(float t) { return (t + 12582912.0f) - 12582912.0f; }
 
+QAT_INLINE uint32_t qat_load4(const void *a) {
+  uint32_t word;
+  memcpy(&word, a, 4);
+  return word;
+}
+
 // t kept inside lo...hi; a NaN becomes `lo`.
 QAT_INLINE float qat_clamp(float t, float lo, float hi) {
   t = t > lo ? t : lo;

@@ -135,12 +135,12 @@ extension KernelTests {
     /// Depthwise ones do not round.
     static let dense = shapes.filter { $0.groups == 1 || $0.groups != $0.in_channels }
 
-    @Test("of bfloat16 in tiles agree with sums in Double", arguments: 0..<dense.count)
-    func matchDoubleInTiles(_ index: Int) {
+    @Test("of bfloat16 agree with sums in Double", arguments: 0..<dense.count)
+    func matchDoubleOfBfloat16(_ index: Int) {
       var run = Run(Self.dense[index], seed: UInt64(index))
       let exact = run.rounded.exact
       run.s.bf16 = true
-      withEmulatedTiles {
+      withRoundingKernels {
         let results = run.results(threads: 1)
         for (result, exact) in zip(results, exact) { #expect(distance(result, exact) < 3e-5) }
         #expect(run.results(threads: 2).map(\.bits) == results.map(\.bits))

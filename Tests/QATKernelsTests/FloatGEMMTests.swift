@@ -132,15 +132,15 @@ extension KernelTests {
     }
 
     /// Products of bfloat16 are exact in float32: the bound is the one above.
-    @Test("of bfloat16 in tiles agree with a sum in Double", arguments: 0..<sizes.count)
-    func matchDoubleInTiles(_ index: Int) {
+    @Test("of bfloat16 agree with a sum in Double", arguments: 0..<sizes.count)
+    func matchDoubleOfBfloat16(_ index: Int) {
       let (m, n, k) = Self.sizes[index]
       var problem = Problem(m, n, k, seed: UInt64(index))
       var rounded = problem
       rounded.a = problem.a.map(throughBfloat16)
       rounded.b = problem.b.map(throughBfloat16)
       problem.bf16 = true
-      withEmulatedTiles {
+      withRoundingKernels {
         for (transposeA, transposeB) in [(false, false), (false, true), (true, false)] {
           (problem.transposeA, problem.transposeB) = (transposeA, transposeB)
           (rounded.transposeA, rounded.transposeB) = (transposeA, transposeB)

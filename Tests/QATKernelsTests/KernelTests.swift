@@ -51,11 +51,21 @@ func sameOnEachCPU<Element: Equatable>(
   return results[0]
 }
 
-/// Runs `body` with the kernels of AMX on the model of its tiles.
-func withEmulatedTiles<Result>(_ body: () throws -> Result) rethrows -> Result {
+/// Runs `body` with each kernel that rounds its operands to bfloat16 itself: AMX's on the model of its
+/// tiles, and that of this CPU.
+func withRoundingKernels(_ body: () throws -> Void) rethrows {
+  if qat_sgemm_rounds() { try body() }
   qat_cpu_emulate_tiles(true)
   defer { qat_cpu_emulate_tiles(false) }
-  return try body()
+  try body()
+}
+
+/// Runs `body` without the CPU's instructions for bfloat16.
+func withoutRoundingKernels(_ body: () throws -> Void) rethrows {
+  let instructions = UInt32(QAT_CPU_AMXBF16 | QAT_CPU_AVX512BF16)
+  let limit = qat_cpu_limit(~instructions)
+  defer { _ = qat_cpu_limit(limit) }
+  try body()
 }
 
 /// The nearest bfloat16, of two as near the even one; for what is finite.

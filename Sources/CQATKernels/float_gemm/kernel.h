@@ -58,7 +58,7 @@ typedef struct {
 
 extern const qat_sgemm_kernel qat_sgemm_scalar;
 #if defined(__x86_64__)
-extern const qat_sgemm_kernel qat_sgemm_avx2, qat_sgemm_avx512;
+extern const qat_sgemm_kernel qat_sgemm_avx2, qat_sgemm_avx512, qat_sgemm_avx512_bf16;
 #endif
 #if QAT_HAS_AMX
 extern const qat_sgemm_kernel qat_sgemm_amx_bf16;

@@ -21,6 +21,9 @@ const qat_sgemm_kernel *qat_sgemm_for(bool bf16) {
 #if QAT_HAS_AMX
   if (bf16 && !(qat_sgemm_amx_bf16.features & ~cpu)) return &qat_sgemm_amx_bf16;
 #endif
+#if defined(__x86_64__)
+  if (bf16 && !(qat_sgemm_avx512_bf16.features & ~cpu)) return &qat_sgemm_avx512_bf16;
+#endif
   return qat_sgemm_best();
 }
 

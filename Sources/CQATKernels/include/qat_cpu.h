@@ -15,10 +15,11 @@ enum {
   QAT_CPU_EMULATED_TILES = 128,  // a model of tiles in plain C, for tests: QAT_CPU=amx-emulated alone
   QAT_CPU_DOTPROD = 256,    // arm64: SDOT
   QAT_CPU_I8MM = 512,       // arm64: USDOT, beside the former
+  QAT_CPU_AVX512BF16 = 1024,  // 512-bit VDPBF16PS, where it is faster than multiply-adds of float32
 };
 
 // What this CPU and operating system offer, narrowed by the environment variable `QAT_CPU`
-// (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `amx`, `dotprod`, `i8mm`; another value
+// (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `avx512bf16`, `amx`, `dotprod`, `i8mm`; another value
 // narrows nothing) and by `qat_cpu_limit`. Asked once; cheap afterwards. `amx-emulated` adds the
 // model of AMX's tiles, which runs anywhere, slowly.
 uint32_t qat_cpu_features(void);

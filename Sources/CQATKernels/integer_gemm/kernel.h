@@ -108,9 +108,3 @@ QAT_INLINE bool qat_igemm_is_plain(const qat_conv_s8_arguments *a, bool below_on
   return below_one && a->result == QAT_CONV_CODES && !a->add
          && ((a->lo == 0 && a->hi == 255) || (a->lo == -128 && a->hi == 127));
 }
-
-QAT_INLINE uint32_t qat_load4(const void *a) {
-  uint32_t word;
-  memcpy(&word, a, 4);
-  return word;
-}

@@ -18,8 +18,8 @@ QAT_INLINE void lanes_of(lanes *e, const learned *q, float inverse, bool divides
     const float g = e->dy[l];
     const float t = divides ? e->x[l] / q->scale : quotient_of(e->x[l], q->scale, inverse);
     const bool inside = (t > q->low) & (t < q->high);
-    const float r = qat_round(qat_clamp(t, q->low, q->high)) - t;
-    const float rounding = q->rounds ? r : 0, outside = t <= q->low ? q->below : q->above;
+    const float rounding = q->rounds ? qat_round(t) - t : 0;
+    const float outside = t <= q->low ? q->below : q->above;
     e->scales[l] += g * (inside ? rounding : outside);
     e->offsets[l] += inside ? 0 : g;
     e->dx[l] = (inside & (e->x[l] > q->floor)) ? g : 0;

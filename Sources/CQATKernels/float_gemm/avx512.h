@@ -1,0 +1,50 @@
+// What tiles of float sums in AVX-512 registers share.
+#pragma once
+#include <immintrin.h>
+#include "kernel.h"
+
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
+#define TARGET_INLINE \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"), always_inline)) static inline
+#define EACH_M(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+
+typedef __m512 sums_of_tile[QAT_TILE_ROWS][2];
+
+TARGET_INLINE void finish(const int m, const int v, sums_of_tile c, const __mmask16 *mask,
+                          float *sums, bool add, const qat_tile_end *end) {
+  if (add) {
+    UNROLL for (int i = 0; i < m; i++)
+      UNROLL for (int j = 0; j < v; j++)
+        c[i][j] = _mm512_add_ps(_mm512_loadu_ps(sums + i * 32 + j * 16), c[i][j]);
+  }
+  if (!end) {
+    UNROLL for (int i = 0; i < m; i++)
+      UNROLL for (int j = 0; j < v; j++) _mm512_storeu_ps(sums + i * 32 + j * 16, c[i][j]);
+    return;
+  }
+#define EACH(...) UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) __VA_ARGS__
+#define LOADED(x) _mm512_maskz_loadu_ps(mask[j], (x) + j * 16)
+  // One question a tile, not one a sum.
+  const int64_t column = end->column;
+  if (end->accumulate) EACH(c[i][j] = _mm512_add_ps(LOADED(end->y[i] + column), c[i][j]);)
+  if (end->row_bias) EACH(c[i][j] = _mm512_add_ps(c[i][j], _mm512_set1_ps(end->row_bias[i]));)
+  if (end->bias) EACH(c[i][j] = _mm512_add_ps(c[i][j], LOADED(end->bias));)
+  if (end->residual) EACH(c[i][j] = _mm512_add_ps(c[i][j], LOADED(end->residual[i] + column));)
+  if (end->clamps) {
+    const __m512 low = _mm512_set1_ps(end->low), high = _mm512_set1_ps(end->high);
+    // The second operand is what a comparison with a NaN gives.
+    EACH(c[i][j] = _mm512_min_ps(high, _mm512_max_ps(low, c[i][j]));)
+  }
+  EACH(_mm512_mask_storeu_ps(end->y[i] + column + j * 16, mask[j], c[i][j]);)
+#undef LOADED
+#undef EACH
+}
+
+TARGET_INLINE void masks_of(int width, __mmask16 *mask) {
+  mask[0] = (__mmask16)(width >= 16 ? 0xFFFF : (1u << width) - 1);
+  mask[1] = (__mmask16)(width >= 32 ? 0xFFFF : width <= 16 ? 0 : (1u << (width - 16)) - 1);
+}
+
+TARGET_INLINE void clear(const int m, const int v, sums_of_tile c) {
+  UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_setzero_ps();
+}
