@@ -14,7 +14,8 @@ typedef struct part {
 typedef struct {
   const qat_conv_shape *s;
   qat_source source;
-  int64_t depth;                // values of a tap
+  int64_t depth;                // elements of a tap
+  int64_t values;               // of an element: 2 where images are pairs of bfloat16
   int64_t chunk;                // pixels of one
   bool copied;                  // whether a chunk's rows are
   int64_t source_step, outputs, results;  // of a group: source channels, result channels; all results
@@ -70,9 +71,26 @@ static size_t zero_size(const qat_conv_shape *s) {
   return aligned((size_t)qat_max(s->in_channels * s->kernel_width, s->out_channels)
                  * sizeof(float));
 }
+// Whether images of so many channels are rounded to pairs of bfloat16.
+static bool pairs_channels(const qat_conv_shape *s, int64_t channels) {
+  return s->bf16 && qat_sgemm_for(true)->paired_rows && channels / s->groups % 2 == 0;
+}
+// Of the layer and of its gradient.
+static size_t pairs_size(const qat_conv_shape *s) {
+  const bool forward = pairs_channels(s, s->in_channels) && !pads_images(s);
+  const int64_t in = forward ? s->batch * in_plane(s) * s->in_channels : 0;
+  const int64_t out =
+      pairs_channels(s, s->out_channels) ? s->batch * out_plane(s) * s->out_channels : 0;
+  return aligned((size_t)qat_max(in, out) * sizeof(uint16_t));
+}
 static size_t shared_size(const qat_conv_shape *s) {
   return zero_size(s) + 2 * aligned((size_t)taps(s) * sizeof(int32_t))
          + aligned((size_t)phases(s) * sizeof(part));
+}
+
+// Of images that are read in another form.
+static size_t copy_size(const qat_conv_shape *s) {
+  return aligned((size_t)padded_size(s) * sizeof(float)) + pairs_size(s);
 }
 
 size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads) {
@@ -82,13 +100,12 @@ size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads) {
     const size_t backward = qat_winograd_scratch(&gradient, threads);
     return forward > backward ? forward : backward;
   }
-  const size_t dense = shared_size(s) + aligned((size_t)padded_size(s) * sizeof(float))
-                       + (size_t)threads * worker_size(s);
+  const size_t dense = shared_size(s) + copy_size(s) + (size_t)threads * worker_size(s);
   const size_t scattered = qat_is_scattered(s) ? qat_scattered_scratch(s, threads) : 0;
   return dense > scattered ? dense : scattered;
 }
 
-static void place_scratch(job *j, unsigned char *scratch, float **padded) {
+static void place_scratch(job *j, unsigned char *scratch, float **copy) {
   const qat_conv_shape *s = j->s;
   j->zero = (float *)scratch;
   memset(j->zero, 0, zero_size(s));
@@ -97,8 +114,8 @@ static void place_scratch(job *j, unsigned char *scratch, float **padded) {
   j->tap_x = (int32_t *)(scratch += aligned((size_t)taps(s) * sizeof(int32_t)));
   j->part = (part *)(scratch += aligned((size_t)taps(s) * sizeof(int32_t)));
   scratch += aligned((size_t)phases(s) * sizeof(part));
-  *padded = (float *)scratch;
-  j->scratch = scratch + aligned((size_t)padded_size(s) * sizeof(float));
+  *copy = (float *)scratch;
+  j->scratch = scratch + copy_size(s);
   j->scratch_step = worker_size(s);
 }
 
@@ -128,7 +145,7 @@ static void find_runs(const job *j, chunk_of *c) {
 // quarter each.
 static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t panel) {
   const qat_sgemm_kernel *kernel = qat_sgemm_for(j->s->bf16);
-  const int64_t first = panel * QAT_TILE_COLUMNS, k = c->part->taps * j->depth;
+  const int64_t first = panel * QAT_TILE_COLUMNS, k = c->part->taps * j->depth * j->values;
   const int64_t column = c->group * j->outputs + first;
   const int width = (int)qat_min(QAT_TILE_COLUMNS, j->outputs - first);
   const int panel_width = qat_panel_width(j->outputs, first);
@@ -149,7 +166,7 @@ static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t 
     end.residual = e->residual ? residual : NULL;
     end.clamps = e->clamps, end.low = e->low, end.high = e->high;
   }
-  kernel->rows(m, width, c->run_count, c->runs, b, panel_width, next, sums, false, &end);
+  (j->values > 1 ? kernel->paired_rows : kernel->rows)(m, width, c->run_count, c->runs, b, panel_width, next, sums, false, &end);
 }
 
 // The rows of a tile; copied for the first panel.
@@ -189,7 +206,8 @@ static void chunk(void *context, int64_t number, int worker) {
   const int64_t step = c.step = qat_even_tile(count);
   // Few weights stay in the level-2 cache, while a tile's pixels stay in the level-1 cache for all of
   // them; of many, one panel stays there for all tiles.
-  const int64_t weights = part->taps * j->depth * QAT_TILE_COLUMNS * (last_panel - panels);
+  const int64_t weights =
+      part->taps * j->depth * j->values * QAT_TILE_COLUMNS * (last_panel - panels);
   const bool tile_by_tile = weights <= 1 << 17;
   const int64_t outer = tile_by_tile ? 1 : last_panel - panels;
   for (int64_t o = 0; o < outer; o++)
@@ -222,6 +240,25 @@ static void run(job *j, qat_pool *pool) {
   qat_pool_run(pool, j->pixel_chunks * j->s->groups * j->panel_chunks, chunk, j);
 }
 
+typedef struct { const qat_conv_shape *s; const float *x; int64_t size; uint16_t *to; } pair_job;
+
+static void pair_image(void *context, int64_t image, int worker) {
+  (void)worker;
+  const pair_job *j = context;
+  qat_round_bf16(j->size, j->x + image * j->size, j->to + image * j->size);
+}
+
+// Reads images of so many channels as pairs of bfloat16.
+static void pair_channels(job *j, int64_t channels, float *copy, qat_pool *pool) {
+  if (!pairs_channels(j->s, channels)) return;
+  const int64_t size = j->source.height * j->source.width * channels;
+  pair_job pairs = {j->s, j->source.start, size, (uint16_t *)(void *)copy};
+  qat_pool_run(pool, j->s->batch, pair_image, &pairs);
+  j->values = 2;
+  j->source.start = copy;
+  j->source.stride /= 2, j->source_step /= 2, j->depth /= 2;
+}
+
 void qat_conv_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
                    const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch) {
   if (s->batch * out_plane(s) == 0) return;
@@ -229,13 +266,13 @@ void qat_conv_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
   if (qat_is_winograd(s)) return qat_winograd_nhwc(s, x, packed, epilogue, y, pool, scratch);
   job j = {
     .s = s, .source = {x, s->in_height, s->in_width, s->in_channels},
-    .depth = channels_of_group(s), .source_step = channels_of_group(s),
+    .values = 1, .depth = channels_of_group(s), .source_step = channels_of_group(s),
     .outputs = results_of_group(s), .results = s->out_channels, .packed = packed,
     .packed_step = (size_t)(qat_round_up(results_of_group(s), 16) * depth(s)), .y = y,
     .epilogue = epilogue, .parts = 1,
   };
-  float *padded;
-  place_scratch(&j, scratch, &padded);
+  float *copy;
+  place_scratch(&j, scratch, &copy);
   part *part = j.part;
   *part = (struct part){
     .grid = {.rows = s->out_height, .columns = s->out_width, .step_y = 1, .step_x = 1,
@@ -248,8 +285,8 @@ void qat_conv_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
     part->grid.rows = part->grid.height = j.source.height = 1;
   }
   if (pads_images(s)) {
-    qat_pad_images(s, x, padded, pool);
-    j.source = (qat_source){padded, padded_height(s), padded_width(s), s->in_channels};
+    qat_pad_images(s, x, copy, pool);
+    j.source = (qat_source){copy, padded_height(s), padded_width(s), s->in_channels};
     j.depth = s->kernel_width * s->in_channels;
     part->taps = s->kernel_height;
     for (int64_t i = 0; i < s->kernel_height; i++)
@@ -259,6 +296,7 @@ void qat_conv_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
       j.tap_y[t] = (int32_t)(t / s->kernel_width * s->dilation_y - s->pad_top);
       j.tap_x[t] = (int32_t)(t % s->kernel_width * s->dilation_x - s->pad_left);
     }
+    pair_channels(&j, s->in_channels, copy, pool);
   }
   run(&j, pool);
 }
@@ -275,13 +313,13 @@ void qat_conv_nhwc_input_gradient(const qat_conv_shape *s, const float *dy, cons
   if (qat_is_scattered(s)) return qat_scattered_input_gradient(s, dy, packed, dx, pool, scratch);
   job j = {
     .s = s, .source = {dy, s->out_height, s->out_width, s->out_channels},
-    .depth = results_of_group(s), .source_step = results_of_group(s),
+    .values = 1, .depth = results_of_group(s), .source_step = results_of_group(s),
     .outputs = channels_of_group(s), .results = s->in_channels, .packed = packed, .y = dx,
     .packed_step = (size_t)(qat_round_up(channels_of_group(s), 16) * results_of_group(s) * taps(s)),
     .parts = phases(s),
   };
-  float *padded;
-  place_scratch(&j, scratch, &padded);
+  float *copy;
+  place_scratch(&j, scratch, &copy);
   for (int64_t phase = 0, before = 0; phase < j.parts; phase++) {
     const int64_t y = phase / s->stride_x, x = phase % s->stride_x;
     part *part = &j.part[phase];
@@ -306,5 +344,6 @@ void qat_conv_nhwc_input_gradient(const qat_conv_shape *s, const float *dy, cons
     j.part->grid.columns = j.part->grid.width = j.source.width = out_plane(s);
     j.part->grid.rows = j.part->grid.height = j.source.height = 1;
   }
+  pair_channels(&j, s->out_channels, copy, pool);
   run(&j, pool);
 }

@@ -32,11 +32,13 @@ TARGET_INLINE void load_pairs(const int v, const __mmask16 *mask, const float *b
   }
 }
 
-// c += pairs of a, one a row, `stride` values apart, times pairs of columns.
-TARGET_INLINE void multiply(const int m, const int v, const uint16_t *a, int64_t stride,
+typedef struct { const uint16_t *row[QAT_TILE_ROWS]; } rows_of_a;
+
+// c += the pairs of each row from `at` on times pairs of columns.
+TARGET_INLINE void multiply(const int m, const int v, const rows_of_a *a, int64_t at,
                             const __m512i w[2], sums_of_tile c) {
   UNROLL for (int i = 0; i < m; i++) {
-    const __m512bh x = (__m512bh)_mm512_set1_epi32((int)qat_load4(a + i * stride));
+    const __m512bh x = (__m512bh)_mm512_set1_epi32((int)qat_load4(a->row[i] + at));
     UNROLL for (int j = 0; j < v; j++) c[i][j] = _mm512_dpbf16_ps(c[i][j], x, (__m512bh)w[j]);
   }
 }
@@ -54,7 +56,9 @@ TARGET_INLINE void round_line(int64_t steps, const float *from, uint16_t *to) {
 TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
                              const qat_row_run *runs, const float *b, int64_t b_stride, float *sums,
                              bool add, const qat_tile_end *end) {
-  _Alignas(64) uint16_t a[QAT_TILE_ROWS][COPY];
+  _Alignas(64) uint16_t copy[QAT_TILE_ROWS][COPY];
+  rows_of_a a;
+  UNROLL for (int i = 0; i < m; i++) a.row[i] = copy[i];
   __mmask16 mask[2];
   masks_of(width, mask);
   sums_of_tile c;
@@ -62,13 +66,13 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
   int64_t steps = 0;
   for (int64_t r = 0; r < count; r++) {
     for (int i = 0; i < m; i++)
-      round_line(runs[r].steps, runs[r].rows[i] + runs[r].offset, a[i] + steps);
+      round_line(runs[r].steps, runs[r].rows[i] + runs[r].offset, copy[i] + steps);
     steps += runs[r].steps;
     if (steps < QAT_SGEMM_K && r + 1 < count) continue;
     for (int64_t l = 0; l < steps; l += 2) {
       __m512i w[2];
       load_pairs(v, mask, b + l * b_stride, b_stride, l + 1 == steps, w);
-      multiply(m, v, *a + l, COPY, w, c);
+      multiply(m, v, &a, l, w, c);
     }
     b += steps * b_stride;
     steps = 0;
@@ -76,29 +80,68 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
   finish(m, v, c, mask, sums, add, end);
 }
 
+TARGET_INLINE void paired_rows_tile(const int m, const int v, int width, int64_t count,
+                                    const qat_row_run *runs, const float *b, int64_t b_stride,
+                                    const float *next, float *sums, bool add,
+                                    const qat_tile_end *end) {
+  __mmask16 mask[2];
+  masks_of(width, mask);
+  sums_of_tile c;
+  clear(m, v, c);
+  for (int64_t r = 0; r < count; r++) {
+    rows_of_a a;
+    UNROLL for (int i = 0; i < m; i++)
+      a.row[i] = (const uint16_t *)(const void *)(runs[r].rows[i] + runs[r].offset);
+    for (int64_t l = 0; l < runs[r].steps; l++, b += 2 * b_stride) {
+      if (next) {
+        _mm_prefetch((const char *)next, _MM_HINT_T1);
+        next += 16;
+      }
+      __m512i w[2];
+      load_pairs(v, mask, b, b_stride, false, w);
+      multiply(m, v, &a, 2 * l, w, c);
+    }
+  }
+  finish(m, v, c, mask, sums, add, end);
+}
+
 TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t count,
                                 const qat_column_run *runs, int64_t a_stride, int64_t b_stride,
                                 float *sums, bool add, const qat_tile_end *end) {
-  __mmask16 mask[2];
+  enum { STEPS = 32 };  // whose columns of A are rounded before they are multiplied
+  _Alignas(64) uint16_t copy[STEPS / 2][32];
+  rows_of_a a_pairs;
+  UNROLL for (int i = 0; i < m; i++) a_pairs.row[i] = *copy + 2 * i;
   const __mmask16 rows = (__mmask16)((1u << m) - 1);
+  __mmask16 mask[2];
   masks_of(width, mask);
   sums_of_tile c;
   clear(m, v, c);
   for (int64_t r = 0; r < count; r++) {
     const float *a = runs[r].a, *b = runs[r].b;
-    for (int64_t left = runs[r].steps; left > 0; left -= 2, a += 2 * a_stride, b += 2 * b_stride) {
-      _Alignas(64) uint16_t x[32];
-      __m512i w[2], turned[2];
-      load_pairs(1, &rows, a, a_stride, left == 1, turned);
-      _mm512_store_si512(x, turned[0]);
-      load_pairs(v, mask, b, b_stride, left == 1, w);
-      multiply(m, v, x, 2, w, c);
+    for (int64_t left = runs[r].steps; left > 0; left -= STEPS) {
+      const int64_t steps = qat_min(left, STEPS);
+      __m512i w[2];
+      for (int64_t l = 0; l < steps; l += 2, a += 2 * a_stride) {
+        load_pairs(1, &rows, a, a_stride, l + 1 == steps, w);
+        _mm512_store_si512(copy[l / 2], w[0]);
+      }
+      for (int64_t l = 0; l < steps; l += 2, b += 2 * b_stride) {
+        load_pairs(v, mask, b, b_stride, l + 1 == steps, w);
+        multiply(m, v, &a_pairs, 16 * l, w, c);
+      }
     }
   }
   finish(m, v, c, mask, sums, add, end);
 }
 
 #define TILES(M)                                                                                 \
+  TARGET static void paired_rows_##M(bool wide, int width, int64_t count, const qat_row_run *runs, \
+                                     const float *b, int64_t b_stride, const float *next,        \
+                                     float *sums, bool add, const qat_tile_end *end) {           \
+    if (wide) paired_rows_tile(M, 2, width, count, runs, b, b_stride, next, sums, add, end);     \
+    else paired_rows_tile(M, 1, width, count, runs, b, b_stride, next, sums, add, end);          \
+  }                                                                                              \
   TARGET static void rows_##M(bool wide, int width, int64_t count, const qat_row_run *runs,      \
                               const float *b, int64_t b_stride, float *sums, bool add,           \
                               const qat_tile_end *end) {                                         \
@@ -125,6 +168,19 @@ static void rows_product(int m, int width, int64_t count, const qat_row_run *run
   }
 }
 
+static void paired_rows_product(int m, int width, int64_t count, const qat_row_run *runs,
+                                const float *b, int64_t b_stride, const float *next, float *sums,
+                                bool add, const qat_tile_end *end) {
+  switch (m) {
+#define CASE(M)                                                                                \
+    case M:                                                                                    \
+      paired_rows_##M(width > 16, width, count, runs, b, b_stride, next, sums, add, end);      \
+      break;
+    EACH_M(CASE)
+#undef CASE
+  }
+}
+
 static void columns_product(int m, int width, int64_t count, const qat_column_run *runs,
                             int64_t a_stride, int64_t b_stride, float *sums, bool add,
                             const qat_tile_end *end) {
@@ -138,5 +194,6 @@ static void columns_product(int m, int width, int64_t count, const qat_column_ru
 
 const qat_sgemm_kernel qat_sgemm_avx512_bf16 = {
   "avx512bf16", QAT_CPU_AVX512 | QAT_CPU_AVX512BF16, rows_product, columns_product, NULL,
+  paired_rows_product,
 };
 #endif

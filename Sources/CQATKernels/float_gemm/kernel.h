@@ -54,6 +54,11 @@ typedef struct {
   // l], 0 beyond `lines` <= width; row(l) = l % taps * (k / taps) + l / taps. NULL: plain C does it.
   void (*transpose)(int64_t lines, int64_t k, const float *x, int64_t stride, int width,
                     int64_t taps, float *to);
+  // `rows` for rows that are pairs of bfloat16, each in the place of a float: a step takes two rows of b.
+  // Or NULL.
+  void (*paired_rows)(int m, int width, int64_t count, const qat_row_run *runs, const float *b,
+                      int64_t b_stride, const float *next, float *sums, bool add,
+                      const qat_tile_end *end);
 } qat_sgemm_kernel;
 
 extern const qat_sgemm_kernel qat_sgemm_scalar;
