@@ -6,8 +6,8 @@ import QATCore
 public enum ProductPrecision: Sendable {
   /// As they are.
   case f32
-  /// Rounded to bfloat16, to nearest even. With AMX the kernel does that and sums in its own order;
-  /// elsewhere a copy is rounded and the kernel is that of float32.
+  /// Rounded to bfloat16, to nearest even. Where the CPU has fast instructions for it the kernel does that
+  /// and sums in its own order; elsewhere a copy is rounded and the kernel is that of float32.
   case bf16
 
   /// Whether operands are rounded in front of the kernel.

@@ -95,8 +95,36 @@ extension KernelTests {
         return [y, dx, dw]
       }
 
+      /// Whether it is one of those that minimal filtering computes.
+      var isFiltered: Bool {
+        let one = [s.stride_y, s.stride_x, s.dilation_y, s.dilation_x, s.groups]
+        let least = min(s.in_height, s.in_width, s.out_height, s.out_width)
+        return s.kernel_height == 3 && s.kernel_width == 3 && one.allSatisfy { $0 == 1 }
+          && min(s.in_channels, s.out_channels) >= 32 && least > 1
+      }
+
+      /// The root of the sum of the squares of an element's products: what rounding of factors, each on its
+      /// own, is measured by.
+      var noise: [[Double]] {
+        var squares = self
+        squares.x = x.map { $0 * $0 }
+        squares.w = w.map { $0 * $0 }
+        squares.dy = dy.map { $0 * $0 }
+        return squares.sums.map { $0.map { $0.squareRoot() } }
+      }
+
       /// The same in Double, from the definition.
       var exact: [[Double]] {
+        var results = sums
+        let m = Int(s.out_channels)
+        for i in results[0].indices {
+          results[0][i] = min(max(results[0][i] + Double(bias[i % m]) + Double(residual[i]), -1), 2)
+        }
+        return results
+      }
+
+      /// The sums of products alone.
+      private var sums: [[Double]] {
         let inPlane = Int(s.in_height * s.in_width)
         let (c, m) = (Int(s.in_channels), Int(s.out_channels))
         let x = turned(self.x, inPlane, c)
@@ -109,11 +137,7 @@ extension KernelTests {
           dx[xi] += Double(dy[yi]) * Double(w[wi])
           dw[wi] += Double(dy[yi]) * Double(x[xi])
         }
-        y = turned(y, m, s.outPlane)
-        for i in y.indices {
-          y[i] = min(max(y[i] + Double(bias[i % m]) + Double(residual[i]), -1), 2)
-        }
-        return [y, turned(dx, c, inPlane), dw]
+        return [turned(y, m, s.outPlane), turned(dx, c, inPlane), dw]
       }
     }
 
@@ -138,11 +162,19 @@ extension KernelTests {
     @Test("of bfloat16 agree with sums in Double", arguments: 0..<dense.count)
     func matchDoubleOfBfloat16(_ index: Int) {
       var run = Run(Self.dense[index], seed: UInt64(index))
-      let exact = run.rounded.exact
+      let exact = run.isFiltered ? run.exact : run.rounded.exact, noise = run.noise
       run.s.bf16 = true
       withRoundingKernels {
         let results = run.results(threads: 1)
-        for (result, exact) in zip(results, exact) { #expect(distance(result, exact) < 3e-5) }
+        for (result, (exact, noise)) in zip(results, zip(exact, noise)) {
+          guard run.isFiltered else {
+            #expect(distance(result, exact) < 3e-5)
+            continue
+          }
+          // Factors of minimal filtering are sums of up to four, and round by 2^-9 of themselves.
+          let most = 0x1p-5 * (noise.max() ?? 0)
+          #expect(zip(result, exact).allSatisfy { abs(Double($0) - $1) <= most })
+        }
         #expect(run.results(threads: 2).map(\.bits) == results.map(\.bits))
       }
     }

@@ -116,7 +116,7 @@ void qat_winograd_see(const qat_conv_shape *s, const float *x, const float *zero
 static int64_t product_step(int64_t squares) { return position_step(squares, QAT_TILE_COLUMNS); }
 
 static void multiply(const job *j, room *r, int64_t count, int64_t panel) {
-  const qat_sgemm_kernel *kernel = qat_sgemm_best();
+  const qat_sgemm_kernel *kernel = qat_sgemm_for(j->s->bf16);
   const int64_t channels = j->s->in_channels, first = panel * QAT_TILE_COLUMNS;
   const int panel_width = qat_panel_width(j->s->out_channels, first);
   const int width = (int)qat_min(QAT_TILE_COLUMNS, j->s->out_channels - first);

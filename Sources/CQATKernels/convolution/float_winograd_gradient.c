@@ -81,9 +81,9 @@ static void spread(const job *j, int64_t first, int64_t count, float *to) {
 }
 
 static void chunk(void *context, int64_t number, int worker) {
-  const qat_sgemm_kernel *kernel = qat_sgemm_best();
   const job *j = context;
   const qat_conv_shape *s = j->s;
+  const qat_sgemm_kernel *kernel = qat_sgemm_for(s->bf16);
   const int64_t first_panel = number % j->parts * j->panels_of_part;
   const int64_t last_panel = qat_min(j->panels, first_panel + j->panels_of_part);
   const int64_t images = number / j->parts, room = most_squares(s);

@@ -42,9 +42,9 @@ void qat_sgemm(const qat_sgemm_arguments *arguments, float *scratch);
 void qat_sgemm_batch(const qat_sgemm_arguments *arguments, int64_t batch, int64_t a_step,
                      int64_t b_step, int64_t c_step, qat_pool *pool, float *scratch);
 // Products of bfloat16: operands are rounded, to nearest even, products are exact and sums float32.
-// With AMX a product that says `bf16` has a kernel that rounds its operands itself, and sums in
-// another order. Elsewhere the caller rounds them, through bfloat16, and the kernel is that of
-// float32, whose products of bfloat16 are exact: VDPBF16PS is slower.
+// With AMX, and with VDPBF16PS where that is faster, a product that says `bf16` has a kernel that
+// rounds its operands itself, and sums in another order. Elsewhere the caller rounds them, through
+// bfloat16, and the kernel is that of float32, whose products of bfloat16 are exact.
 bool qat_sgemm_rounds(void);
 void qat_round_through_bf16(int64_t count, const float *x, float *y, qat_pool *pool);
 // The kernel in use: "avx512", "avx2", "scalar".
