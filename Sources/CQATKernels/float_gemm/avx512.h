@@ -3,9 +3,11 @@
 #include <immintrin.h>
 #include "kernel.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
-#define TARGET_INLINE \
-  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"), always_inline)) static inline
+#ifndef FEATURES
+#define FEATURES "avx512f,avx512bw,avx512vl,avx512dq,fma"
+#endif
+#define TARGET __attribute__((target(FEATURES)))
+#define TARGET_INLINE __attribute__((target(FEATURES), always_inline)) static inline
 #define EACH_M(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 
 typedef __m512 sums_of_tile[QAT_TILE_ROWS][2];

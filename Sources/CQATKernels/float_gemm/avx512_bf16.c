@@ -1,15 +1,10 @@
 #if defined(__x86_64__)
+#define FEATURES "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"
 #include "avx512.h"
 
 // Float products with operands rounded to bfloat16, two steps an instruction. Both operands are rounded,
 // to nearest even, on the way: rows of A into a copy, what has its columns as neighbours while it is
 // multiplied. An odd number of steps ends with a pair whose second is 0.
-
-#undef TARGET
-#undef TARGET_INLINE
-#define FEATURES "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"
-#define TARGET __attribute__((target(FEATURES)))
-#define TARGET_INLINE __attribute__((target(FEATURES), always_inline)) static inline
 
 // Lane j: the bfloat16 of even[j] and of odd[j].
 TARGET_INLINE __m512i pairs_of(__m512 even, __m512 odd) {
