@@ -29,8 +29,8 @@ def output(*command):
 def symbols(binaries, folder):
     """The public symbols of all modules, as the compiler lists them."""
     target = json.loads(output("swift", "-print-target-info"))["target"]["triple"]
-    includes = [binaries / "Modules", ROOT / "Sources/CProtobufC", ROOT / "Sources/CZlib"]
-    includes += sorted((ROOT / ".build/checkouts").glob("*/Sources/*/include"))
+    includes = [binaries / "Modules"]
+    includes += [ROOT / "Sources" / library for library in ("CProtobufC", "CYAML", "CZlib")]
     options = [part for path in includes for part in ("-I", str(path))]
     for path in sorted(binaries.glob("*.build/module.modulemap")):
         options += ["-Xcc", f"-fmodule-map-file={path}"]

@@ -257,14 +257,14 @@ def text_cases():
 
 
 def configuration_cases():
-    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 40))
+    bomb = "[&a0 [x, x, x, x, x, x, x, x, x, x], " + ", ".join(
+        f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 40)) + "]"
     yield "an alias bomb", bomb, "syntax"
-    yield "an alias bomb as settings", "layers: &l0 [x, x]\n" + bomb, "syntax"
-    yield "an alias bomb as a key", bomb + "? *a39\n: 1\n", "syntax"
-    yield "an alias bomb as keys", bomb + "? [*a39, 1]\n: 1\n? [*a39, 2]\n: 1\n", "syntax"
-    yield "an alias bomb without blanks", bomb.replace(", ", ",") + "? {*a39 : 1, *a38 : 2}\n: 1\n", "syntax"
-    yield "an alias bomb as rules", bomb.replace("a39:", "layers:"), "syntax"
+    yield "an alias bomb as layers", f"layers: {bomb}\n", "syntax"
+    yield "an alias bomb as a rule", f"layers:\n  - match: {bomb}\n", "syntax"
+    yield "an alias bomb as a key", f"? {bomb}\n: 1\n", "syntax"
+    yield "an alias bomb as keys", f"bias: {bomb}\n? [*a39, 1]\n: 1\n? [*a39, 2]\n: 1\n", "syntax"
+    yield "an alias bomb as settings", "layers: &l0 [x, x]\na1: &l1 [*l0, *l0]\n", "unknown-name"
     yield "one alias often", "activations: &w {bits: 8}\nlayers:\n" \
         + "  - {match: \"*\", activations: *w}\n" * 5_000, None
     yield "nested flow", "layers: " + "[" * 500_000, "syntax"

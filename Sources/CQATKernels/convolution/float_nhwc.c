@@ -166,7 +166,8 @@ static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t 
     end.residual = e->residual ? residual : NULL;
     end.clamps = e->clamps, end.low = e->low, end.high = e->high;
   }
-  (j->values > 1 ? kernel->paired_rows : kernel->rows)(m, width, c->run_count, c->runs, b, panel_width, next, sums, false, &end);
+  (j->values == 2 ? kernel->paired_rows : kernel->rows)(
+      m, width, c->run_count, c->runs, b, panel_width, next, sums, false, &end);
 }
 
 // The rows of a tile; copied for the first panel.
@@ -240,7 +241,7 @@ static void run(job *j, qat_pool *pool) {
   qat_pool_run(pool, j->pixel_chunks * j->s->groups * j->panel_chunks, chunk, j);
 }
 
-typedef struct { const qat_conv_shape *s; const float *x; int64_t size; uint16_t *to; } pair_job;
+typedef struct { const float *x; int64_t size; uint16_t *to; } pair_job;
 
 static void pair_image(void *context, int64_t image, int worker) {
   (void)worker;
@@ -252,7 +253,7 @@ static void pair_image(void *context, int64_t image, int worker) {
 static void pair_channels(job *j, int64_t channels, float *copy, qat_pool *pool) {
   if (!pairs_channels(j->s, channels)) return;
   const int64_t size = j->source.height * j->source.width * channels;
-  pair_job pairs = {j->s, j->source.start, size, (uint16_t *)(void *)copy};
+  pair_job pairs = {j->source.start, size, (uint16_t *)(void *)copy};
   qat_pool_run(pool, j->s->batch, pair_image, &pairs);
   j->values = 2;
   j->source.start = copy;
