@@ -232,8 +232,7 @@ private struct Proof {
       guard low >= Int(Int32.min), high <= Int(Int32.max), high >= low else {
         throw Island("its sums could reach \(high > Int(Int32.max) ? high : low), beyond int32")
       }
-      share = max(
-        share, Double(high) / Double(Int32.max), Double(low) / Double(Int32.min))
+      share = max(share, AccumulatorBounds.share(low, high))
     }
     note(node, share)
   }

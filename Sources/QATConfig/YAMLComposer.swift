@@ -1,5 +1,3 @@
-import QATCore
-
 /// Makes nodes of the events of a YAML text. An alias (`*name`) is the node it stands for, shared.
 struct YAMLComposer: ~Copyable {
   /// Settings are a few levels deep: what goes deeper is a mistake.
@@ -8,7 +6,7 @@ struct YAMLComposer: ~Copyable {
   private var events: YAMLEvents
   private var anchors: [String: YAMLNode] = [:]
 
-  init(_ text: String) { events = YAMLEvents(of: text) }
+  init(_ text: String) throws(YAMLEvents.Problem) { events = try YAMLEvents(of: text) }
 
   /// The one document of the text, or `nil` where there is none.
   mutating func document() throws(YAMLEvents.Problem) -> YAMLNode? {

@@ -1,5 +1,4 @@
 import CYAML
-import QATCore
 
 /// What a YAML text says, one thing after the other, as libyaml finds it.
 @safe struct YAMLEvents: ~Copyable {
@@ -21,13 +20,15 @@ import QATCore
   private let parser: UnsafeMutablePointer<yaml_parser_t>
   private let text: UnsafeMutableBufferPointer<UInt8>
 
-  init(of string: String) {
+  init(of string: String) throws(Problem) {
     // SAFETY: the parser keeps its own address and that of the text; both stay until `deinit`.
     unsafe parser = .allocate(capacity: 1)
     unsafe parser.initialize(to: yaml_parser_t())
     unsafe text = .allocate(capacity: string.utf8.count)
     _ = unsafe text.initialize(from: string.utf8)
-    guard unsafe yaml_parser_initialize(parser) == 1 else { fatalError("out of memory") }
+    guard unsafe yaml_parser_initialize(parser) == 1 else {
+      throw Problem(text: "there is not enough memory")
+    }
     unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
     unsafe yaml_parser_set_input_string(parser, text.baseAddress, text.count)
   }

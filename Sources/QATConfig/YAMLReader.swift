@@ -8,8 +8,10 @@ struct YAMLReader {
   /// The document, or `nil` where there is none.
   /// - Throws: `syntax` where it is none.
   func compose(_ text: String) throws(Diagnostic) -> YAMLNode? {
-    var composer = YAMLComposer(text)
-    do { return try composer.document() } catch {
+    do throws(YAMLEvents.Problem) {
+      var composer = try YAMLComposer(text)
+      return try composer.document()
+    } catch {
       guard let mark = error.mark else {
         throw Diagnostic(
           .syntax, "no YAML: \(error.text)", at: file, hint: "the file must be UTF-8 text")

@@ -40,13 +40,13 @@ enum SparePages {
     let dropped = spares.withLock { spares in
       spares.append((UInt(bitPattern: pages), byteCount))
       var kept = spares.reduce(0) { $0 + $1.byteCount }
-      let count = spares.prefix { spare in
-        guard kept > most else { return false }
+      var dropped: [(address: UInt, byteCount: Int)] = []
+      while kept > most {
+        let spare = spares.removeFirst()
         kept -= spare.byteCount
-        return true
-      }.count
-      defer { spares.removeFirst(count) }
-      return Array(spares.prefix(count))
+        dropped.append(spare)
+      }
+      return dropped
     }
     for (address, byteCount) in dropped {
       unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)

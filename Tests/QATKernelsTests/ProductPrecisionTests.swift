@@ -4,8 +4,8 @@ import QATKernels
 import Testing
 
 extension KernelTests {
-  /// What the safe wrappers do with `.bf16` where no kernel rounds by itself: the kernels of float32 on operands
-  /// that were rounded, to the last bit.
+  /// What the safe wrappers do with `.bf16` where no kernel rounds by itself: the kernels of float32 on
+  /// operands that were rounded, to the last bit.
   @Suite("Products of bfloat16")
   struct ProductPrecisionTests {
     @Test("round ties to even, keep infinities, NaN and signs, and carry into the exponent")

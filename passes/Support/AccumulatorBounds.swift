@@ -16,6 +16,11 @@ struct AccumulatorBounds: Sendable {
     case any(ClosedRange<Int>, count: Int)
   }
 
+  /// How much of int32 a sum between two bounds may take; above 1 it does not fit.
+  static func share(_ low: Int, _ high: Int) -> Double {
+    max(Double(high) / Double(Int32.max), Double(low) / Double(Int32.min))
+  }
+
   /// The range of each accumulator, without a bias; never narrower than the truth, and reached by some
   /// input where all weights are constants and padding does not matter.
   var ranges: [ClosedRange<Int>] {

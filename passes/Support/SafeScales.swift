@@ -48,7 +48,8 @@ struct SafeScales: Sendable {
     let biases = (0..<results).map { biasCode($0, of: results) }
     share =
       bounds.ranges.map {
-        Self.share($0.lowerBound + (biases.min() ?? 0), $0.upperBound + (biases.max() ?? 0))
+        AccumulatorBounds.share(
+          $0.lowerBound + (biases.min() ?? 0), $0.upperBound + (biases.max() ?? 0))
       }.max() ?? 0
     return share <= 1
   }
@@ -58,10 +59,6 @@ struct SafeScales: Sendable {
     guard let bias, bias.count == results else { return 0 }
     let scale = biasScale(product.input, scales[scales.count == 1 ? 0 : index])
     return Int(quantizedBias(bias[index], scale: scale))
-  }
-
-  private static func share(_ low: Int, _ high: Int) -> Double {
-    max(Double(high) / Double(Int32.max), Double(low) / Double(Int32.min))
   }
 
   private mutating func raiseForBiases() throws(Island) {
@@ -94,7 +91,7 @@ struct SafeScales: Sendable {
       for (index, range) in ranges.enumerated() {
         let c = scales.count == 1 ? 0 : index, b = biasCode(index, of: ranges.count)
         let low = range.lowerBound + b, high = range.upperBound + b
-        let ratio = Self.share(low, high)
+        let ratio = AccumulatorBounds.share(low, high)
         share = max(share, ratio)
         guard high > Int(Int32.max) || low < Int(Int32.min) else { continue }
         factors[c] = max(factors[c] ?? 1.01, Float(ratio))

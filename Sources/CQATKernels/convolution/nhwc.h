@@ -78,7 +78,7 @@ size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads);
 // Gradients of inputs with few channels, summed by pixels of the result instead of the input. Packed
 // weights are panels of up to 32 columns: [output channel][tap and channel].
 QAT_INLINE bool qat_is_scattered(const qat_conv_shape *s) {
-  return s->in_channels < 8 && s->groups == 1 && s->dilation_x == 1 && taps(s) > 1;
+  return pads_images(s) && taps(s) > 1;
 }
 size_t qat_scattered_packed_size(const qat_conv_shape *s);
 void qat_scattered_pack(const qat_conv_shape *s, const float *w, float *packed);

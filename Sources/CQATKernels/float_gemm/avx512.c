@@ -107,23 +107,13 @@ EACH_M(ROWS)
 static void qat_f32_rows__avx512(int m, int width, int64_t count, const qat_row_run *runs,
                                  const float *b, int64_t b_stride, const float *next, float *sums,
                                  bool add, const qat_tile_end *end) {
-  switch (m) {
-#define CASE(M) \
-    case M: rows_##M(width > 16, width, count, runs, b, b_stride, next, sums, add, end); break;
-    EACH_M(CASE)
-#undef CASE
-  }
+  BY_M(rows, width > 16, width, count, runs, b, b_stride, next, sums, add, end)
 }
 
 static void qat_f32_columns__avx512(int m, int width, int64_t count, const qat_column_run *runs,
                                     int64_t a_stride, int64_t b_stride, float *sums, bool add,
                                     const qat_tile_end *end) {
-  switch (m) {
-#define CASE(M) \
-    case M: columns_##M(width > 16, width, count, runs, a_stride, b_stride, sums, add, end); break;
-    EACH_M(CASE)
-#undef CASE
-  }
+  BY_M(columns, width > 16, width, count, runs, a_stride, b_stride, sums, add, end)
 }
 
 // Transposes 16 x 16 floats in registers: pairs, fours, then quarters of registers.

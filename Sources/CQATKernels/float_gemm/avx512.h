@@ -9,6 +9,24 @@
 #define TARGET __attribute__((target(FEATURES)))
 #define TARGET_INLINE __attribute__((target(FEATURES), always_inline)) static inline
 #define EACH_M(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+// The tile of `m` rows.
+#define BY_M(TILE, ...)                     \
+  switch (m) {                              \
+    case 1: TILE##_1(__VA_ARGS__); break; \
+    case 2: TILE##_2(__VA_ARGS__); break; \
+    case 3: TILE##_3(__VA_ARGS__); break; \
+    case 4: TILE##_4(__VA_ARGS__); break; \
+    case 5: TILE##_5(__VA_ARGS__); break; \
+    case 6: TILE##_6(__VA_ARGS__); break; \
+    case 7: TILE##_7(__VA_ARGS__); break; \
+    case 8: TILE##_8(__VA_ARGS__); break; \
+    case 9: TILE##_9(__VA_ARGS__); break; \
+    case 10: TILE##_10(__VA_ARGS__); break; \
+    case 11: TILE##_11(__VA_ARGS__); break; \
+    case 12: TILE##_12(__VA_ARGS__); break; \
+    case 13: TILE##_13(__VA_ARGS__); break; \
+    default: TILE##_14(__VA_ARGS__); break; \
+  }
 
 typedef __m512 sums_of_tile[QAT_TILE_ROWS][2];
 

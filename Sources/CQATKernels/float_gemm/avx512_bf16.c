@@ -155,36 +155,19 @@ static void rows_product(int m, int width, int64_t count, const qat_row_run *run
                          int64_t b_stride, const float *next, float *sums, bool add,
                          const qat_tile_end *end) {
   (void)next;
-  switch (m) {
-#define CASE(M) \
-    case M: rows_##M(width > 16, width, count, runs, b, b_stride, sums, add, end); break;
-    EACH_M(CASE)
-#undef CASE
-  }
+  BY_M(rows, width > 16, width, count, runs, b, b_stride, sums, add, end)
 }
 
 static void paired_rows_product(int m, int width, int64_t count, const qat_row_run *runs,
                                 const float *b, int64_t b_stride, const float *next, float *sums,
                                 bool add, const qat_tile_end *end) {
-  switch (m) {
-#define CASE(M)                                                                                \
-    case M:                                                                                    \
-      paired_rows_##M(width > 16, width, count, runs, b, b_stride, next, sums, add, end);      \
-      break;
-    EACH_M(CASE)
-#undef CASE
-  }
+  BY_M(paired_rows, width > 16, width, count, runs, b, b_stride, next, sums, add, end)
 }
 
 static void columns_product(int m, int width, int64_t count, const qat_column_run *runs,
                             int64_t a_stride, int64_t b_stride, float *sums, bool add,
                             const qat_tile_end *end) {
-  switch (m) {
-#define CASE(M) \
-    case M: columns_##M(width > 16, width, count, runs, a_stride, b_stride, sums, add, end); break;
-    EACH_M(CASE)
-#undef CASE
-  }
+  BY_M(columns, width > 16, width, count, runs, a_stride, b_stride, sums, add, end)
 }
 
 const qat_sgemm_kernel qat_sgemm_avx512_bf16 = {
