@@ -13,6 +13,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 #define QAT_INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
 
 // The tile registers of AMX are asked of the operating system: Linux knows how.
 #if defined(__x86_64__) && defined(__linux__) && __has_include(<amxintrin.h>)

@@ -7,6 +7,8 @@ public struct ConvolutionShape: Sendable, Equatable {
   public var outChannels, outHeight, outWidth: Int
   public var kernelHeight, kernelWidth, groups: Int
   public var strideY, strideX, dilationY, dilationX, padTop, padLeft: Int
+  /// Whether codes are convolved by minimal filtering, which gives the same sums.
+  var isMinimal = false
 
   /// - Parameters:
   ///   - x: sizes of the images, NCHW.
@@ -31,7 +33,7 @@ public struct ConvolutionShape: Sendable, Equatable {
       out_width: Int64(outWidth), kernel_height: Int64(kernelHeight),
       kernel_width: Int64(kernelWidth), groups: Int64(groups), stride_y: Int64(strideY),
       stride_x: Int64(strideX), dilation_y: Int64(dilationY), dilation_x: Int64(dilationX),
-      pad_top: Int64(padTop), pad_left: Int64(padLeft), bf16: false)
+      pad_top: Int64(padTop), pad_left: Int64(padLeft), bf16: false, minimal: isMinimal)
   }
 
   /// What decides how weights are packed: no sizes of images but by the bytes that it takes.

@@ -50,16 +50,26 @@ public import QATCore
     _ shape: ConvolutionShape, w: AnyTensor, weightZeros: [Int32]?, bias: [Int32]? = nil,
     multipliers: [Float] = [], channelsLast: Bool = false
   ) {
-    let packed = Self.packed(shape, w)
+    let shape = Self.fastest(shape, of: w.element, weightZeros)
     self.init(
-      shape, of: w.element, packed, weightZeros, bias, multipliers, channelsLast: channelsLast)
+      shape, of: w.element, Self.packed(shape, w), weightZeros, bias, multipliers,
+      channelsLast: channelsLast)
   }
 
   /// For weights and multipliers, one a channel, that change from run to run: `replace` gives them.
   public convenience init(_ shape: ConvolutionShape, of element: ElementType, channelsLast: Bool) {
     self.init(
-      shape, of: element, nil, nil, nil, Array(repeating: 0, count: shape.outChannels),
-      channelsLast: channelsLast)
+      Self.fastest(shape, of: element, nil), of: element, nil, nil, nil,
+      Array(repeating: 0, count: shape.outChannels), channelsLast: channelsLast)
+  }
+
+  /// The shape, by minimal filtering where that is possible and faster.
+  private static func fastest(
+    _ shape: ConvolutionShape, of element: ElementType, _ zeros: [Int32]?
+  ) -> ConvolutionShape {
+    var shape = shape, c = shape.c
+    shape.isMinimal = unsafe element == .i8 && zeros == nil && qat_conv_s8_is_minimal(&c)
+    return shape
   }
 
   private init(
@@ -79,7 +89,8 @@ public import QATCore
     var c = shape.c
     let byteCount = unsafe qat_conv_s8_packed_size(&c)
     return unsafe PackedWeights.of(
-      [w], shape.packing("conv_s8", byteCount: byteCount), byteCount: byteCount
+      [w], shape.packing(shape.isMinimal ? "conv_s8_minimal" : "conv_s8", byteCount: byteCount),
+      byteCount: byteCount
     ) { packed in
       let scratch = Arena(byteCount: shape.weightCount)
       unsafe pack(shape, TensorView(w), to: packed, scratch)

@@ -18,7 +18,7 @@ extension KernelTests {
         kernel_height: Int64(k.0), kernel_width: Int64(k.1), groups: Int64(groups),
         stride_y: Int64(stride.0), stride_x: Int64(stride.1), dilation_y: Int64(dilation.0),
         dilation_x: Int64(dilation.1), pad_top: Int64(pads.0), pad_left: Int64(pads.1),
-        bf16: false)
+        bf16: false, minimal: false)
     }
 
     static let shapes = [

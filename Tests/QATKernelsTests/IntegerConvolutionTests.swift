@@ -6,7 +6,7 @@ extension KernelTests {
   /// loop: equal to the last bit.
   @Suite("Convolutions of codes, channels last")
   struct IntegerConvolutionTests {
-    @Test("of odd shapes are those of a plain loop, for each kernel", arguments: 0..<48)
+    @Test("of odd shapes are those of a plain loop, for each kernel", arguments: 0..<60)
     func matchLoop(_ seed: Int) {
       let sample = CodeConvolution(seed)
       let expected = sample.expected()
@@ -111,17 +111,20 @@ struct CodeConvolution {
   init(_ seed: Int) {
     var random = Random(UInt64(seed) &+ 1000)
     func pick(_ range: ClosedRange<Int>) -> Int { random.integer(in: range) }
-    chooseShape(seed % 4, pick)
-    xSigned = pick(0...1) == 0
-    wSigned = pick(0...2) > 0
-    ySigned = pick(0...1) == 0
     let saturates = seed % 8 == 7
+    if seed % 5 == 4 { chooseFilter(isDeep: saturates, pick) } else { chooseShape(seed % 5, pick) }
+    xSigned = pick(0...1) == 0
+    wSigned = pick(0...2) > 0 || shape.minimal
+    ySigned = pick(0...1) == 0
     x =
       saturates ? Array(repeating: xSigned ? 127 : 255, count: count(shape.in_channels, true)) : []
-    if x.isEmpty { x = (0..<count(shape.in_channels, true)).map { _ in UInt8(pick(0...255)) } }
-    w = (0..<shape.weightCount).map { _ in
-      saturates ? (wSigned ? 128 : 0) : UInt8(pick(0...255))
+    // Codes at the ends of their types: the largest differences that minimal filtering meets.
+    let isExtreme = seed % 8 == 3
+    func code(_ signed: Bool) -> UInt8 {
+      isExtreme ? [signed ? 128 : 0, signed ? 127 : 255][pick(0...1)] : UInt8(pick(0...255))
     }
+    if x.isEmpty { x = (0..<count(shape.in_channels, true)).map { _ in code(xSigned) } }
+    w = (0..<shape.weightCount).map { _ in saturates ? (wSigned ? 128 : 0) : code(wSigned) }
     added = (0..<shape.outputCount).map { _ in UInt8(pick(0...255)) }
     // Zero points at the ends of their types as often as between.
     func zeroPoint(_ signed: Bool) -> Int32 {
@@ -130,7 +133,8 @@ struct CodeConvolution {
     }
     xZero = zeroPoint(xSigned)
     let channels = Int(shape.out_channels)
-    zeros = pick(0...2) == 0 ? (0..<channels).map { _ in zeroPoint(wSigned) } : nil
+    zeros =
+      pick(0...2) == 0 && !shape.minimal ? (0..<channels).map { _ in zeroPoint(wSigned) } : nil
     bias = pick(0...2) == 0 ? nil : (0..<channels).map { _ in Int32(pick(-100_000...100_000)) }
     m = (0..<(pick(0...1) == 0 ? 1 : channels)).map { _ in
       pick(0...9) == 0 ? 1e30 : Float(pick(1...999)) / Float(1 << pick(8...22))
@@ -158,6 +162,16 @@ struct CodeConvolution {
     shape = KernelTests.ConvolutionTests.shape(
       pick(1...3), c: groups * perGroup, size.0, size.1, m: groups * results, k: kernel,
       stride: stride, dilation: dilation, pads: (pads.0, pads.1, 0, 0), groups: groups)
+  }
+
+  /// By minimal filtering; `isDeep`: with more channels than one block has.
+  private mutating func chooseFilter(isDeep: Bool, _ pick: (ClosedRange<Int>) -> Int) {
+    let channels = isDeep ? pick(240...260) : pick(32...70), pad = pick(0...2)
+    let size = isDeep ? (5, 3) : (max(pick(1...10), 3 - pad), max(pick(1...14), 3 - pad))
+    shape = KernelTests.ConvolutionTests.shape(
+      pick(1...2), c: channels, size.0, size.1, m: pick(32...50), k: (3, 3), stride: (1, 1),
+      dilation: (1, 1), pads: (pad, pad, pick(0...2), pick(0...2)), groups: 1)
+    shape.minimal = true
   }
 
   private func value(_ byte: UInt8, _ signed: Bool) -> Int32 {

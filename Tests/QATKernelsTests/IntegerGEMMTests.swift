@@ -78,7 +78,8 @@ extension KernelTests {
       var shape = qat_conv_shape(
         batch: Int64(m), in_channels: Int64(k), in_height: 1, in_width: 1, out_channels: Int64(n),
         out_height: 1, out_width: 1, kernel_height: 1, kernel_width: 1, groups: 1, stride_y: 1,
-        stride_x: 1, dilation_y: 1, dilation_x: 1, pad_top: 0, pad_left: 0, bf16: false)
+        stride_x: 1, dilation_y: 1, dilation_x: 1, pad_top: 0, pad_left: 0, bf16: false,
+        minimal: false)
       a.withUnsafeBytes { a in
         sums.withUnsafeMutableBufferPointer { c in
           withPointer(zeros) { zeros in

@@ -18,6 +18,13 @@ size_t qat_depthwise_scratch(const qat_conv_shape *shape, int threads);
 void qat_depthwise_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
                       const qat_conv_s8_arguments *arguments, qat_pool *pool, void *scratch);
 
+// Signed weights without zero points of 3 x 3 kernels: see winograd_codes.h.
+size_t qat_winograd_codes_packed_size(const qat_conv_shape *shape);
+void qat_winograd_codes_pack(const qat_conv_shape *shape, const int8_t *w, void *packed);
+size_t qat_winograd_codes_scratch(const qat_conv_shape *shape, int threads);
+void qat_winograd_codes(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
+                        const qat_conv_s8_arguments *arguments, qat_pool *pool, void *scratch);
+
 // start[j] = bias[j] - za * sums[j] + k * za * (zeros[j] - shift), modulo 2^32: what the sums of a
 // column start from.
 void qat_conv_starts(int64_t n, int64_t k, const int32_t *sums, uint32_t za, const int32_t *zeros,

@@ -21,7 +21,7 @@ typedef struct {
 static int64_t runs_of(const qat_conv_shape *s) { return qat_ceil_div(s->in_channels, QAT_SGEMM_K); }
 
 // to[p * step + c] = V of the pixels' channels c.
-QAT_INLINE void qat_winograd_inputs_body(int64_t channels, const float *const *pixels, float *to,
+QAT_INLINE void qat_winograd_inputs_body(int64_t channels, const void *const *pixels, float *to,
                                          int64_t step) {
   const float *const d00 = pixels[0], *const d01 = pixels[1], *const d02 = pixels[2],
               *const d03 = pixels[3], *const d10 = pixels[4], *const d11 = pixels[5],
@@ -51,7 +51,7 @@ QAT_INLINE void qat_winograd_inputs_body(int64_t channels, const float *const *p
   }
 }
 QAT_VERSIONS(qat_winograd_inputs,
-             (int64_t channels, const float *const *pixels, float *to, int64_t step),
+             (int64_t channels, const void *const *pixels, float *to, int64_t step),
              (channels, pixels, to, step))
 
 // y[2 * i + j] = the result in row i and column j, of `width` channels.
@@ -65,7 +65,7 @@ QAT_INLINE void finish(const bool adds, int width, const float *from, int64_t st
   float *const y0 = y[0], *const y1 = y[1], *const y2 = y[2], *const y3 = y[3];
   _Pragma("clang loop vectorize(assume_safety)")
   for (int c = 0; c < width; c++) {
-    float r[SIDE][STEP], sums[STEP * STEP];
+    float r[SIDE][STEP], sums[RESULTS];
     UNROLL for (int i = 0; i < SIDE; i++) {
       const float *m = from + i * SIDE * step + c;
       r[i][0] = m[0] + m[step] + m[2 * step];
@@ -75,12 +75,12 @@ QAT_INLINE void finish(const bool adds, int width, const float *from, int64_t st
       sums[j] = r[0][j] + r[1][j] + r[2][j];
       sums[STEP + j] = r[1][j] - r[2][j] - r[3][j];
     }
-    UNROLL for (int i = 0; i < STEP * STEP; i++) sums[i] += bias[c];
+    UNROLL for (int i = 0; i < RESULTS; i++) sums[i] += bias[c];
     if (adds) {
       sums[0] += residual0[c], sums[1] += residual1[c];
       sums[2] += residual2[c], sums[3] += residual3[c];
     }
-    UNROLL for (int i = 0; i < STEP * STEP; i++)
+    UNROLL for (int i = 0; i < RESULTS; i++)
       sums[i] = sums[i] < low ? low : sums[i] > high ? high : sums[i];
     y0[c] = sums[0], y1[c] = sums[1], y2[c] = sums[2], y3[c] = sums[3];
   }
@@ -101,13 +101,8 @@ void qat_winograd_see(const qat_conv_shape *s, const float *x, const float *zero
                       int64_t count, int64_t squares, float *seen) {
   const int64_t channels = s->in_channels;
   for (int64_t i = 0; i < count; i++) {
-    const square q = square_at(s, first + i);
-    const float *image = x + q.image * in_plane(s) * channels, *pixels[POSITIONS];
-    for (int p = 0; p < POSITIONS; p++) {
-      const int64_t row = q.row + p / SIDE - s->pad_top, column = q.column + p % SIDE - s->pad_left;
-      const bool inside = row >= 0 && row < s->in_height && column >= 0 && column < s->in_width;
-      pixels[p] = inside ? image + (row * s->in_width + column) * channels : zero;
-    }
+    const void *pixels[POSITIONS];
+    find_pixels(s, square_at(s, first + i), x, sizeof *x, zero, pixels);
     qat_winograd_inputs(channels, pixels, seen + i * square_step(channels),
                         position_step(squares, channels));
   }
@@ -149,9 +144,9 @@ static void transform_results(const job *j, const room *r, int64_t first, int64_
   const bool clamps = e && e->clamps;
   for (int64_t i = 0; i < count; i++) {
     const square q = square_at(s, first + i);
-    float *y[STEP * STEP];
-    const float *residual[STEP * STEP];
-    for (int p = 0; p < STEP * STEP; p++) {
+    float *y[RESULTS];
+    const float *residual[RESULTS];
+    for (int p = 0; p < RESULTS; p++) {
       const int64_t pixel = result_at(s, q, p), at = pixel * s->out_channels + column;
       y[p] = pixel < 0 ? r->discarded : j->y + at;
       residual[p] = pixel < 0 || !added ? j->zero : added + at;

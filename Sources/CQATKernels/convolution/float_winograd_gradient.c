@@ -70,8 +70,8 @@ static void spread(const job *j, int64_t first, int64_t count, float *to) {
   const int64_t channels = s->out_channels;
   for (int64_t i = 0; i < count; i++) {
     const square q = square_at(s, first + i);
-    const float *results[STEP * STEP];
-    for (int p = 0; p < STEP * STEP; p++) {
+    const float *results[RESULTS];
+    for (int p = 0; p < RESULTS; p++) {
       const int64_t pixel = result_at(s, q, p);
       results[p] = pixel < 0 ? j->zero : j->dy + pixel * channels;
     }

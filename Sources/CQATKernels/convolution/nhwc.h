@@ -90,9 +90,7 @@ void qat_scattered_input_gradient(const qat_conv_shape *s, const float *dy, cons
 // shape that has inputs and results exchanged, with its kernels turned by half a turn. Packed weights are
 // panels of up to 32 output channels: [position][channel][32].
 QAT_INLINE bool qat_is_winograd(const qat_conv_shape *s) {
-  return s->kernel_height == 3 && s->kernel_width == 3 && s->stride_y == 1 && s->stride_x == 1
-         && s->dilation_y == 1 && s->dilation_x == 1 && s->groups == 1
-         && s->in_channels >= 32 && s->out_channels >= 32
+  return is_filter(s)
          && qat_min(qat_min(s->in_height, s->in_width), qat_min(s->out_height, s->out_width)) > 1;
 }
 qat_conv_shape qat_winograd_gradient(const qat_conv_shape *s);

@@ -6,22 +6,12 @@
 //   A' = (1 1 1 0; 0 1 -1 -1)
 // 16 products make four results instead of 36. Gradients of weights, from those of results e:
 //   E = A e A',  D = V E (a product over squares),  dg = G' D G
-// Positions are counted row by row, squares over all images.
 #pragma once
 #include "nhwc.h"
 
-enum { POSITIONS = 16, SIDE = 4, STEP = 2, MOST_SQUARES = 4 * QAT_TILE_ROWS };
+enum { SIDE = 4, STEP = 2, MOST_SQUARES = 4 * QAT_TILE_ROWS };
+#include "squares.h"
 
-// The first row and column of a square among the results of its image.
-typedef struct { int64_t image, row, column; } square;
-
-QAT_INLINE int64_t squares_of_image(const qat_conv_shape *s) {
-  return qat_ceil_div(s->out_height, STEP) * qat_ceil_div(s->out_width, STEP);
-}
-QAT_INLINE square square_at(const qat_conv_shape *s, int64_t number) {
-  const int64_t plane = squares_of_image(s), columns = qat_ceil_div(s->out_width, STEP);
-  return (square){number / plane, number % plane / columns * STEP, number % columns * STEP};
-}
 // Result `p` of a square, counted in pixels over all images; -1 beyond its image.
 QAT_INLINE int64_t result_at(const qat_conv_shape *s, square q, int p) {
   const int64_t row = q.row + p / STEP, column = q.column + p % STEP;
@@ -33,13 +23,10 @@ QAT_INLINE int64_t most_squares(const qat_conv_shape *s) {
   return qat_min(MOST_SQUARES, qat_max(16, (1 << 14) / s->in_channels));
 }
 
-// Floats between neighbouring squares, and between neighbouring positions of as many: no multiples of
-// 4 KiB, which would share a set of the level-1 cache.
-QAT_INLINE int64_t square_step(int64_t channels) {
-  return channels % 1024 ? channels : channels + QAT_COPY_GAP;
-}
+// In floats.
+QAT_INLINE int64_t square_step(int64_t channels) { return square_bytes(4 * channels) / 4; }
 QAT_INLINE int64_t position_step(int64_t squares, int64_t channels) {
-  return squares * square_step(channels) + QAT_COPY_GAP;
+  return position_bytes(squares, 4 * channels) / 4;
 }
 
 QAT_INLINE size_t bytes_of(int64_t floats) { return aligned((size_t)floats * sizeof(float)); }

@@ -2,8 +2,6 @@
 #pragma once
 #include "../internal.h"
 
-#define UNROLL _Pragma("clang loop unroll(full)")
-
 enum {
   QAT_SGEMM_K = 256,      // block along k: part of the definition of the result
   QAT_TILE_ROWS = 14,     // most rows of a tile

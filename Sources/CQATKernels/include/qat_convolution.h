@@ -15,7 +15,8 @@ typedef struct {
   int64_t out_channels, out_height, out_width;
   int64_t kernel_height, kernel_width, groups;
   int64_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
-  bool bf16;  // a float convolution of bfloat16: see qat_float_gemm.h
+  bool bf16;     // a float convolution of bfloat16: see qat_float_gemm.h
+  bool minimal;  // an integer one by minimal filtering: `qat_conv_s8_is_minimal`
 } qat_conv_shape;
 
 // Bytes of 64-byte aligned scratch memory that the float functions need with `threads` threads.
@@ -32,6 +33,11 @@ void qat_conv_f32_weight_gradient(const qat_conv_shape *shape, const float *dy, 
 // db[m] = sum of dy over images and pixels.
 void qat_conv_f32_bias_gradient(const qat_conv_shape *shape, const float *dy, float *db,
                                 qat_pool *pool);
+
+// Whether minimal filtering with 4 x 4 results at a time, which gives the same sums, is the faster way to
+// convolve codes on this CPU: kernels of 3 x 3 at every pixel, with signed weights whose zero points are 0.
+// The caller decides, says so in `shape.minimal`, and packs and convolves with that shape.
+bool qat_conv_s8_is_minimal(const qat_conv_shape *shape);
 
 // Weights packed for the integer convolution, for every kernel: bytes of 64-byte aligned memory, and
 // packing. `scratch` holds as many bytes as there are weights.

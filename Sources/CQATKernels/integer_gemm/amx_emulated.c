@@ -12,6 +12,6 @@ static void store(const qat_igemm_result *result) {
 const qat_igemm_kernel qat_igemm_amx_emulated = {
   .name = "amx-emulated", .features = 0, .rows = ROWS,
   .tile = tile_product, .leave = release, .store = store,
-  .depthwise = qat_depthwise_line__scalar,
+  .depthwise = qat_depthwise_line__scalar, .pairs = qat_s16_tile__scalar,
   .least_rows = 8, .least_quads = 4, .small = &qat_igemm_scalar,
 };

@@ -8,7 +8,8 @@ enum { ROWS = 4 };
 // 4 x 16 twice, over pairs of 16-bit values: VPMADDWD is exact for them (|pair sum| < 2^17), unlike
 // VPMADDUBSW, which saturates at 16 bits. Of four bytes the even and the odd ones make a pair each.
 TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm_tile *t,
-                                                                 const int rows, int first) {
+                                                                 const bool pairs, const int rows,
+                                                                 int first) {
   __m256i c[ROWS][2];
   for (int v = 0; v < 2; v++)
     for (int i = 0; i < rows; i++)
@@ -28,6 +29,11 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
 #pragma clang loop unroll(full)
       for (int i = 0; i < rows; i++) {
         const __m256i x = _mm256_set1_epi32((int)qat_load4(a[i] + l));
+        if (pairs) {
+          c[i][0] = _mm256_add_epi32(c[i][0], _mm256_madd_epi16(x, b0));
+          c[i][1] = _mm256_add_epi32(c[i][1], _mm256_madd_epi16(x, b1));
+          continue;
+        }
         const __m256i even = _mm256_and_si256(x, low), odd = _mm256_srli_epi16(x, 8);
         c[i][0] = _mm256_add_epi32(c[i][0], _mm256_madd_epi16(even, even0));
         c[i][1] = _mm256_add_epi32(c[i][1], _mm256_madd_epi16(even, even1));
@@ -43,16 +49,24 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
 
 #define CASE(n) \
   case n:       \
-    for (int first = 0; first < t->width; first += 16) half_of(t, n, first); \
+    for (int first = 0; first < t->width; first += 16) half_of(t, pairs, n, first); \
     break;
+#define CASES switch (t->rows) { CASE(1) CASE(2) CASE(3) CASE(4) }
 
 TARGET static bool qat_u8s8_gemm_4x16__avx2(const qat_igemm_tile *t) {
-  switch (t->rows) { CASE(1) CASE(2) CASE(3) CASE(4) }
+  const bool pairs = false;
+  CASES
   return false;
 }
 
+TARGET static void qat_s16_tile__avx2(const qat_igemm_tile *t) {
+  const bool pairs = true;
+  CASES
+}
+
 const qat_igemm_kernel qat_igemm_avx2 = {
-  "avx2", QAT_CPU_AVX2, ROWS, qat_u8s8_gemm_4x16__avx2, qat_igemm_store__avx2,
-  qat_depthwise_line__avx2,
+  .name = "avx2", .features = QAT_CPU_AVX2, .rows = ROWS, .tile = qat_u8s8_gemm_4x16__avx2,
+  .store = qat_igemm_store__avx2, .depthwise = qat_depthwise_line__avx2,
+  .pairs = qat_s16_tile__avx2, .filters = true,
 };
 #endif

@@ -25,15 +25,21 @@ TARGET __attribute__((always_inline)) static inline void store_codes(
   }
 }
 
+TARGET __attribute__((always_inline)) static inline __m512i dot(const bool pairs, __m512i c,
+                                                                __m512i a, __m512i b) {
+  return pairs ? _mm512_dpwssd_epi32(c, a, b) : _mm512_dpbusd_epi32(c, a, b);
+}
+
 // 14 x 32: 28 accumulators, 2 registers of B, one broadcast of A. The instruction takes five cycles
 // and two start in one, so few rows go through the depth in `ways` independent sums.
 TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm_tile *t,
-                                                                 const int rows, const int vectors,
+                                                                 const bool pairs, const int rows,
+                                                                 const int vectors,
                                                                  const int ways) {
   __m512i c[4][ROWS][2];
   _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; v++)
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
-      c[0][i][v] = _mm512_loadu_si512(t->start + 16 * v);
+      c[0][i][v] = pairs ? _mm512_setzero_si512() : _mm512_loadu_si512(t->start + 16 * v);
       for (int w = 1; w < ways; w++) c[w][i][v] = _mm512_setzero_si512();
     }
   const int64_t end = 4 * t->quads, step = 64 * vectors;
@@ -54,7 +60,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \
       const __m512i x = _mm512_set1_epi32((int)qat_load4(a[i] + l + 4 * (w))); \
       for (int v = 0; v < vectors; v++)                                     \
-        c[w][i][v] = _mm512_dpbusd_epi32(c[w][i][v], x, z[v]);              \
+        c[w][i][v] = dot(pairs, c[w][i][v], x, z[v]);                       \
     }                                                                       \
   }
     // A product of few rows is as fast as B is read: sixteen bytes of A take one load.
@@ -69,8 +75,8 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
           };
           _Pragma("clang loop unroll(full)") for (int w = 0; w < 4; w++)
             for (int v = 0; v < vectors; v++)
-              c[w][i][v] = _mm512_dpbusd_epi32(c[w][i][v], all[w],
-                                               _mm512_load_si512(b + w * step + 64 * v));
+              c[w][i][v] = dot(pairs, c[w][i][v], all[w],
+                               _mm512_load_si512(b + w * step + 64 * v));
         }
     if (ways == 2)
       for (; l + 8 <= end; l += 8, b += 2 * step) { STEP(0) STEP(1) }
@@ -91,24 +97,32 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
 }
 
 // Rows of 32 and of 16 columns.
-#define CASE(n, wide, narrow)                        \
-  case n:                                            \
-    if (t->width == 32) tile_of(t, n, 2, wide);      \
-    else tile_of(t, n, 1, narrow);                   \
+#define CASE(n, wide, narrow)                          \
+  case n:                                              \
+    if (t->width == 32) tile_of(t, pairs, n, 2, wide); \
+    else tile_of(t, pairs, n, 1, narrow);              \
     break;
+#define CASES                                                                              \
+  switch (t->rows) {                                                                       \
+    CASE(1, 4, 4) CASE(2, 4, 4) CASE(3, 2, 4) CASE(4, 2, 4) CASE(5, 1, 2) CASE(6, 1, 2)    \
+    CASE(7, 1, 2) CASE(8, 1, 2) CASE(9, 1, 2) CASE(10, 1, 1) CASE(11, 1, 1) CASE(12, 1, 1) \
+    CASE(13, 1, 1) CASE(14, 1, 1)                                                          \
+  }
 
 TARGET static bool qat_u8s8_gemm_14x32__avx512vnni(const qat_igemm_tile *t) {
-  switch (t->rows) {
-    CASE(1, 4, 4) CASE(2, 4, 4) CASE(3, 2, 4) CASE(4, 2, 4) CASE(5, 1, 2) CASE(6, 1, 2)
-    CASE(7, 1, 2) CASE(8, 1, 2) CASE(9, 1, 2) CASE(10, 1, 1) CASE(11, 1, 1) CASE(12, 1, 1)
-    CASE(13, 1, 1) CASE(14, 1, 1)
-  }
+  const bool pairs = false;
+  CASES
   return t->codes;
+}
+
+TARGET void qat_s16_tile__avx512vnni(const qat_igemm_tile *t) {
+  const bool pairs = true;
+  CASES
 }
 
 const qat_igemm_kernel qat_igemm_avx512vnni = {
   .name = "avx512vnni", .features = QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, .rows = ROWS,
   .tile = qat_u8s8_gemm_14x32__avx512vnni, .store = qat_igemm_store__avx512,
-  .depthwise = qat_depthwise_line__avx512vnni,
+  .depthwise = qat_depthwise_line__avx512vnni, .pairs = qat_s16_tile__avx512vnni, .filters = true,
 };
 #endif

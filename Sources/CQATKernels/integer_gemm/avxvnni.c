@@ -5,9 +5,15 @@
 #define TARGET __attribute__((target("avx2,avxvnni")))
 enum { ROWS = 6 };
 
+TARGET __attribute__((always_inline)) static inline __m256i dot(const bool pairs, __m256i c,
+                                                                __m256i a, __m256i b) {
+  return pairs ? _mm256_dpwssd_avx_epi32(c, a, b) : _mm256_dpbusd_avx_epi32(c, a, b);
+}
+
 // 6 x 16 twice: 12 accumulators, 2 registers of B, one broadcast of A: 15 of 16 registers.
 TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm_tile *t,
-                                                                 const int rows, int first) {
+                                                                 const bool pairs, const int rows,
+                                                                 int first) {
   __m256i c[ROWS][2];
   for (int v = 0; v < 2; v++)
     for (int i = 0; i < rows; i++)
@@ -23,8 +29,8 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
 #pragma clang loop unroll(full)
       for (int i = 0; i < rows; i++) {
         const __m256i x = _mm256_set1_epi32((int)qat_load4(a[i] + l));
-        c[i][0] = _mm256_dpbusd_avx_epi32(c[i][0], x, b0);
-        c[i][1] = _mm256_dpbusd_avx_epi32(c[i][1], x, b1);
+        c[i][0] = dot(pairs, c[i][0], x, b0);
+        c[i][1] = dot(pairs, c[i][1], x, b1);
       }
     }
   }
@@ -35,6 +41,7 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
 
 // One row of 16 * halves columns, in two independent sums: it is as fast as B is read.
 TARGET __attribute__((always_inline)) static inline void row_of(const qat_igemm_tile *t,
+                                                                const bool pairs,
                                                                 const int halves) {
   __m256i c[2][4];
   for (int v = 0; v < 2 * halves; v++) {
@@ -51,8 +58,7 @@ TARGET __attribute__((always_inline)) static inline void row_of(const qat_igemm_
         const __m256i x = _mm256_set1_epi32((int)qat_load4(a + l + 4 * w));
         if (w) b += step;
         for (int v = 0; v < 2 * halves; v++)
-          c[w][v] = _mm256_dpbusd_avx_epi32(c[w][v], x,
-                                            _mm256_load_si256((const __m256i *)(b + 32 * v)));
+          c[w][v] = dot(pairs, c[w][v], x, _mm256_load_si256((const __m256i *)(b + 32 * v)));
       }
     }
   }
@@ -62,22 +68,31 @@ TARGET __attribute__((always_inline)) static inline void row_of(const qat_igemm_
 
 #define CASE(n) \
   case n:       \
-    for (int first = 0; first < t->width; first += 16) half_of(t, n, first); \
+    for (int first = 0; first < t->width; first += 16) half_of(t, pairs, n, first); \
     break;
+#define CASES                                 \
+  switch (t->rows) {                          \
+    case 1:                                   \
+      if (t->width == 32) row_of(t, pairs, 2); \
+      else row_of(t, pairs, 1);               \
+      break;                                  \
+    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)   \
+  }
 
 TARGET static bool qat_u8s8_gemm_6x16__avxvnni(const qat_igemm_tile *t) {
-  switch (t->rows) {
-    case 1:
-      if (t->width == 32) row_of(t, 2);
-      else row_of(t, 1);
-      break;
-    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
-  }
+  const bool pairs = false;
+  CASES
   return false;
 }
 
+TARGET static void qat_s16_tile__avxvnni(const qat_igemm_tile *t) {
+  const bool pairs = true;
+  CASES
+}
+
 const qat_igemm_kernel qat_igemm_avxvnni = {
-  "avxvnni", QAT_CPU_AVX2 | QAT_CPU_AVXVNNI, ROWS, qat_u8s8_gemm_6x16__avxvnni,
-  qat_igemm_store__avx2, qat_depthwise_line__avxvnni,
+  .name = "avxvnni", .features = QAT_CPU_AVX2 | QAT_CPU_AVXVNNI, .rows = ROWS,
+  .tile = qat_u8s8_gemm_6x16__avxvnni, .store = qat_igemm_store__avx2,
+  .depthwise = qat_depthwise_line__avxvnni, .pairs = qat_s16_tile__avxvnni, .filters = true,
 };
 #endif

@@ -62,6 +62,10 @@ struct qat_igemm_kernel {
   void (*store)(const qat_igemm_result *result);
   void (*depthwise)(const qat_depthwise_line *line);
   void (*leave)(void);          // what a thread calls after its last tile, or NULL
+  // `tile` of pairs of 16-bit values, both signed, in the place of four bytes: b is theirs as well, and
+  // two products of a pair are less than 2^31 together. Never stores codes.
+  void (*pairs)(const qat_igemm_tile *tile);
+  bool filters;                 // at least half as many of these products a second as of `tile`
   // Products of fewer rows, or of segments of fewer groups, are another kernel's; 0 and NULL: none.
   int least_rows, least_quads;
   const qat_igemm_kernel *small;
@@ -74,6 +78,7 @@ QAT_INLINE const qat_igemm_kernel *qat_igemm_for(const qat_igemm_kernel *kernel,
 }
 
 extern const qat_igemm_kernel qat_igemm_scalar, qat_igemm_amx_emulated;
+void qat_s16_tile__scalar(const qat_igemm_tile *tile);
 void qat_igemm_store__scalar(const qat_igemm_result *result);
 void qat_depthwise_line__scalar(const qat_depthwise_line *line);
 #if QAT_HAS_AMX
@@ -81,6 +86,7 @@ extern const qat_igemm_kernel qat_igemm_amx;
 #endif
 #if defined(__x86_64__)
 extern const qat_igemm_kernel qat_igemm_avx2, qat_igemm_avxvnni, qat_igemm_avx512vnni;
+void qat_s16_tile__avx512vnni(const qat_igemm_tile *tile);
 void qat_igemm_store__avx2(const qat_igemm_result *result);
 void qat_igemm_store__avx512(const qat_igemm_result *result);
 void qat_depthwise_line__avx2(const qat_depthwise_line *line);

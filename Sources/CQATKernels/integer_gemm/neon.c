@@ -60,11 +60,13 @@ HALF(half_of_signed, "dotprod", SIGNED, true)
 TILE(qat_u8s8_gemm_6x16__dotprod, "dotprod", half_of_signed)
 
 const qat_igemm_kernel qat_igemm_i8mm = {
-  "i8mm", QAT_CPU_DOTPROD | QAT_CPU_I8MM, ROWS, qat_u8s8_gemm_6x16__i8mm, qat_igemm_store__scalar,
-  qat_depthwise_line__scalar,
+  .name = "i8mm", .features = QAT_CPU_DOTPROD | QAT_CPU_I8MM, .rows = ROWS,
+  .tile = qat_u8s8_gemm_6x16__i8mm, .store = qat_igemm_store__scalar,
+  .depthwise = qat_depthwise_line__scalar, .pairs = qat_s16_tile__scalar,
 };
 const qat_igemm_kernel qat_igemm_dotprod = {
-  "dotprod", QAT_CPU_DOTPROD, ROWS, qat_u8s8_gemm_6x16__dotprod, qat_igemm_store__scalar,
-  qat_depthwise_line__scalar,
+  .name = "dotprod", .features = QAT_CPU_DOTPROD, .rows = ROWS,
+  .tile = qat_u8s8_gemm_6x16__dotprod, .store = qat_igemm_store__scalar,
+  .depthwise = qat_depthwise_line__scalar, .pairs = qat_s16_tile__scalar,
 };
 #endif
