@@ -11,7 +11,8 @@ import QATRewrite
 ///
 /// That is so where everything the activation cuts off saturates: the lower bound is at most the value
 /// of the lowest code, the upper bound at least that of the highest. An activation that somebody else
-/// reads, or one whose bounds lie inside the grid, stays.
+/// reads, or one whose bounds lie inside the grid, stays; so does one between a `DequantizeLinear` and a
+/// quantizer, which is an integer operation of its own.
 public struct FuseActivation: Pass {
   public static let name: PassName = "fuse-activation"
   public static let summary = "let quantizers do the clamping of Relu and Clip"
@@ -25,7 +26,8 @@ public struct FuseActivation: Pass {
       guard let range = graph.quantizerRange(id), let input = graph[id].operands[0],
         graph.isUsedOnce(input), let producer = graph.producer(of: input),
         let bounds = graph.clampingBounds(of: producer), let x = graph[producer].operands[0],
-        bounds.low <= range.low, bounds.high >= range.high
+        bounds.low <= range.low, bounds.high >= range.high,
+        graph.operation(DequantizeLinear.self, of: x) == nil
       else { continue }
       let origins =
         graph[producer].origins.isEmpty ? [graph[producer].name] : graph[producer].origins

@@ -1,5 +1,5 @@
 """Dynamic, weight-only and per-group forms: what `qat-opt quantize` writes, in ONNX Runtime and against
-NumPy, and float layers between quantized ones.
+NumPy, and float layers between quantized ones; and the QDQ files of others.
 
     QAT_OPT=.build/release/qat-opt python lowering.py
 """
@@ -337,6 +337,71 @@ def islands(source, folder):
             check(f"{what} as {form}: {expected} products stay in float", kept == expected, f"{kept}")
 
 
+# Files of others ----------------------------------------------------------------------------------
+
+
+def with_activations(seed):
+    """As exporters of PyTorch write it: Relu and Clip stand in front of quantizers. 3 x 3 kernels of 40
+    channels, by minimal filtering here, a residual sum, and odd sizes of images."""
+    random = np.random.default_rng(seed)
+    nodes, constants = [], []
+
+    def constant(name, value):
+        constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def quantized(x, scale, zero=0):
+        s, z = constant(f"s_{x}", F32(scale)), constant(f"z_{x}", np.uint8(zero))
+        nodes.append(helper.make_node("QuantizeLinear", [x, s, z], [f"q_{x}"]))
+        nodes.append(helper.make_node("DequantizeLinear", [f"q_{x}", s, z], [f"d_{x}"]))
+        return f"d_{x}"
+
+    def convolution(x, channels, result):
+        codes = random.integers(-127, 128, (40, channels, 3, 3)).astype(np.int8)
+        w, b = constant(f"w_{result}", codes), random.integers(-5000, 5000, 40).astype(np.int32)
+        scales = (random.uniform(0.5, 2, 40) / 127 / np.sqrt(3 * channels)).astype(F32)
+        s = constant(f"ws_{result}", scales)
+        z = constant(f"wz_{result}", np.zeros(40, np.int8))
+        inner = next(c for c in constants if c.name == f"s_{x[2:]}")
+        product = constant(f"bs_{result}", scales * numpy_helper.to_array(inner))
+        bias = constant(f"b_{result}", b)
+        bias_zero = constant(f"bz_{result}", np.zeros(40, np.int32))
+        nodes.append(helper.make_node("DequantizeLinear", [w, s, z], [f"{result}_w"], axis=0))
+        nodes.append(helper.make_node("DequantizeLinear", [bias, product, bias_zero],
+                                      [f"{result}_b"], axis=0))
+        nodes.append(helper.make_node("Conv", [x, f"{result}_w", f"{result}_b"], [result],
+                                      pads=[1, 1, 1, 1]))
+        return result
+
+    def activation(op, x, *bounds):
+        nodes.append(helper.make_node(op, [x, *bounds], [f"{x}_{op}"]))
+        return f"{x}_{op}"
+
+    low, high = constant("low", F32(0)), constant("high", F32(6))
+    x = quantized("image", 0.03, 121)
+    first = quantized(activation("Relu", convolution(x, 3, "c0")), 0.02)
+    second = quantized(activation("Clip", convolution(first, 40, "c1"), low, high), 6 / 255)
+    third = quantized(convolution(second, 40, "c2"), 0.025, 128)
+    nodes.append(helper.make_node("Add", [first, third], ["sum"]))
+    last = quantized(activation("Relu", "sum"), 0.03)
+    graph = helper.make_graph(
+        nodes, "activations",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [2, 3, 9, 14])],
+        [helper.make_tensor_value_info(last, TensorProto.FLOAT, [2, 40, 9, 14])], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def activations(folder):
+    for seed in range(3):
+        path, model = folder / "activations.onnx", with_activations(seed)
+        onnx.save(model, path)
+        image = np.random.default_rng(seed).standard_normal((2, 3, 9, 14)).astype(F32)
+        ours, wanted = qat_opt.run(path, [image])[0], ort.run(model, {"image": image})[0]
+        different = int((ours != wanted).sum())
+        check(f"activations in front of quantizers, {seed}: equal to ONNX Runtime", different == 0,
+              f"{different} of {wanted.size} differ")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -347,6 +412,7 @@ def main():
         weight_only(source, weights, folder)
         matmulnbits(source, weights, folder)
         islands(source, folder)
+        activations(folder)
     print(f"{len(FAILURES)} failures")
     return 1 if FAILURES else 0
 

@@ -68,6 +68,45 @@ struct SessionModeTests {
     #expect(try Session(graph).mode == nil)
   }
 
+  @Test("is integer for convolutions with activations in front of their quantizers")
+  func activations() throws {
+    let graph = try Graph(
+      text: """
+        graph @net(%x: f32[1,2,4,4]) -> (%y: f32[1,2,4,4]) {
+          constant %s: f32[] = [0.02]
+          constant %t: f32[] = [0.0234375]
+          constant %z: u8[] = [0]
+          constant %w: i8[2,2,1,1] = [13, -90, 127, 55]
+          constant %ws: f32[] = [0.0078125]
+          constant %wz: i8[] = [0]
+          constant %low: f32[] = [0]
+          constant %high: f32[] = [6]
+          %q0 = QuantizeLinear(%x, %s, %z)
+          %d0 = DequantizeLinear(%q0, %s, %z)
+          %k = DequantizeLinear(%w, %ws, %wz)
+          %c0 = Conv(%d0, %k) {}
+          %r = Relu(%c0)
+          %q1 = QuantizeLinear(%r, %s, %z)
+          %d1 = DequantizeLinear(%q1, %s, %z)
+          %c1 = Conv(%d1, %k) {}
+          %l = Clip(%c1, %low, %high)
+          %q2 = QuantizeLinear(%l, %t, %z)
+          %d2 = DequantizeLinear(%q2, %t, %z)
+          %a = Add(%d0, %d2)
+          %b = Relu(%a)
+          %q3 = QuantizeLinear(%b, %s, %z)
+          %y = DequantizeLinear(%q3, %s, %z)
+        }
+        """)
+    let session = try Session(graph, mode: .auto)
+    #expect(session.mode == .integer)
+    let names = session.graph.nodes.map { session.graph[$0].op.name }
+    #expect(Set(names.map { "\($0)" }).isDisjoint(with: ["Relu", "Clip", "Add", "Conv"]))
+    let values: [Float] = (0..<32).map { Float($0 * 29 % 101) / 25 - 1 }
+    let x = AnyTensor(shape: [1, 2, 4, 4], values)
+    #expect(try session.run(["x": x]) == Session(graph, mode: .float).run(["x": x]))
+  }
+
   /// Milliseconds a run in each mode, interleaved: `QAT_BENCHMARK=MODEL.onnx swift test --filter
   /// SessionModeTests`, with the model's input in f32.
   @Test(

@@ -4,9 +4,10 @@ import QATRewrite
 
 extension Graph {
   /// The graph with its integer regions as integer operations: how a QDQ graph is to be run, so that it
-  /// gives the codes that runtimes give which fuse it. Names of outputs stay.
+  /// gives the codes that runtimes give which fuse it. Activations that a quantizer makes redundant are
+  /// no reason to compute in float. Names of outputs stay.
   public func formingIntegerRegions() throws(Diagnostic) -> Graph {
-    isDequantizing ? try running("lower-to-integer") : self
+    isDequantizing ? try running("fuse-activation,lower-to-integer") : self
   }
 
   /// Whether it has codes that are dequantized, also in bodies.
