@@ -29,12 +29,13 @@ static int64_t product_step(const job *j) {
   return position_bytes(j->squares, 4 * QAT_IGEMM_WIDTH);
 }
 
-// What results see stays in the level-2 cache, beside products and a panel of weights; but all weights
-// are read for each chunk.
-static int64_t most_squares(const qat_conv_shape *s) {
-  enum { TILE = 14 };
-  const int64_t fitting = (256 << 10) / (POSITIONS * 2 * s->in_channels) / TILE * TILE;
-  return qat_max(2 * TILE, qat_min(4 * TILE, fitting));
+// Squares of a chunk: what they see stays in the level-2 cache, beside products and a panel of weights,
+// or nearly so, since all weights are read for each chunk.
+static int64_t chunk_size(const qat_conv_shape *s) {
+  const int64_t squares = s->batch * squares_of_image(s);
+  const int64_t fitting = (256 << 10) / (POSITIONS * 2 * s->in_channels);
+  const int64_t chunks = squares / qat_max(28, qat_min(56, fitting));
+  return qat_ceil_div(squares, qat_max(1, chunks));
 }
 
 static int64_t seen_size(const job *j) { return padded(POSITIONS * seen_step(j)); }
@@ -51,7 +52,7 @@ static int64_t shared_size(const job *j) {
 
 static job job_of(const qat_conv_shape *s) {
   job j = {.s = s, .blocks = channel_blocks_of(s), .columns = qat_igemm_columns(s->out_channels)};
-  j.squares = qat_min(s->batch * squares_of_image(s), most_squares(s));
+  j.squares = chunk_size(s);
   return j;
 }
 
