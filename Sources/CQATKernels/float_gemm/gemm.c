@@ -7,7 +7,7 @@ enum {
   STRETCH = 4 * QAT_SGEMM_K,
   GROUP = 8 * QAT_TILE_COLUMNS,
   ROWS = 12 * QAT_TILE_ROWS,
-  DIRECT = 28,                  // rows from which packing B pays
+  DIRECT = 10 * QAT_TILE_ROWS,  // rows up to which packing B does not pay
 };
 
 size_t qat_sgemm_scratch(void) { return STRETCH * GROUP + ROWS * (STRETCH + QAT_COPY_GAP); }
@@ -99,9 +99,11 @@ static void scale_only(const qat_sgemm_arguments *x) {
     }
 }
 
-// Whether a chunk of `rows` rows reads panels of B where they are, or packs them first.
+// Whether a chunk of `rows` rows reads panels of B where they are, or packs them first: what lies a
+// multiple of 4 KiB apart is in one set of the level-1 cache, and two tiles of rows make up for packing.
 static bool reads_directly(const qat_sgemm_arguments *x, int64_t rows) {
-  return x->b_packed || (!x->b_transposed && rows < DIRECT);
+  const int64_t most = x->b_stride % 1024 ? DIRECT : 2 * QAT_TILE_ROWS - 1;
+  return x->b_packed || (!x->b_transposed && rows <= most);
 }
 
 // The panel of B that starts at `column`, in the stretch k: where it is.
