@@ -1,5 +1,5 @@
-// Minimal filtering works on squares of STEP x STEP results, which see SIDE x SIDE pixels; both are of
-// the file that includes this one. Squares are counted over all images, positions row by row.
+// Minimal filtering works on squares of STEP x STEP results, which see SIDE x SIDE pixels; both are
+// of the file that includes this one. Squares are counted over all images, positions row by row.
 #pragma once
 #include "shape.h"
 
@@ -30,8 +30,8 @@ QAT_INLINE void find_pixels(const qat_conv_shape *s, square q, const void *x, in
   }
 }
 
-// Bytes from one square to the next, and from one position to that of as many squares: no multiples of
-// 4 KiB, which would share a set of the level-1 cache.
+// Bytes from one square to the next, and from one position to that of as many squares: no multiples
+// of 4 KiB, which would share a set of the level-1 cache.
 enum { GAP = 64 };
 QAT_INLINE int64_t square_bytes(int64_t bytes) { return bytes % 4096 ? bytes : bytes + GAP; }
 QAT_INLINE int64_t position_bytes(int64_t squares, int64_t bytes) {

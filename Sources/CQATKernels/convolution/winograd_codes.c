@@ -29,8 +29,8 @@ static int64_t product_step(const job *j) {
   return position_bytes(j->squares, 4 * QAT_IGEMM_WIDTH);
 }
 
-// Squares of a chunk: what they see stays in the level-2 cache, beside products and a panel of weights,
-// or nearly so, since all weights are read for each chunk.
+// Squares of a chunk: what they see stays in the level-2 cache, beside products and a panel of
+// weights, or nearly so, since all weights are read for each chunk.
 static int64_t chunk_size(const qat_conv_shape *s) {
   const int64_t squares = s->batch * squares_of_image(s);
   const int64_t fitting = (256 << 10) / (POSITIONS * 2 * s->in_channels);
@@ -62,16 +62,18 @@ size_t qat_winograd_codes_scratch(const qat_conv_shape *s, int threads) {
 }
 
 // B' d of six values.
-#define TRANSFORM(d, r)                                                             \
-  {                                                                                 \
-    const int16_t even = (int16_t)((d)[4] - 4 * (d)[2]), odd = (int16_t)((d)[3] - 4 * (d)[1]); \
-    const int16_t p = (int16_t)((d)[4] - (d)[2]), q = (int16_t)(2 * ((d)[3] - (d)[1]));        \
-    (r)[0] = (int16_t)(4 * ((d)[0] - (d)[2]) + p);                                  \
-    (r)[1] = (int16_t)(even + odd);                                                 \
-    (r)[2] = (int16_t)(even - odd);                                                 \
-    (r)[3] = (int16_t)(p + q);                                                      \
-    (r)[4] = (int16_t)(p - q);                                                      \
-    (r)[5] = (int16_t)((d)[5] - (d)[3] - 2 * q);                                    \
+#define TRANSFORM(d, r)                                   \
+  {                                                       \
+    const int16_t even = (int16_t)((d)[4] - 4 * (d)[2]);  \
+    const int16_t odd = (int16_t)((d)[3] - 4 * (d)[1]);   \
+    const int16_t p = (int16_t)((d)[4] - (d)[2]);         \
+    const int16_t q = (int16_t)(2 * ((d)[3] - (d)[1]));   \
+    (r)[0] = (int16_t)(4 * ((d)[0] - (d)[2]) + p);        \
+    (r)[1] = (int16_t)(even + odd);                       \
+    (r)[2] = (int16_t)(even - odd);                       \
+    (r)[3] = (int16_t)(p + q);                            \
+    (r)[4] = (int16_t)(p - q);                            \
+    (r)[5] = (int16_t)((d)[5] - (d)[3] - 2 * q);          \
   }
 
 // V of 32 channels of a square, positions `step` values apart. Of u8 the codes are not centred, which
@@ -279,11 +281,11 @@ void qat_winograd_codes(const qat_igemm_kernel *kernel, const qat_conv_shape *s,
   if (a->result != QAT_CONV_SUMS)
     for (int64_t k = 0; k < j.columns; k++)
       j.m[k] = a->m_scalar ? *a->m : k < s->out_channels ? a->m[k] : 0;
-  // Few squares: threads share the panels of each.
+  // Few squares: threads share the panels, and each part of them transforms the squares for itself.
   const int64_t chunks = qat_ceil_div(s->batch * squares_of_image(s), j.squares);
   const int64_t threads = qat_pool_threads(pool);
   const int64_t panels = qat_ceil_div(j.columns, QAT_IGEMM_WIDTH);
-  const int64_t wanted = threads > 1 ? qat_min(panels, qat_ceil_div(4 * threads, chunks)) : 1;
+  const int64_t wanted = threads > 1 ? qat_min(panels, qat_ceil_div(2 * threads, chunks)) : 1;
   j.panels_of_part = qat_ceil_div(panels, wanted);
   j.parts = qat_ceil_div(panels, j.panels_of_part);
   qat_pool_run(pool, chunks * j.parts, chunk, &j);

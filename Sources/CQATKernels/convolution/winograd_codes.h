@@ -1,25 +1,26 @@
 // Minimal filtering F(4 x 4, 3 x 3) of Lavin and Gray (Fast algorithms for convolutional neural
-// networks, 2016) in integers, without an error: the 6 x 6 codes d that a square of 4 x 4 results sees,
-// and the kernel g, become 36 positions of 16 bits each,
+// networks, 2016) in integers, without an error: the 6 x 6 codes d that a square of 4 x 4 results
+// sees, and the kernel g, become 36 positions of 16 bits each,
 //   U = G g G',  V = B' d B,  M = U V (a product over channels, one a position),  576 y = A' M A
 //   G = (6 0 0; -4 -4 -4; -4 4 -4; 1 2 4; 1 -2 4; 0 0 6)
 //   B' = (4 0 -5 0 1 0; 0 -4 -4 1 1 0; 0 4 -4 -1 1 0; 0 -2 -1 2 1 0; 0 2 -1 -2 1 0; 0 4 0 -5 0 1)
 //   A' = (1 1 1 1 1 0; 0 1 -1 2 -2 0; 0 1 1 4 4 0; 0 1 -1 8 -8 4)
-// The fractions of the paper are multiplied by 24 on the way in each direction. 36 products of 16 bits
-// make sixteen results instead of 144 of 8 bits.
+// which are those of the paper with its fractions multiplied out, by 24 for rows and for columns. 36
+// products of 16 bits make sixteen results instead of 144 of 8 bits.
 //
-// Codes are centred: those of u8 less 128, so that |d| <= 128, |V| <= 100 * 128 and |U| <= 144 * 128. All
-// sums are modulo 2^32, where 576 y times the inverse of 9 is 64 y; and that is no wrapped number where
-// |y| < 2^25, as it is for a block of channels: 224 * 9 * 128 * 128. So y is exact, and so are sums of it
-// over blocks modulo 2^32.
+// Codes are centred: those of u8 less 128, so that |d| <= 128, |V| <= 100 * 128, |U| <= 144 * 128.
+// All sums are modulo 2^32, where 576 y times the inverse of 9 is 64 y; and that is no wrapped number
+// where |y| < 2^25, as it is for a block of channels: 224 * 9 * 128 * 128. So y is exact, and sums of
+// it over blocks are, modulo 2^32.
 #pragma once
 #include "codes.h"
 
 enum { SIDE = 6, STEP = 4 };
 #include "squares.h"
 
-// Channels come in pairs, and pairs in blocks of equal size but for the last. Packed weights: the sums
-// of all columns, as in dense.c, and panels of 16 or 32 columns: [block][position][pair][column][2].
+// Channels come in pairs, and pairs in blocks of equal size but for the last. Packed weights: the
+// sums of all columns, as in dense.c, and panels of 16 or 32 columns:
+// [block][position][pair][column][2].
 typedef struct { int64_t pairs, blocks, pairs_of_block; } channel_blocks;
 
 QAT_INLINE channel_blocks channel_blocks_of(const qat_conv_shape *s) {

@@ -19,7 +19,8 @@ size_t qat_winograd_codes_packed_size(const qat_conv_shape *s) {
     (u)[5] = (int16_t)(6 * (g2));                                                   \
   }
 
-QAT_INLINE void qat_winograd_codes_kernels_body(const int8_t g[9][LANES], int16_t u[POSITIONS][LANES]) {
+QAT_INLINE void qat_winograd_codes_kernels_body(const int8_t g[9][LANES],
+                                                int16_t u[POSITIONS][LANES]) {
   _Pragma("clang loop vectorize(assume_safety)")
   for (int l = 0; l < LANES; l++) {
     int16_t lines[3][SIDE];

@@ -34,9 +34,10 @@ void qat_conv_f32_weight_gradient(const qat_conv_shape *shape, const float *dy, 
 void qat_conv_f32_bias_gradient(const qat_conv_shape *shape, const float *dy, float *db,
                                 qat_pool *pool);
 
-// Whether minimal filtering with 4 x 4 results at a time, which gives the same sums, is the faster way to
-// convolve codes on this CPU: kernels of 3 x 3 at every pixel, with signed weights whose zero points are 0.
-// The caller decides, says so in `shape.minimal`, and packs and convolves with that shape.
+// Whether minimal filtering with 4 x 4 results at a time, which gives the same sums, is the faster way
+// to convolve codes on this CPU: kernels of 3 x 3 at every pixel, with signed weights whose zero points
+// are 0. The caller decides, says so in `shape.minimal`, and packs and convolves with that shape. The
+// packed weights take eight times the bytes of the others.
 bool qat_conv_s8_is_minimal(const qat_conv_shape *shape);
 
 // Weights packed for the integer convolution, for every kernel: bytes of 64-byte aligned memory, and
