@@ -3,6 +3,16 @@
 #include "../integer_gemm/kernel.h"
 #include "shape.h"
 
+// A way to convolve: what qat_convolution.h says of packing, scratch memory and convolving.
+typedef struct {
+  size_t (*packed_size)(const qat_conv_shape *shape);
+  void (*pack)(const qat_conv_shape *shape, const void *w, bool w_signed, void *packed,
+               void *scratch);
+  size_t (*scratch)(const qat_conv_shape *shape, int threads);
+  void (*convolve)(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
+                   const qat_conv_s8_arguments *arguments, qat_pool *pool, void *scratch);
+} code_convolution;
+
 // Any weights; see dense.c.
 size_t qat_dense_packed_size(const qat_conv_shape *shape);
 void qat_dense_pack(const qat_conv_shape *shape, const void *w, bool w_signed, void *packed,
@@ -13,14 +23,16 @@ void qat_dense_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
 
 // Weights of one channel a group: see depthwise_codes.h.
 size_t qat_depthwise_packed_size(const qat_conv_shape *shape);
-void qat_depthwise_pack(const qat_conv_shape *shape, const void *w, bool w_signed, void *packed);
+void qat_depthwise_pack(const qat_conv_shape *shape, const void *w, bool w_signed, void *packed,
+                        void *scratch);
 size_t qat_depthwise_scratch(const qat_conv_shape *shape, int threads);
 void qat_depthwise_s8(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
                       const qat_conv_s8_arguments *arguments, qat_pool *pool, void *scratch);
 
 // Signed weights without zero points of 3 x 3 kernels: see winograd_codes.h.
 size_t qat_winograd_codes_packed_size(const qat_conv_shape *shape);
-void qat_winograd_codes_pack(const qat_conv_shape *shape, const int8_t *w, void *packed);
+void qat_winograd_codes_pack(const qat_conv_shape *shape, const void *w, bool w_signed,
+                             void *packed, void *scratch);
 size_t qat_winograd_codes_scratch(const qat_conv_shape *shape, int threads);
 void qat_winograd_codes(const qat_igemm_kernel *kernel, const qat_conv_shape *shape,
                         const qat_conv_s8_arguments *arguments, qat_pool *pool, void *scratch);

@@ -33,7 +33,9 @@ size_t qat_depthwise_packed_size(const qat_conv_shape *s) {
   return (size_t)(4 * all_channels(&g) + g.blocks * block_size(s, &g));
 }
 
-void qat_depthwise_pack(const qat_conv_shape *s, const void *w, bool w_signed, void *packed) {
+void qat_depthwise_pack(const qat_conv_shape *s, const void *w, bool w_signed, void *packed,
+                        void *scratch) {
+  (void)scratch;
   const geometry g = geometry_of(s);
   const uint8_t flip = w_signed ? 0 : 0x80, *source = w;
   int32_t *sums = packed;

@@ -127,7 +127,6 @@ static void see_squares(const job *j, const room *r, int64_t first, int64_t coun
 }
 
 static void multiply(const job *j, const room *r, int64_t count, int64_t panel) {
-  static const int32_t none[QAT_IGEMM_WIDTH];
   const channel_blocks *b = &j->blocks;
   const int64_t column = panel * QAT_IGEMM_WIDTH;
   const int width = (int)qat_min(j->columns - column, QAT_IGEMM_WIDTH);
@@ -140,7 +139,7 @@ static void multiply(const job *j, const room *r, int64_t count, int64_t panel) 
     for (int p = 0; p < POSITIONS; p++, weights += pairs * 4 * width) {
       qat_igemm_tile tile = {
         .width = width, .a = r->seen + p * seen_step(j), .segments = &start, .segment_count = 1,
-        .quads = pairs, .b = weights, .start = none,
+        .quads = pairs, .b = weights,
       };
       int32_t *sums = (int32_t *)(void *)(r->products
                                           + (block * POSITIONS + p) * product_step(j));

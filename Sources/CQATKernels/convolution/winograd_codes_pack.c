@@ -2,6 +2,14 @@
 
 enum { LANES = 2 * QAT_IGEMM_WIDTH };  // both channels of a pair, of all columns
 
+// Squares that do not reach far beyond their images, and enough of them to read weights for that no
+// cache holds.
+bool qat_conv_s8_is_minimal(const qat_conv_shape *s) {
+  const int64_t squares = squares_of_image(s);
+  return is_filter(s) && qat_igemm_best()->filters && 3 * RESULTS * squares <= 4 * out_plane(s)
+         && (s->batch * squares >= 14 || qat_winograd_codes_packed_size(s) <= 384 << 10);
+}
+
 size_t qat_winograd_codes_packed_size(const qat_conv_shape *s) {
   return (size_t)(qat_igemm_columns(s->out_channels)
                   * (4 + POSITIONS * 4 * channel_blocks_of(s).pairs));
@@ -37,7 +45,10 @@ void qat_winograd_codes_kernels(const int8_t g[9][LANES], int16_t u[POSITIONS][L
 QAT_VERSIONS(qat_winograd_codes_kernels,
              (const int8_t g[9][LANES], int16_t u[POSITIONS][LANES]), (g, u))
 
-void qat_winograd_codes_pack(const qat_conv_shape *s, const int8_t *w, void *packed) {
+void qat_winograd_codes_pack(const qat_conv_shape *s, const void *given, bool w_signed,
+                             void *packed, void *scratch) {
+  (void)w_signed, (void)scratch;
+  const int8_t *w = given;
   const channel_blocks b = channel_blocks_of(s);
   const int64_t columns = qat_igemm_columns(s->out_channels), channels = s->in_channels;
   int32_t *sums = packed;

@@ -13,7 +13,8 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
   __m256i c[ROWS][2];
   for (int v = 0; v < 2; v++)
     for (int i = 0; i < rows; i++)
-      c[i][v] = _mm256_loadu_si256((const __m256i *)(t->start + first + 8 * v));
+      c[i][v] = pairs ? _mm256_setzero_si256()
+                      : _mm256_loadu_si256((const __m256i *)(t->start + first + 8 * v));
   const __m256i low = _mm256_set1_epi16(0xFF);
   const int64_t step = 4 * t->width;
   const int8_t *b = t->b + 4 * first;

@@ -17,7 +17,8 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
   __m256i c[ROWS][2];
   for (int v = 0; v < 2; v++)
     for (int i = 0; i < rows; i++)
-      c[i][v] = _mm256_loadu_si256((const __m256i *)(t->start + first + 8 * v));
+      c[i][v] = pairs ? _mm256_setzero_si256()
+                      : _mm256_loadu_si256((const __m256i *)(t->start + first + 8 * v));
   const int64_t step = 4 * t->width;
   const int8_t *b = t->b + 4 * first;
   for (int64_t s = 0; s < t->segment_count; s++) {
@@ -45,7 +46,8 @@ TARGET __attribute__((always_inline)) static inline void row_of(const qat_igemm_
                                                                 const int halves) {
   __m256i c[2][4];
   for (int v = 0; v < 2 * halves; v++) {
-    c[0][v] = _mm256_loadu_si256((const __m256i *)(t->start + 8 * v));
+    c[0][v] = pairs ? _mm256_setzero_si256()
+                    : _mm256_loadu_si256((const __m256i *)(t->start + 8 * v));
     c[1][v] = _mm256_setzero_si256();
   }
   const int64_t end = 4 * t->quads, step = 64 * halves;

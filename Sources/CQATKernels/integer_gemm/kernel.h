@@ -63,7 +63,7 @@ struct qat_igemm_kernel {
   void (*depthwise)(const qat_depthwise_line *line);
   void (*leave)(void);          // what a thread calls after its last tile, or NULL
   // `tile` of pairs of 16-bit values, both signed, in the place of four bytes: b is theirs as well, and
-  // two products of a pair are less than 2^31 together. Never stores codes.
+  // two products of a pair are less than 2^31 together. Sums from 0; never stores codes.
   void (*pairs)(const qat_igemm_tile *tile);
   bool filters;                 // at least half as many of these products a second as of `tile`
   // Products of fewer rows, or of segments of fewer groups, are another kernel's; 0 and NULL: none.

@@ -19,9 +19,8 @@ static bool qat_u8s8_gemm_4x32__scalar(const qat_igemm_tile *t) {
 
 void qat_s16_tile__scalar(const qat_igemm_tile *t) {
   for (int i = 0; i < t->rows; i++) {
-    uint32_t sums[QAT_IGEMM_WIDTH];
+    uint32_t sums[QAT_IGEMM_WIDTH] = {0};
     const int16_t *b = (const int16_t *)(const void *)t->b;
-    for (int j = 0; j < t->width; j++) sums[j] = (uint32_t)t->start[j];
     for (int64_t s = 0; s < t->segment_count; s++) {
       const int16_t *a = (const int16_t *)(const void *)(t->a + t->offsets[i] + t->segments[s]);
       for (int64_t l = 0; l < t->quads; l++, a += 2, b += 2 * t->width)
