@@ -9,10 +9,11 @@ public struct ChannelsLastConvolution {
   public let shape: ConvolutionShape
   private let precision: ProductPrecision
 
-  /// - Parameter precision: of dense convolutions; depthwise ones wait for memory, and do not round.
+  /// - Parameter precision: of convolutions that bfloat16 makes faster; others do not round.
   public init(_ shape: ConvolutionShape, _ precision: ProductPrecision = .f32) {
     self.shape = shape
-    self.precision = shape.groups > 1 && shape.groups == shape.inChannels ? .f32 : precision
+    var c = shape.c
+    self.precision = unsafe qat_conv_nhwc_gains_from_bf16(&c) ? precision : .f32
   }
 
   private var c: qat_conv_shape {

@@ -26,8 +26,14 @@ extension KernelTests {
         Planes.shape(1, c: 512, 3, 7, m: 130, k: (1, 1), stride: (2, 2)),
         // More pixels of fewer channels are copied than of the results' for the gradient.
         Planes.shape(1, c: 512, 20, 28, m: 600, k: (1, 1), stride: (2, 2)),
-        // Squares of 2 x 2 that end where the image does, and beyond it; more than one chunk of them.
-        Planes.shape(1, c: 32, 18, 20, m: 32, k: (3, 3), pads: (1, 1, 1, 1)),
+        // Squares of 4 x 4 that end where the image does, and beyond it; more than one chunk of them, with
+        // few channels, and where the weights are large.
+        Planes.shape(1, c: 32, 20, 20, m: 32, k: (3, 3), pads: (1, 1, 1, 1)),
+        Planes.shape(3, c: 16, 13, 14, m: 19, k: (3, 3), pads: (1, 1, 1, 1)),
+        Planes.shape(2, c: 21, 9, 10, m: 45, k: (3, 3), pads: (0, 2, 1, 0)),
+        Planes.shape(1, c: 90, 21, 22, m: 83, k: (3, 3), pads: (1, 1, 1, 1)),
+        // Squares of 2 x 2, likewise.
+        Planes.shape(1, c: 300, 16, 17, m: 34, k: (3, 3), pads: (1, 1, 1, 1)),
         Planes.shape(3, c: 40, 7, 9, m: 37, k: (3, 3), pads: (1, 1, 1, 1)),
         Planes.shape(1, c: 33, 5, 4, m: 50, k: (3, 3)),
         Planes.shape(1, c: 32, 4, 5, m: 34, k: (3, 3), pads: (0, 2, 1, 0)),
@@ -95,12 +101,12 @@ extension KernelTests {
         return [y, dx, dw]
       }
 
-      /// Whether it is one of those that minimal filtering computes.
+      /// Whether it is one of those that minimal filtering may compute, in the precision of the shape.
       var isFiltered: Bool {
         let one = [s.stride_y, s.stride_x, s.dilation_y, s.dilation_x, s.groups]
         let least = min(s.in_height, s.in_width, s.out_height, s.out_width)
         return s.kernel_height == 3 && s.kernel_width == 3 && one.allSatisfy { $0 == 1 }
-          && min(s.in_channels, s.out_channels) >= 32 && least > 1
+          && min(s.in_channels, s.out_channels) >= (s.bf16 ? 32 : 16) && least > 1
       }
 
       /// The root of the sum of the squares of an element's products: what rounding of factors, each on its
@@ -150,9 +156,11 @@ extension KernelTests {
       for ofCPU in results {
         for ofThreads in ofCPU { #expect(ofThreads.map(\.bits) == results[0][0].map(\.bits)) }
       }
-      // Float sums of n products below 1: n * 2^-24 of the largest partial sum is never reached.
-      for (result, exact) in zip(results[0][0], run.exact) {
-        #expect(distance(result, exact) < 3e-5)
+      // Float sums of n products below 1: n * 2^-24 of the largest partial sum is never reached. Minimal
+      // filtering rounds by up to 10^-5 of a typical sum.
+      for (result, (exact, noise)) in zip(results[0][0], zip(run.exact, run.noise)) {
+        let most = run.isFiltered ? 0x1p-16 * max(1, noise.max() ?? 0) : 3e-5
+        #expect(distance(result, exact) < most)
       }
     }
 
@@ -162,8 +170,8 @@ extension KernelTests {
     @Test("of bfloat16 agree with sums in Double", arguments: 0..<dense.count)
     func matchDoubleOfBfloat16(_ index: Int) {
       var run = Run(Self.dense[index], seed: UInt64(index))
-      let exact = run.isFiltered ? run.exact : run.rounded.exact, noise = run.noise
       run.s.bf16 = true
+      let exact = run.isFiltered ? run.exact : run.rounded.exact, noise = run.noise
       withRoundingKernels {
         let results = run.results(threads: 1)
         for (result, (exact, noise)) in zip(results, zip(exact, noise)) {

@@ -7,6 +7,10 @@ typedef struct { const qat_conv_shape *s; const float *w; float *packed; } job;
 
 static int64_t panels(int64_t channels) { return qat_ceil_div(channels, QAT_TILE_COLUMNS); }
 
+bool qat_conv_nhwc_gains_from_bf16(const qat_conv_shape *s) {
+  return !is_depthwise(s) && (qat_sgemm_has_tiles() || !qat_is_large_winograd(s));
+}
+
 size_t qat_conv_nhwc_packed_size(const qat_conv_shape *s) {
   if (qat_is_plain_depthwise(s)) return (size_t)(taps(s) * s->out_channels);
   if (qat_is_winograd(s)) return qat_winograd_packed_size(s);

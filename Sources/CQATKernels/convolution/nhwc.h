@@ -89,10 +89,9 @@ void qat_scattered_input_gradient(const qat_conv_shape *s, const float *dy, cons
 // Kernels of 3 x 3 that minimal filtering is faster for, and gradients of their inputs: those of the
 // shape that has inputs and results exchanged, with its kernels turned by half a turn. Packed weights are
 // panels of up to 32 output channels: [position][channel][32].
-QAT_INLINE bool qat_is_winograd(const qat_conv_shape *s) {
-  return is_filter(s)
-         && qat_min(qat_min(s->in_height, s->in_width), qat_min(s->out_height, s->out_width)) > 1;
-}
+bool qat_is_winograd(const qat_conv_shape *s);
+// Whether that makes sixteen results at a time, where they are not of bfloat16.
+bool qat_is_large_winograd(const qat_conv_shape *s);
 qat_conv_shape qat_winograd_gradient(const qat_conv_shape *s);
 size_t qat_winograd_packed_size(const qat_conv_shape *s);
 void qat_winograd_pack(const qat_conv_shape *s, const float *w, bool turned, float *packed,

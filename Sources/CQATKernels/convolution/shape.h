@@ -32,11 +32,11 @@ QAT_INLINE bool is_pointwise(const qat_conv_shape *s) {
   return taps(s) == 1 && s->stride_y == 1 && s->stride_x == 1 && s->pad_top == 0
          && s->pad_left == 0 && s->in_height == s->out_height && s->in_width == s->out_width;
 }
-// A 3 x 3 kernel at every pixel, with channels enough for minimal filtering.
-QAT_INLINE bool is_filter(const qat_conv_shape *s) {
+// A 3 x 3 kernel at every pixel, with channels enough for minimal filtering: `least` of inputs and results.
+QAT_INLINE bool is_filter(const qat_conv_shape *s, int64_t least) {
   return s->kernel_height == 3 && s->kernel_width == 3 && s->stride_y == 1 && s->stride_x == 1
          && s->dilation_y == 1 && s->dilation_x == 1 && s->groups == 1
-         && s->in_channels >= 32 && s->out_channels >= 32;
+         && qat_min(s->in_channels, s->out_channels) >= least;
 }
 QAT_INLINE bool is_depthwise(const qat_conv_shape *s) {
   return channels_of_group(s) == 1 && s->groups > 1;

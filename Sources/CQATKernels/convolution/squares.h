@@ -1,30 +1,31 @@
-// Minimal filtering works on squares of STEP x STEP results, which see SIDE x SIDE pixels; both are
-// of the file that includes this one. Squares are counted over all images, positions row by row.
+// Minimal filtering works on squares of `step` x `step` results, which see `side` x `side` pixels.
+// Squares are counted over all images, pixels and results of one row by row.
 #pragma once
 #include "shape.h"
-
-enum { POSITIONS = SIDE * SIDE, RESULTS = STEP * STEP };
 
 // The first row and column of a square among the results of its image.
 typedef struct { int64_t image, row, column; } square;
 
-QAT_INLINE int64_t squares_of_image(const qat_conv_shape *s) {
-  return qat_ceil_div(s->out_height, STEP) * qat_ceil_div(s->out_width, STEP);
+QAT_INLINE int64_t squares_across(const qat_conv_shape *s, int step) {
+  return qat_ceil_div(s->out_width, step);
 }
-QAT_INLINE square square_at(const qat_conv_shape *s, int64_t number) {
-  const int64_t plane = squares_of_image(s), columns = qat_ceil_div(s->out_width, STEP);
-  return (square){number / plane, number % plane / columns * STEP, number % columns * STEP};
+QAT_INLINE int64_t squares_of_image(const qat_conv_shape *s, int step) {
+  return qat_ceil_div(s->out_height, step) * squares_across(s, step);
+}
+QAT_INLINE square square_at(const qat_conv_shape *s, int step, int64_t number) {
+  const int64_t plane = squares_of_image(s, step), columns = squares_across(s, step);
+  return (square){number / plane, number % plane / columns * step, number % columns * step};
 }
 // Where the pixels are that a square sees, elements of `size` bytes; `outside` beyond the image.
-QAT_INLINE void find_pixels(const qat_conv_shape *s, square q, const void *x, int64_t size,
-                            const void *outside, const void **pixels) {
+QAT_INLINE void find_pixels(const qat_conv_shape *s, int side, square q, const void *x,
+                            int64_t size, const void *outside, const void **pixels) {
   const int64_t bytes = s->in_channels * size, left = q.column - s->pad_left;
-  for (int64_t i = 0; i < SIDE; i++, pixels += SIDE) {
+  for (int64_t i = 0; i < side; i++, pixels += side) {
     const int64_t row = q.row - s->pad_top + i;
     const bool inside = row >= 0 && row < s->in_height;
     const uint8_t *from = (const uint8_t *)x
                           + (q.image * s->in_height + (inside ? row : 0)) * s->in_width * bytes;
-    for (int64_t k = 0; k < SIDE; k++)
+    for (int64_t k = 0; k < side; k++)
       pixels[k] = inside && left + k >= 0 && left + k < s->in_width ? from + (left + k) * bytes
                                                                     : outside;
   }

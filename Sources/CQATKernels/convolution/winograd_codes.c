@@ -32,7 +32,7 @@ static int64_t product_step(const job *j) {
 // Squares of a chunk: what they see stays in the level-2 cache, beside products and a panel of
 // weights, or nearly so, since all weights are read for each chunk.
 static int64_t chunk_size(const qat_conv_shape *s) {
-  const int64_t squares = s->batch * squares_of_image(s);
+  const int64_t squares = s->batch * squares_of_image(s, STEP);
   const int64_t fitting = (256 << 10) / (POSITIONS * 2 * s->in_channels);
   const int64_t chunks = squares / qat_max(28, qat_min(56, fitting));
   return qat_ceil_div(squares, qat_max(1, chunks));
@@ -120,7 +120,7 @@ QAT_VERSIONS(qat_winograd_codes_see,
 static void see_squares(const job *j, const room *r, int64_t first, int64_t count) {
   const void *pixels[POSITIONS];
   for (int64_t i = 0; i < count; i++) {
-    find_pixels(j->s, square_at(j->s, first + i), j->a->x, 1, j->outside, pixels);
+    find_pixels(j->s, SIDE, square_at(j->s, STEP, first + i), j->a->x, 1, j->outside, pixels);
     qat_winograd_codes_see(j->a->x_signed, j->s->in_channels, pixels,
                            (int16_t *)(void *)(r->seen + i * row_bytes(j)), seen_step(j) / 2);
   }
@@ -248,8 +248,8 @@ static void chunk(void *context, int64_t number, int worker) {
   r.offsets = (int64_t *)(void *)(scratch + SUMS_SIZE);
   for (int64_t i = 0; i < j->squares; i++) r.offsets[i] = i * row_bytes(j);
   const int64_t first = number / j->parts * j->squares;
-  const int64_t count = qat_min(j->squares, s->batch * squares_of_image(s) - first);
-  const int64_t across = qat_ceil_div(s->out_width, STEP);
+  const int64_t count = qat_min(j->squares, s->batch * squares_of_image(s, STEP) - first);
+  const int64_t across = squares_across(s, STEP);
   const int64_t panel = number % j->parts * j->panels_of_part;
   const int64_t last = qat_min(qat_ceil_div(j->columns, QAT_IGEMM_WIDTH),
                                panel + j->panels_of_part);
@@ -257,7 +257,7 @@ static void chunk(void *context, int64_t number, int worker) {
   for (int64_t p = panel; p < last; p++) {
     multiply(j, &r, count, p);
     for (int64_t i = 0, run; i < count; i += run) {
-      const square q = square_at(s, first + i);
+      const square q = square_at(s, STEP, first + i);
       run = qat_min(qat_min(RUN, count - i), across - q.column / STEP);
       finish_run(j, &r, q, i, run, p);
     }
@@ -281,7 +281,7 @@ void qat_winograd_codes(const qat_igemm_kernel *kernel, const qat_conv_shape *s,
     for (int64_t k = 0; k < j.columns; k++)
       j.m[k] = a->m_scalar ? *a->m : k < s->out_channels ? a->m[k] : 0;
   // Few squares: threads share the panels, and each part of them transforms the squares for itself.
-  const int64_t chunks = qat_ceil_div(s->batch * squares_of_image(s), j.squares);
+  const int64_t chunks = qat_ceil_div(s->batch * squares_of_image(s, STEP), j.squares);
   const int64_t threads = qat_pool_threads(pool);
   const int64_t panels = qat_ceil_div(j.columns, QAT_IGEMM_WIDTH);
   const int64_t wanted = threads > 1 ? qat_min(panels, qat_ceil_div(2 * threads, chunks)) : 1;

@@ -14,9 +14,9 @@
 // it over blocks are, modulo 2^32.
 #pragma once
 #include "codes.h"
-
-enum { SIDE = 6, STEP = 4 };
 #include "squares.h"
+
+enum { SIDE = 6, STEP = 4, POSITIONS = SIDE * SIDE, RESULTS = STEP * STEP };
 
 // Channels come in pairs, and pairs in blocks of equal size but for the last. Packed weights: the
 // sums of all columns, as in dense.c, and panels of 16 or 32 columns:

@@ -5,8 +5,9 @@ enum { LANES = 2 * QAT_IGEMM_WIDTH };  // both channels of a pair, of all column
 // Squares that do not reach far beyond their images, and enough of them to read weights for that no
 // cache holds.
 bool qat_conv_s8_is_minimal(const qat_conv_shape *s) {
-  const int64_t squares = squares_of_image(s);
-  return is_filter(s) && qat_igemm_best()->filters && 3 * RESULTS * squares <= 4 * out_plane(s)
+  const int64_t squares = squares_of_image(s, STEP);
+  return is_filter(s, 32) && qat_igemm_best()->filters
+         && 3 * RESULTS * squares <= 4 * out_plane(s)
          && (s->batch * squares >= 14 || qat_winograd_codes_packed_size(s) <= 384 << 10);
 }
 

@@ -70,6 +70,8 @@ extern const qat_sgemm_kernel qat_sgemm_amx_bf16_emulated;
 const qat_sgemm_kernel *qat_sgemm_best(void);
 // The kernel for operands that are, or may be, rounded to bfloat16; without `bf16` the best one.
 const qat_sgemm_kernel *qat_sgemm_for(bool bf16);
+// Whether those of bfloat16 are tiles.
+bool qat_sgemm_has_tiles(void);
 
 // The transpose of the kernel in use.
 void qat_transpose_lines(int64_t lines, int64_t k, const float *x, int64_t stride, int width,

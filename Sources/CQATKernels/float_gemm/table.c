@@ -27,6 +27,10 @@ const qat_sgemm_kernel *qat_sgemm_for(bool bf16) {
   return qat_sgemm_best();
 }
 
+bool qat_sgemm_has_tiles(void) {
+  return qat_sgemm_for(true)->features & (QAT_CPU_AMXBF16 | QAT_CPU_EMULATED_TILES);
+}
+
 bool qat_sgemm_rounds(void) { return qat_sgemm_for(true) != qat_sgemm_best(); }
 
 const char *qat_sgemm_name(void) { return qat_sgemm_best()->name; }

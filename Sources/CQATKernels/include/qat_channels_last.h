@@ -13,11 +13,13 @@
 // they do not change. An element of a result is a sum over blocks of 256 along (kernel row, kernel
 // column, channel), in order; in a block one fused multiply-add after the other.
 //
-// Kernels of 3 x 3 with stride 1 and 32 channels or more work on squares of 2 x 2 results instead, with 16
-// products for 36 (float_winograd.c): pixels are subtracted before they are multiplied and products
-// after it, and each rounds, to about the same error. An infinite input makes NaN of results of its
-// squares. In bfloat16 it is their differences of pixels, and sums of weights, that round: 1.7 times the
-// error of rounding pixels and weights.
+// Kernels of 3 x 3 with stride 1 and 16 channels or more work on squares of 4 x 4 results instead, with 36
+// products for 144, or of 2 x 2 with 16 products for 36, where images or caches are too small for the
+// former (float_winograd.c). Pixels are subtracted before they are multiplied and products after it, and
+// each rounds: with 2 x 2 to about the error of a sum of products, with 4 x 4 to 2 - 3 times that, 5e-7 to
+// 1e-6 of a typical result. An infinite input makes NaN of results of its squares. In bfloat16 it is their
+// differences of pixels, and sums of weights, that round: 1.7 times the error of rounding pixels and
+// weights with 2 x 2, and 4 x 4 is not used.
 //
 // Gradients of inputs with fewer than 8 channels add what each pixel of the result contributes, in their
 // order: a sum over its channels for each tap (float_scattered.c).
@@ -30,6 +32,9 @@ typedef struct {
   float low, high;
 } qat_conv_epilogue;
 
+// Whether bfloat16 makes it faster. Depthwise ones wait for memory; squares of 4 x 4 in float32 are as fast
+// as anything but tiles, and round less.
+bool qat_conv_nhwc_gains_from_bf16(const qat_conv_shape *shape);
 // Floats of packed weights, 64-byte aligned, and packing them.
 size_t qat_conv_nhwc_packed_size(const qat_conv_shape *shape);
 void qat_conv_nhwc_pack(const qat_conv_shape *shape, const float *w, float *packed,
