@@ -10,8 +10,8 @@
 
 enum { MOST_POSITIONS = 36, MOST_RESULTS = 16 };
 
-// One choice of m, and its transforms. Positions are `step` floats apart. Lines of channels are
-// multiples of 16 but for `finish`, whose width is up to 32; they are from 32 channels on otherwise.
+// One choice of m, and its transforms. Positions are `step` floats apart. There are 16 `channels` or more;
+// `width` is up to 32 of them.
 typedef struct {
   int side, step;  // of a square: pixels, results
   int most_squares;
