@@ -39,8 +39,10 @@ void qat_winograd_fetch_pixels(const qat_filtering *f, const qat_conv_shape *s, 
   const square q = square_at(s, f->step, number);
   const int64_t top = q.row - s->pad_top + f->side - f->step;
   const int64_t left = q.column - s->pad_left + f->side - f->step;
-  for (int64_t row = top; row < qat_min(top + f->step, s->in_height); row++)
-    for (int64_t column = left; column < qat_min(left + f->step, s->in_width); column++)
+  const int64_t bottom = qat_min(top + f->step, s->in_height);
+  const int64_t right = qat_min(left + f->step, s->in_width);
+  for (int64_t row = qat_max(top, 0); row < bottom; row++)
+    for (int64_t column = qat_max(left, 0); column < right; column++)
       fetch(x + ((q.image * s->in_height + row) * s->in_width + column) * s->in_channels,
             s->in_channels);
 }

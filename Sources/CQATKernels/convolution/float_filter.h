@@ -1,0 +1,131 @@
+// The transforms of a choice of m, from those of a line: the file that includes this one defines SIDE and
+// STEP, and SEE (B' d), FINISH (A' m), SPREAD (A e), GATHER (G' d) and WEIGH (G g) of arrays of values.
+#pragma once
+#include "winograd.h"
+
+enum { LANES = 16 };
+
+// Lines of channels, whose last block of 16 may begin inside the one before.
+#define FOR_BLOCKS(channels, first) \
+  for (int64_t at = 0, first = 0; at < (channels); at += LANES, first = qat_min(at, (channels)-LANES))
+
+QAT_INLINE void see_body(int64_t channels, const void *const *pixels, float *to, int64_t step) {
+  FOR_BLOCKS(channels, first) {
+    _Pragma("clang loop vectorize(assume_safety)")
+    for (int64_t c = 0; c < LANES; c++) {
+      float lines[SIDE][SIDE];
+      UNROLL for (int i = 0; i < SIDE; i++) {
+        float d[SIDE];
+        UNROLL for (int k = 0; k < SIDE; k++)
+          d[k] = ((const float *)pixels[i * SIDE + k])[first + c];
+        SEE(d, lines[i])
+      }
+      UNROLL for (int k = 0; k < SIDE; k++) {
+        float d[SIDE], r[SIDE];
+        UNROLL for (int i = 0; i < SIDE; i++) d[i] = lines[i][k];
+        SEE(d, r)
+        UNROLL for (int i = 0; i < SIDE; i++) to[(i * SIDE + k) * step + first + c] = r[i];
+      }
+    }
+  }
+}
+static void see(int64_t channels, const void *const *pixels, float *to, int64_t step);
+QAT_VERSIONS(see, (int64_t channels, const void *const *pixels, float *to, int64_t step),
+             (channels, pixels, to, step))
+
+QAT_INLINE void finish_with(const bool adds, int width, const float *from, int64_t step,
+                            const float *bias, const float *const *residual, float low, float high,
+                            float *const *y) {
+  _Pragma("clang loop vectorize(assume_safety)")
+  for (int c = 0; c < width; c++) {
+    float lines[STEP][SIDE];
+    UNROLL for (int k = 0; k < SIDE; k++) {
+      float m[SIDE], r[STEP];
+      UNROLL for (int i = 0; i < SIDE; i++) m[i] = from[(i * SIDE + k) * step + c];
+      FINISH(m, r)
+      UNROLL for (int i = 0; i < STEP; i++) lines[i][k] = r[i];
+    }
+    UNROLL for (int i = 0; i < STEP; i++) {
+      float r[STEP];
+      FINISH(lines[i], r)
+      UNROLL for (int k = 0; k < STEP; k++) {
+        float sum = r[k] + bias[c];
+        if (adds) sum += residual[i * STEP + k][c];
+        y[i * STEP + k][c] = sum < low ? low : sum > high ? high : sum;
+      }
+    }
+  }
+}
+QAT_INLINE void finish_body(int width, const float *from, int64_t step, const float *bias,
+                            const float *const *residual, float low, float high, float *const *y) {
+  if (width == 32 && residual) finish_with(true, 32, from, step, bias, residual, low, high, y);
+  else if (width == 32) finish_with(false, 32, from, step, bias, residual, low, high, y);
+  else if (residual) finish_with(true, width, from, step, bias, residual, low, high, y);
+  else finish_with(false, width, from, step, bias, residual, low, high, y);
+}
+static void finish(int width, const float *from, int64_t step, const float *bias,
+                   const float *const *residual, float low, float high, float *const *y);
+QAT_VERSIONS(finish,
+             (int width, const float *from, int64_t step, const float *bias,
+              const float *const *residual, float low, float high, float *const *y),
+             (width, from, step, bias, residual, low, high, y))
+
+QAT_INLINE void spread_body(int64_t channels, const float *const *results, float *to,
+                            int64_t step) {
+  FOR_BLOCKS(channels, first) {
+    _Pragma("clang loop vectorize(assume_safety)")
+    for (int64_t o = 0; o < LANES; o++) {
+      float lines[STEP][SIDE];
+      UNROLL for (int i = 0; i < STEP; i++) {
+        float e[STEP];
+        UNROLL for (int k = 0; k < STEP; k++) e[k] = results[i * STEP + k][first + o];
+        SPREAD(e, lines[i])
+      }
+      UNROLL for (int k = 0; k < SIDE; k++) {
+        float e[STEP], r[SIDE];
+        UNROLL for (int i = 0; i < STEP; i++) e[i] = lines[i][k];
+        SPREAD(e, r)
+        UNROLL for (int i = 0; i < SIDE; i++) to[(i * SIDE + k) * step + first + o] = r[i];
+      }
+    }
+  }
+}
+static void spread(int64_t channels, const float *const *results, float *to, int64_t step);
+QAT_VERSIONS(spread, (int64_t channels, const float *const *results, float *to, int64_t step),
+             (channels, results, to, step))
+
+QAT_INLINE void gather_body(const float *from, int64_t step, float to[9][QAT_TILE_COLUMNS]) {
+  for (int o = 0; o < QAT_TILE_COLUMNS; o++) {
+    float lines[3][SIDE];
+    UNROLL for (int k = 0; k < SIDE; k++) {
+      float d[SIDE], r[3];
+      UNROLL for (int i = 0; i < SIDE; i++) d[i] = from[(i * SIDE + k) * step + o];
+      GATHER(d, r)
+      UNROLL for (int i = 0; i < 3; i++) lines[i][k] = r[i];
+    }
+    UNROLL for (int i = 0; i < 3; i++) {
+      float r[3];
+      GATHER(lines[i], r)
+      UNROLL for (int k = 0; k < 3; k++) to[3 * i + k][o] = r[k];
+    }
+  }
+}
+static void gather(const float *from, int64_t step, float to[9][QAT_TILE_COLUMNS]);
+QAT_VERSIONS(gather, (const float *from, int64_t step, float to[9][QAT_TILE_COLUMNS]),
+             (from, step, to))
+
+QAT_INLINE void weigh_body(const float g[9][QAT_LANES], float *to, int64_t step) {
+  _Pragma("clang loop vectorize(assume_safety)")
+  for (int o = 0; o < QAT_LANES; o++) {
+    double lines[3][SIDE];
+    UNROLL for (int i = 0; i < 3; i++)
+      WEIGH((double)g[3 * i][o], (double)g[3 * i + 1][o], (double)g[3 * i + 2][o], lines[i])
+    UNROLL for (int k = 0; k < SIDE; k++) {
+      double r[SIDE];
+      WEIGH(lines[0][k], lines[1][k], lines[2][k], r)
+      UNROLL for (int i = 0; i < SIDE; i++) to[(i * SIDE + k) * step + o] = (float)r[i];
+    }
+  }
+}
+static void weigh(const float g[9][QAT_LANES], float *to, int64_t step);
+QAT_VERSIONS(weigh, (const float g[9][QAT_LANES], float *to, int64_t step), (g, to, step))
