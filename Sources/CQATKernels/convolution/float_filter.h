@@ -1,33 +1,33 @@
-// The transforms of a choice of m, from those of a line: the file that includes this one defines SIDE and
-// STEP, and SEE (B' d), FINISH (A' m), SPREAD (A e), GATHER (G' d) and WEIGH (G g) of arrays of values.
+// The transforms of a choice of m, from those of a line: the file that includes this one defines SIDE
+// and STEP, and SEE (B' d), FINISH (A' m), SPREAD (A e), GATHER (G' d) and WEIGH (G g).
 #pragma once
 #include "winograd.h"
 
-enum { LANES = 16 };
-
-// Lines of channels, whose last block of 16 may begin inside the one before.
-#define FOR_BLOCKS(channels, first) \
-  for (int64_t at = 0, first = 0; at < (channels); at += LANES, first = qat_min(at, (channels)-LANES))
+// The positions of count x count values, of which from[i * count + k] are the channels: LINE of each row,
+// then of each column. The last block of 16 channels may begin inside the one before.
+#define MAKE_POSITIONS(count, LINE, from)                                                     \
+  for (int64_t at = 0; at < channels; at += QAT_LANES) {                                      \
+    const int64_t first = qat_min(at, channels - QAT_LANES);                                  \
+    _Pragma("clang loop vectorize(assume_safety)")                                            \
+    for (int64_t c = 0; c < QAT_LANES; c++) {                                                 \
+      float lines[count][SIDE];                                                               \
+      UNROLL for (int i = 0; i < count; i++) {                                                \
+        float d[count];                                                                       \
+        UNROLL for (int k = 0; k < count; k++)                                                \
+          d[k] = ((const float *)(from)[i * count + k])[first + c];                           \
+        LINE(d, lines[i])                                                                     \
+      }                                                                                       \
+      UNROLL for (int k = 0; k < SIDE; k++) {                                                 \
+        float d[count], r[SIDE];                                                              \
+        UNROLL for (int i = 0; i < count; i++) d[i] = lines[i][k];                            \
+        LINE(d, r)                                                                            \
+        UNROLL for (int i = 0; i < SIDE; i++) to[(i * SIDE + k) * step + first + c] = r[i];   \
+      }                                                                                       \
+    }                                                                                         \
+  }
 
 QAT_INLINE void see_body(int64_t channels, const void *const *pixels, float *to, int64_t step) {
-  FOR_BLOCKS(channels, first) {
-    _Pragma("clang loop vectorize(assume_safety)")
-    for (int64_t c = 0; c < LANES; c++) {
-      float lines[SIDE][SIDE];
-      UNROLL for (int i = 0; i < SIDE; i++) {
-        float d[SIDE];
-        UNROLL for (int k = 0; k < SIDE; k++)
-          d[k] = ((const float *)pixels[i * SIDE + k])[first + c];
-        SEE(d, lines[i])
-      }
-      UNROLL for (int k = 0; k < SIDE; k++) {
-        float d[SIDE], r[SIDE];
-        UNROLL for (int i = 0; i < SIDE; i++) d[i] = lines[i][k];
-        SEE(d, r)
-        UNROLL for (int i = 0; i < SIDE; i++) to[(i * SIDE + k) * step + first + c] = r[i];
-      }
-    }
-  }
+  MAKE_POSITIONS(SIDE, SEE, pixels)
 }
 static void see(int64_t channels, const void *const *pixels, float *to, int64_t step);
 QAT_VERSIONS(see, (int64_t channels, const void *const *pixels, float *to, int64_t step),
@@ -72,23 +72,7 @@ QAT_VERSIONS(finish,
 
 QAT_INLINE void spread_body(int64_t channels, const float *const *results, float *to,
                             int64_t step) {
-  FOR_BLOCKS(channels, first) {
-    _Pragma("clang loop vectorize(assume_safety)")
-    for (int64_t o = 0; o < LANES; o++) {
-      float lines[STEP][SIDE];
-      UNROLL for (int i = 0; i < STEP; i++) {
-        float e[STEP];
-        UNROLL for (int k = 0; k < STEP; k++) e[k] = results[i * STEP + k][first + o];
-        SPREAD(e, lines[i])
-      }
-      UNROLL for (int k = 0; k < SIDE; k++) {
-        float e[STEP], r[SIDE];
-        UNROLL for (int i = 0; i < STEP; i++) e[i] = lines[i][k];
-        SPREAD(e, r)
-        UNROLL for (int i = 0; i < SIDE; i++) to[(i * SIDE + k) * step + first + o] = r[i];
-      }
-    }
-  }
+  MAKE_POSITIONS(STEP, SPREAD, results)
 }
 static void spread(int64_t channels, const float *const *results, float *to, int64_t step);
 QAT_VERSIONS(spread, (int64_t channels, const float *const *results, float *to, int64_t step),

@@ -33,7 +33,8 @@ const qat_filtering *qat_filtering_of(const qat_conv_shape *s) {
 
 // Panels of up to 32 output channels: [position][channel][32].
 size_t qat_winograd_packed_size(const qat_conv_shape *s) {
-  return (size_t)(positions_of(qat_filtering_of(s)) * s->in_channels * qat_round_up(s->out_channels, 16));
+  const int64_t columns = qat_round_up(s->out_channels, 16);
+  return (size_t)(positions_of(qat_filtering_of(s)) * s->in_channels * columns);
 }
 
 typedef struct {
