@@ -67,11 +67,8 @@ public struct RandomDataSet: DataSet {
     _ values: inout MutableSpan<Scalar>, _ size: Int, _ sources: inout [RandomSource]
   ) {
     for index in sources.indices {
-      let start = index * size
-      for offset in stride(from: 0, to: size, by: 2) {
-        let pair = sources[index].normalPair()
-        values[start + offset] = Scalar(pair.0)
-        if offset + 1 < size { values[start + offset + 1] = Scalar(pair.1) }
+      for offset in index * size..<(index + 1) * size {
+        values[offset] = Scalar(sources[index].normal())
       }
     }
   }

@@ -65,25 +65,34 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Equatable {
   /// A multiple of 2⁻²⁴ in 0..<1, each equally likely.
   public mutating func uniform() -> Float { Float(next() >> 40) * 0x1p-24 }
 
-  /// A normal value of mean 0 and deviation 1 (Box and Muller; takes two numbers).
+  /// A normal value of mean 0 and deviation 1, by the ziggurat method: mostly one number and one
+  /// product.
+  ///
+  /// Source: G. Marsaglia and W. Tsang, "The ziggurat method for generating random variables", Journal
+  /// of Statistical Software 5 (8), 2000. The bits that choose a layer are none of those that choose a
+  /// place in it.
   public mutating func normal() -> Float {
-    let radius = (-2 * log(1 - Double(next() >> 11) * 0x1p-53)).squareRoot()
-    return Float(radius * cos(2 * .pi * Double(next() >> 11) * 0x1p-53))
-  }
-
-  /// Two independent normal values of mean 0 and deviation 1, for half of what each alone costs
-  /// (Marsaglia's polar method; takes two numbers, and two more where their point lies outside the unit
-  /// circle).
-  public mutating func normalPair() -> (Float, Float) {
     while true {
-      let x = Double(Int64(bitPattern: next()) >> 11) * 0x1p-52
-      let y = Double(Int64(bitPattern: next()) >> 11) * 0x1p-52
-      let square = x * x + y * y
-      guard square < 1, square > 0 else { continue }
-      let factor = (-2 * log(square) / square).squareRoot()
-      return (Float(x * factor), Float(y * factor))
+      let bits = next(), layer = Int(bits & 0xff)
+      let x = Double(Int64(bitPattern: bits) >> 11) * 0x1p-52 * Ziggurat.edges[layer]
+      // Inside the layer above, which lies below the curve.
+      if abs(x) < Ziggurat.edges[layer + 1] { return Float(x) }
+      if layer == 0 { return Float(x < 0 ? -tail() : tail()) }
+      let low = Ziggurat.heights[layer], high = Ziggurat.heights[layer + 1]
+      if low + unit() * (high - low) < Ziggurat.height(x) { return Float(x) }
     }
   }
+
+  /// A normal value beyond the last edge.
+  private mutating func tail() -> Double {
+    while true {
+      let x = -log(unit()) / Ziggurat.last, y = -log(unit())
+      if 2 * y >= x * x { return Ziggurat.last + x }
+    }
+  }
+
+  /// A multiple of 2⁻⁵³ in 0<...1.
+  private mutating func unit() -> Double { 1 - Double(next() >> 11) * 0x1p-53 }
 
   /// The numbers `0..<count` in random order (Fisher and Yates).
   public mutating func permutation(of count: Int) -> [Int] {
@@ -93,6 +102,27 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Equatable {
     }
     return result
   }
+}
+
+/// Layers of one area that cover exp(-x²/2) for x ≥ 0: layer i reaches to `edges[i]`, and from
+/// `heights[i]` to `heights[i + 1]`. Layer 0 is the tail and the rectangle beside it, as wide as a
+/// rectangle of its area would be.
+private enum Ziggurat {
+  static let layers = 256
+  /// The edge of the tail, and the area of a layer.
+  static let last = 3.6541528853610088, area = 0.00492867323399
+
+  static let edges: [Double] = {
+    var edges = [area / height(last), last]
+    while edges.count < layers {
+      let edge = edges[edges.count - 1]
+      edges.append((-2 * log(area / edge + height(edge))).squareRoot())
+    }
+    return edges + [0]
+  }()
+  static let heights = edges.map { height($0) }
+
+  static func height(_ x: Double) -> Double { exp(-0.5 * x * x) }
 }
 
 /// The generator that makes many states of one seed.

@@ -6,25 +6,63 @@ public enum LearnedKernels {
   /// Elements of a channel that `lsq+` looks at to choose its first range.
   public static let trialElements = 1 << 16
 
-  /// Bytes of scratch memory that the functions need for so many channels.
-  public static func scratchByteCount(channels: Int) -> Int { 16 * channels }
+  /// Bytes of scratch memory that the functions need.
+  public static func scratchByteCount(_ layout: CodeLayout) -> Int {
+    16 * max(layout.channels, partCount(layout))
+  }
+
+  /// Parts of a tensor without channels, whose sums are added in order.
+  private static func partCount(_ layout: CodeLayout) -> Int {
+    layout.channels == 1 ? max(1, (layout.count - 1) / ThreadPool.elements + 1) : 1
+  }
 
   /// The gradients of `qat.LearnedQuantizeGradient`; `factor` is its g.
   public static func gradient(
     _ layout: CodeLayout, _ method: LearnedMethod, dy: TensorView, x: TensorView,
     scale: TensorView, zero: TensorView, range: ClosedRange<Int32>, positive: Bool, factor: Double,
     dx: MutableTensorView, dScale: MutableTensorView?, dOffset: MutableTensorView?,
-    scratch: MutableTensorView
+    _ pool: ThreadPool, scratch: MutableTensorView
   ) {
     precondition(x.count == layout.count && dy.count == layout.count && dx.count == layout.count)
     precondition(scale.count == layout.channels && zero.count == layout.channels)
-    precondition(scratch.byteCount >= scratchByteCount(channels: layout.channels))
+    precondition(scratch.byteCount >= scratchByteCount(layout))
     // SAFETY: sizes were checked; memory of views is aligned to 16 bytes.
     let sums = unsafe scratch.base.assumingMemoryBound(to: Double.self)
-    unsafe qat_learned_gradient(
-      Int64(layout.outer), Int64(layout.channels), Int64(layout.inner), x.pointer(Float.self),
-      scale.pointer(Float.self), zero.pointer(Int32.self), range.lowerBound, range.upperBound,
-      code(method), positive, dy.pointer(Float.self), dx.pointer(Float.self), sums)
+    /// So many elements of each of some channels, which begin at an element.
+    func run(
+      outer: Int, _ channels: Range<Int>, inner: Int, at start: Int,
+      sums: UnsafeMutablePointer<Double>
+    ) {
+      unsafe qat_learned_gradient(
+        Int64(outer), Int64(channels.count), Int64(inner), x.pointer(Float.self) + start,
+        scale.pointer(Float.self) + channels.lowerBound,
+        zero.pointer(Int32.self) + channels.lowerBound, range.lowerBound, range.upperBound,
+        code(method), positive, dy.pointer(Float.self) + start, dx.pointer(Float.self) + start, sums
+      )
+    }
+    let parts = partCount(layout)
+    if layout.channels == 1 {
+      pool.share(parts, by: 1) {
+        for part in $0 {
+          let start = part * ThreadPool.elements
+          unsafe run(
+            outer: 1, 0..<1, inner: min(ThreadPool.elements, layout.count - start), at: start,
+            sums: sums + 2 * part)
+        }
+      }
+      for part in 1..<parts {
+        for index in 0..<2 { unsafe sums[index] += sums[2 * part + index] }
+      }
+    } else if layout.outer == 1 {
+      pool.share(layout.channels, by: ThreadPool.rows(of: layout.inner)) {
+        unsafe run(
+          outer: 1, $0, inner: layout.inner, at: $0.lowerBound * layout.inner,
+          sums: sums + 2 * $0.lowerBound)
+      }
+    } else {
+      unsafe run(
+        outer: layout.outer, 0..<layout.channels, inner: layout.inner, at: 0, sums: sums)
+    }
     for (index, result) in [dScale, dOffset].enumerated() {
       guard let result else { continue }
       precondition(result.count == layout.channels)
@@ -46,7 +84,7 @@ public enum LearnedKernels {
     precondition(x.count == layout.count && parameter.count == layout.channels)
     precondition(shift.count == layout.channels && newParameter.count == layout.channels)
     precondition(newShift.count == layout.channels)
-    precondition(scratch.byteCount >= scratchByteCount(channels: layout.channels))
+    precondition(scratch.byteCount >= scratchByteCount(layout))
     // SAFETY: sizes were checked; sums take the first half of the scratch memory, ranges the second.
     let sums = unsafe scratch.base.assumingMemoryBound(to: Double.self)
     let ranges = unsafe (scratch.base + 8 * layout.channels).assumingMemoryBound(to: Float.self)

@@ -1,3 +1,4 @@
+import func Foundation.erfc
 import QATCore
 import Testing
 
@@ -149,6 +150,22 @@ struct BatchTests {
     var random = try RandomSource(state: [1, 2, 3, 4])
     #expect([random.next(), random.next(), random.next()] == [11520, 0, 1_509_978_240])
     #expect(throws: Diagnostic.self) { try RandomSource(state: [0, 0, 0, 0]) }
+  }
+
+  @Test("of a normal distribution lie where its integral says")
+  func normal() {
+    var random = RandomSource(seed: 11)
+    let values = (0..<1_000_000).map { _ in Double(random.normal()) }
+    let count = Double(values.count)
+    for bound in [-4, -3.6542, -3, -2, -1.3, -0.5, -0.1, 0, 0.2, 0.7, 1, 1.7, 2.5, 3.6542, 4.2] {
+      let share = 0.5 * erfc(-bound / 2.0.squareRoot())
+      let found = Double(values.count { $0 < bound }) / count
+      // Five deviations of a count.
+      #expect(abs(found - share) < 5 * (share * (1 - share) / count).squareRoot(), "\(bound)")
+    }
+    // Neighbours say nothing of each other.
+    let products = zip(values, values.dropFirst()).map { $0 * $1 }.reduce(0, +)
+    #expect(abs(products) < 5 * count.squareRoot())
   }
 
   @Test("are shifted and mirrored within their own image")

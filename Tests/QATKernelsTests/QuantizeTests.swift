@@ -66,6 +66,97 @@ extension KernelTests {
       }
     }
 
+    /// A grid, a scale of any size, and numbers at the borders between its codes and beside them.
+    private struct Borders {
+      let low: Int32, high: Int32, zero: Int32, scale: Float, x: [Float]
+
+      init(_ random: inout Random) {
+        let signed = random.integer(in: 0...1) == 1, bits = random.integer(in: 2...8)
+        low = signed ? -(1 << (bits - 1)) : 0
+        high = low + 1 << bits - 1
+        zero = random.integer(in: 0...1) == 1 ? 0 : Int32(random.integer(in: Int(low)...Int(high)))
+        scale =
+          (1 + Float(random.integer(in: 0...0x7f_ffff)) * 0x1p-23)
+          * Float(sign: .plus, exponent: random.integer(in: -120...120), significand: 1)
+        var x: [Float] = [.nan, .infinity, -.infinity, 0, -0.0, .leastNonzeroMagnitude, 3e38]
+        for half in -300...300 {
+          let border = Float(half) / 2 * scale
+          x += [border.nextDown, border, border.nextUp, -Float.leastNonzeroMagnitude]
+        }
+        self.x = x
+      }
+
+      /// How many steps lie before x, kept inside the grid and one step around it.
+      var steps: [Float] {
+        x.map {
+          $0.isNaN ? .nan : min(max($0 / scale, Float(low - zero - 1)), Float(high - zero + 1))
+        }
+      }
+    }
+
+    @Test("round as a division does, at each border of any grid")
+    func borders() {
+      var random = Random(17)
+      for round in 0..<200 {
+        let b = Borders(&random), count = b.x.count, bytes = (count + 7) / 8
+        let positive = round % 2 == 0
+        let rounded = b.steps.map { $0.rounded(.toNearestOrEven) }
+        let lowest = Float(b.low - b.zero), highest = Float(b.high - b.zero)
+        let results = sameOnEachCPU {
+          var codes = [UInt8](repeating: 9, count: count),
+            bits = [UInt8](repeating: 9, count: bytes)
+          qat_quantize_bits(
+            Int64(count), b.x, b.scale, b.zero, b.low, b.high, positive, &codes, &bits)
+          return [codes, bits]
+        }
+        let codes = rounded.map {
+          UInt8(truncatingIfNeeded: Int32($0.isNaN ? 0 : min(max($0, lowest), highest)) + b.zero)
+        }
+        #expect(results[0] == codes, "scale \(b.scale)")
+        let passes = zip(rounded, b.x).map {
+          $0 >= lowest && $0 <= highest && (!positive || $1 > 0)
+        }
+        let found = b.x.indices.map { results[1][$0 / 8] >> ($0 % 8) & 1 == 1 }
+        #expect(found == passes, "scale \(b.scale)")
+      }
+    }
+
+    @Test("have the learned gradients of a quotient, at each border of any grid")
+    func learnedBorders() {
+      var random = Random(19)
+      for round in 0..<200 {
+        let b = Borders(&random), count = b.x.count
+        let positive = round % 2 == 0
+        let dy = b.x.indices.map { Float($0 % 17) - 8 }
+        let lowest = Float(b.low - b.zero), highest = Float(b.high - b.zero)
+        for method in [QAT_LSQ, QAT_LSQ_PLUS, QAT_PACT] {
+          var sums = [0.0, 0.0]
+          let dx = sameOnEachCPU {
+            var dx = [Float](repeating: 9, count: count)
+            qat_learned_gradient(
+              1, 1, Int64(count), b.x, [b.scale], [b.zero], b.low, b.high, method, positive, dy,
+              &dx,
+              &sums)
+            return dx
+          }
+          let origin = method == QAT_LSQ_PLUS ? 0 : b.zero
+          var expected: [Float] = [], scales = 0.0, offsets = 0.0, size = 1.0
+          for ((t, x), dy) in zip(zip(b.steps, b.x), dy) {
+            let inside = t > lowest && t < highest
+            expected.append(inside && (!positive || x > 0) ? dy : 0)
+            let rounding = method == QAT_PACT ? 0 : t.rounded(.toNearestOrEven) - t
+            let part = inside ? rounding : Float((t > lowest ? b.high : b.low) - origin)
+            scales += Double(dy) * Double(part)
+            size += abs(Double(dy) * Double(part))
+            offsets += inside ? 0 : Double(dy)
+          }
+          #expect(dx == expected, "scale \(b.scale)")
+          #expect(abs(sums[0] - scales) < 1e-5 * size, "scale \(b.scale)")
+          #expect(method != QAT_LSQ_PLUS || abs(sums[1] - offsets) < 1e-3, "scale \(b.scale)")
+        }
+      }
+    }
+
     @Test("have a scale a channel")
     func useAxis() {
       let scale: [Float] = [1, 0.5, 0.25]

@@ -71,8 +71,8 @@ typedef enum { QAT_LSQ, QAT_LSQ_PLUS, QAT_PACT } qat_learned;
 // The gradients of a quantizer whose scale is learned. With t = x / scale, Qn = lo - zero and
 // Qp = hi - zero, inside is Qn < t < Qp:
 //   dx = inside ? dy : 0; where `positive`, 0 for x <= 0 as well
-//   sums[2c]     = the sum over channel c of dy * (inside ? rint(t) - t : t <= Qn ? below : above)
-//   sums[2c + 1] = the sum over channel c of (inside ? 0 : dy)
+//   sums[2c]     = the sum over channel c of dy * (inside ? rint(t) - t : t > Qn ? above : below)
+//   sums[2c + 1] = the sum over channel c of (inside ? 0 : dy); of LSQ_PLUS alone
 // below and above are Qn and Qp; for LSQ_PLUS lo and hi; for PACT inside contributes 0. Sums of runs
 // of 4096 are floats in 16 lanes, those of runs doubles.
 void qat_learned_gradient(int64_t outer, int64_t channels, int64_t inner, const float *x,

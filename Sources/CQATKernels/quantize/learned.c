@@ -1,53 +1,74 @@
 #include "../elementwise/sums.h"
 #include "steps.h"
 
-enum { LANES = QAT_SUM_LANES, RUN = QAT_SUM_BLOCK };
+enum { LANES = QAT_SUM_LANES, RUN = QAT_SUM_BLOCK, SHORT = 32 };
 
 typedef struct {
   float scale, low, high;              // of the grid, counted from the zero point
+  float from, to;                      // a quotient is inside where x is; see `inside_from`
   float below, above;                  // what elements outside contribute to the scale
-  bool rounds;                         // whether elements inside contribute rint(t) - t
   float floor;                         // dx is 0 for x up to here
 } learned;
 
-// Elements as they are read, and what becomes of them; `dx` may be `dy` or `x`.
-typedef struct { float x[LANES], dy[LANES], dx[LANES], scales[LANES], offsets[LANES]; } lanes;
+typedef float floats __attribute__((ext_vector_type(LANES)));
+typedef int32_t lane_mask __attribute__((ext_vector_type(LANES)));  // of bits, all or none
 
-QAT_INLINE void lanes_of(lanes *e, const learned *q, float inverse, bool divides) {
-  for (int l = 0; l < LANES; l++) {
-    const float g = e->dy[l];
-    const float t = divides ? e->x[l] / q->scale : quotient_of(e->x[l], q->scale, inverse);
-    const bool inside = (t > q->low) & (t < q->high);
-    const float rounding = q->rounds ? qat_round(t) - t : 0;
-    const float outside = t <= q->low ? q->below : q->above;
-    e->scales[l] += g * (inside ? rounding : outside);
-    e->offsets[l] += inside ? 0 : g;
-    e->dx[l] = (inside & (e->x[l] > q->floor)) ? g : 0;
-  }
+// What is summed of a run, lane by lane.
+typedef struct { floats scales, offsets; } lane_sums;
+
+// The largest number whose quotient by the scale is not above `low`.
+static float inside_from(float scale, float low) {
+  // A quotient below half of the least float is 0.
+  float x = low == 0 ? scale * 0x1p-75f * 0x1p-75f : low * scale;
+  while (x / scale > low) x = nextafterf(x, -INFINITY);
+  for (float next; (next = nextafterf(x, INFINITY)) / scale <= low;) x = next;
+  return x;
 }
 
-QAT_INLINE void run_of(int64_t count, const learned q, bool divides, const float *x,
+// How x is treated: whether it is divided, or multiplied by the inverse of the scale; whether elements
+// inside contribute rint(t) - t; whether those outside count for an offset.
+typedef struct { bool divides, rounds, shifts; } way;
+
+// dx = what is left of `gradients`, and what they and `values` add to the sums. dx may be either.
+QAT_INLINE void lanes_of(const learned *q, const way w, const floats *values,
+                         const floats *gradients, floats *dx, lane_sums *sums) {
+  const floats x = *values, g = *gradients, none = {0};
+  const floats scale = q->scale + none, inverse = 1 / q->scale + none;
+  floats t = w.divides ? x / scale : x * inverse;
+  if (!w.divides)  // as steps.h says
+    t = __builtin_elementwise_fma(__builtin_elementwise_fma(-t, scale, x), inverse, t);
+  const lane_mask above = w.divides ? t > q->low : x > q->from;
+  const lane_mask inside = above & (w.divides ? t < q->high : x < q->to);
+  const floats rounding = w.rounds ? (t + 12582912.0f) - 12582912.0f - t : none;
+  const floats outside = above ? q->above + none : q->below + none;
+  sums->scales += g * (inside ? rounding : outside);
+  if (w.shifts) sums->offsets += inside ? none : g;
+  *dx = (inside & (x > q->floor)) ? g : none;
+}
+
+QAT_INLINE void run_of(int64_t count, const learned q, const way w, const float *x,
                        const float *dy, float *dx, double *sums) {
-  const float inverse = 1 / q.scale;
   for (int64_t start = 0; start < count; start += RUN) {
     const int64_t end = qat_min(count, start + RUN);
     int64_t i = start;
-    lanes e = {0};
+    lane_sums run = {{0}, {0}};
     for (; i + LANES <= end; i += LANES) {
-      for (int l = 0; l < LANES; l++) e.x[l] = x[i + l], e.dy[l] = dy[i + l];
-      lanes_of(&e, &q, inverse, divides);
-      for (int l = 0; l < LANES; l++) dx[i + l] = e.dx[l];
+      floats v, g;
+      memcpy(&v, x + i, sizeof v);
+      memcpy(&g, dy + i, sizeof g);
+      lanes_of(&q, w, &v, &g, &g, &run);
+      memcpy(dx + i, &g, sizeof g);
     }
     if (i < end) {  // a gradient of 0 adds nothing
-      for (int l = 0; l < LANES; l++) {
-        e.x[l] = i + l < end ? x[i + l] : 0;
-        e.dy[l] = i + l < end ? dy[i + l] : 0;
-      }
-      lanes_of(&e, &q, inverse, divides);
-      for (int l = 0; i + l < end; l++) dx[i + l] = e.dx[l];
+      const size_t left = (size_t)(end - i) * sizeof(float);
+      floats v = {0}, g = {0};
+      memcpy(&v, x + i, left);
+      memcpy(&g, dy + i, left);
+      lanes_of(&q, w, &v, &g, &g, &run);
+      memcpy(dx + i, &g, left);
     }
-    sums[0] += qat_fold(e.scales);
-    sums[1] += qat_fold(e.offsets);
+    sums[0] += qat_fold((float *)&run.scales);
+    sums[1] += qat_fold((float *)&run.offsets);
   }
 }
 
@@ -60,12 +81,23 @@ QAT_INLINE void qat_learned_gradient_body(int64_t outer, int64_t channels, int64
   for (int64_t o = 0; o < outer; o++)
     for (int64_t c = 0; c < channels; c++) {
       const int32_t origin = method == QAT_LSQ_PLUS ? 0 : zero[c];
-      const learned q = {scale[c],           (float)(lo - zero[c]), (float)(hi - zero[c]),
-                         (float)(lo - origin), (float)(hi - origin), method != QAT_PACT,
-                         positive ? 0 : -INFINITY};
+      learned q = {
+        .scale = scale[c], .low = (float)(lo - zero[c]), .high = (float)(hi - zero[c]),
+        .below = (float)(lo - origin), .above = (float)(hi - origin),
+        .floor = positive ? 0 : -INFINITY,
+      };
       const int64_t at = (o * channels + c) * inner;
-      if (qat_has_inverse(q.scale)) run_of(inner, q, false, x + at, dy + at, dx + at, sums + 2 * c);
-      else run_of(inner, q, true, x + at, dy + at, dx + at, sums + 2 * c);
+      const bool divides = inner < SHORT || !qat_has_inverse(q.scale);
+      if (!divides) {
+        q.from = inside_from(q.scale, q.low);
+        q.to = -inside_from(q.scale, -q.high);
+      }
+#define RUN_OF(divides, rounds, shifts) \
+  run_of(inner, q, (way){divides, rounds, shifts}, x + at, dy + at, dx + at, sums + 2 * c)
+      if (divides) RUN_OF(true, method != QAT_PACT, true);
+      else if (method == QAT_LSQ) RUN_OF(false, true, false);
+      else if (method == QAT_LSQ_PLUS) RUN_OF(false, true, true);
+      else RUN_OF(false, false, false);
     }
 }
 QAT_VERSIONS(qat_learned_gradient,

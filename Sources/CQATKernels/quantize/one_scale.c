@@ -10,6 +10,8 @@
 typedef struct {
   const float *x;
   float scale, inverse, low, high;
+  float least, most;  // x between them are inside; all others saturate, or are no numbers
+  float passing;      // the bits are those of x from here to `most`
   int32_t zero;
   bool positive;      // bits of positive elements alone
   void *y;            // codes u8 or s8, or floats
@@ -36,22 +38,20 @@ static void apply(int64_t first, int64_t count, const float *dy, const uint8_t *
 #if defined(__x86_64__)
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 
-// As steps_of, with `quotient_of`. Rounding before clamping gives what clamping before rounding
-// does, as both ends are integers.
-AVX512 __attribute__((always_inline)) static inline __m512i steps_512(const run *r, __m512 x,
-                                                                      __mmask16 *inside) {
-  const __m512 limit = _mm512_set1_ps(0x1p23f), lowest = _mm512_set1_ps(-0x1p23f);
+// As steps_of, without a division: what saturates is kept inside before. What is no number becomes an
+// integer whose lowest byte is 0.
+AVX512 __attribute__((always_inline)) static inline __m512i steps_512(const run *r, __m512 x) {
   const __m512 inverse = _mm512_set1_ps(r->inverse);
-  __m512 t = _mm512_max_ps(lowest, _mm512_min_ps(limit, _mm512_mul_ps(x, inverse)));
-  t = _mm512_fmadd_ps(_mm512_fnmadd_ps(t, _mm512_set1_ps(r->scale), x), inverse, t);
-  t = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 low = _mm512_set1_ps(r->low), high = _mm512_set1_ps(r->high);
-  *inside = _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(t, low, _CMP_GE_OQ), t, high, _CMP_LE_OQ);
-  if (r->positive)
-    *inside = _mm512_mask_cmp_ps_mask(*inside, x, _mm512_setzero_ps(), _CMP_GT_OQ);
-  const __mmask16 number = _mm512_cmp_ps_mask(t, t, _CMP_ORD_Q);
-  const __m512 steps = _mm512_min_ps(_mm512_max_ps(_mm512_maskz_mov_ps(number, t), low), high);
-  return _mm512_cvtps_epi32(steps);
+  // These give their second operand where one is no number.
+  x = _mm512_min_ps(_mm512_set1_ps(r->most), _mm512_max_ps(_mm512_set1_ps(r->least), x));
+  const __m512 t = _mm512_mul_ps(x, inverse);
+  return _mm512_cvt_roundps_epi32(
+      _mm512_fmadd_ps(_mm512_fnmadd_ps(t, _mm512_set1_ps(r->scale), x), inverse, t),
+      _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+AVX512 __attribute__((always_inline)) static inline __mmask16 passes_512(const run *r, __m512 x) {
+  const __mmask16 above = _mm512_cmp_ps_mask(x, _mm512_set1_ps(r->passing), _CMP_GE_OQ);
+  return _mm512_mask_cmp_ps_mask(above, x, _mm512_set1_ps(r->most), _CMP_LE_OQ);
 }
 
 AVX512 __attribute__((always_inline)) static inline int64_t loop_512(const run *r, int64_t count,
@@ -61,15 +61,21 @@ AVX512 __attribute__((always_inline)) static inline int64_t loop_512(const run *
   const __m512i zero = _mm512_set1_epi32(r->zero);
   int64_t i = 0;
   for (; i + 16 <= count; i += 16) {
-    __mmask16 inside;
-    const __m512i steps = steps_512(r, _mm512_loadu_ps(r->x + i), &inside);
+    const __m512 x = _mm512_loadu_ps(r->x + i);
+    const __m512i steps = steps_512(r, x);
     // Through an integer, so that -0 becomes +0.
-    if (codes)
+    if (codes) {
       _mm_storeu_si128((__m128i *)((uint8_t *)r->y + i),
                        _mm512_cvtepi32_epi8(_mm512_add_epi32(steps, zero)));
-    else
-      _mm512_storeu_ps((float *)r->y + i, _mm512_mul_ps(_mm512_cvtepi32_ps(steps), scale));
-    if (bits) memcpy(r->bits + i / 8, &inside, 2);
+    } else {
+      const __mmask16 number = _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q);
+      const __m512 whole = _mm512_maskz_cvtepi32_ps(number, steps);
+      _mm512_storeu_ps((float *)r->y + i, _mm512_mul_ps(whole, scale));
+    }
+    if (bits) {
+      const __mmask16 passes = passes_512(r, x);
+      memcpy(r->bits + i / 8, &passes, 2);
+    }
   }
   return i;
 }
@@ -82,9 +88,8 @@ AVX512 static int64_t run__avx512(const run *r, int64_t count, bool codes) {
 AVX512 static int64_t pass__avx512(const run *r, int64_t count, const float *dy, float *dx) {
   int64_t i = 0;
   for (; i + 16 <= count; i += 16) {
-    __mmask16 inside;
-    steps_512(r, _mm512_loadu_ps(r->x + i), &inside);
-    _mm512_storeu_ps(dx + i, _mm512_maskz_loadu_ps(inside, dy + i));
+    const __mmask16 passes = passes_512(r, _mm512_loadu_ps(r->x + i));
+    _mm512_storeu_ps(dx + i, _mm512_maskz_loadu_ps(passes, dy + i));
   }
   return i;
 }
@@ -101,21 +106,17 @@ AVX512 static int64_t apply__avx512(int64_t count, const float *dy, const uint8_
 }
 
 QAT_TARGET_AVX2 __attribute__((always_inline)) static inline __m256i steps_256(const run *r,
-                                                                               __m256 x,
-                                                                               uint8_t *inside) {
-  const __m256 limit = _mm256_set1_ps(0x1p23f), lowest = _mm256_set1_ps(-0x1p23f);
+                                                                               __m256 x) {
   const __m256 inverse = _mm256_set1_ps(r->inverse);
-  __m256 t = _mm256_max_ps(lowest, _mm256_min_ps(limit, _mm256_mul_ps(x, inverse)));
-  t = _mm256_fmadd_ps(_mm256_fnmadd_ps(t, _mm256_set1_ps(r->scale), x), inverse, t);
-  t = _mm256_round_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m256 low = _mm256_set1_ps(r->low), high = _mm256_set1_ps(r->high);
-  __m256 passes =
-      _mm256_and_ps(_mm256_cmp_ps(t, low, _CMP_GE_OQ), _mm256_cmp_ps(t, high, _CMP_LE_OQ));
-  if (r->positive)
-    passes = _mm256_and_ps(passes, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ));
-  *inside = (uint8_t)_mm256_movemask_ps(passes);
-  const __m256 number = _mm256_and_ps(_mm256_cmp_ps(t, t, _CMP_ORD_Q), t);
-  return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(number, low), high));
+  x = _mm256_min_ps(_mm256_set1_ps(r->most), _mm256_max_ps(_mm256_set1_ps(r->least), x));
+  const __m256 t = _mm256_mul_ps(x, inverse);
+  return _mm256_cvtps_epi32(
+      _mm256_fmadd_ps(_mm256_fnmadd_ps(t, _mm256_set1_ps(r->scale), x), inverse, t));
+}
+QAT_TARGET_AVX2 __attribute__((always_inline)) static inline __m256 passes_256(const run *r,
+                                                                               __m256 x) {
+  return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_set1_ps(r->passing), _CMP_GE_OQ),
+                       _mm256_cmp_ps(x, _mm256_set1_ps(r->most), _CMP_LE_OQ));
 }
 
 QAT_TARGET_AVX2 static int64_t run__avx2(const run *r, int64_t count, bool codes) {
@@ -124,17 +125,18 @@ QAT_TARGET_AVX2 static int64_t run__avx2(const run *r, int64_t count, bool codes
   const __m256i low_bytes = _mm256_set1_epi32(0xff);
   int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    uint8_t inside;
-    const __m256i steps = steps_256(r, _mm256_loadu_ps(r->x + i), &inside);
+    const __m256 x = _mm256_loadu_ps(r->x + i);
+    const __m256i steps = steps_256(r, x);
     if (codes) {
       const __m256i q = _mm256_and_si256(_mm256_add_epi32(steps, zero), low_bytes);
       const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(q),
                                              _mm256_extracti128_si256(q, 1));
       _mm_storel_epi64((__m128i *)((uint8_t *)r->y + i), _mm_packus_epi16(words, words));
     } else {
-      _mm256_storeu_ps((float *)r->y + i, _mm256_mul_ps(_mm256_cvtepi32_ps(steps), scale));
+      const __m256 whole = _mm256_and_ps(_mm256_cmp_ps(x, x, _CMP_ORD_Q), _mm256_cvtepi32_ps(steps));
+      _mm256_storeu_ps((float *)r->y + i, _mm256_mul_ps(whole, scale));
     }
-    if (r->bits) r->bits[i / 8] = inside;
+    if (r->bits) r->bits[i / 8] = (uint8_t)_mm256_movemask_ps(passes_256(r, x));
   }
   return i;
 }
@@ -148,9 +150,8 @@ QAT_TARGET_AVX2 static inline __m256 passed_256(const float *dy, uint8_t bits) {
 QAT_TARGET_AVX2 static int64_t pass__avx2(const run *r, int64_t count, const float *dy, float *dx) {
   int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    uint8_t inside;
-    steps_256(r, _mm256_loadu_ps(r->x + i), &inside);
-    _mm256_storeu_ps(dx + i, passed_256(dy + i, inside));
+    const __m256 passes = passes_256(r, _mm256_loadu_ps(r->x + i));
+    _mm256_storeu_ps(dx + i, _mm256_and_ps(passes, _mm256_loadu_ps(dy + i)));
   }
   return i;
 }
@@ -161,12 +162,29 @@ QAT_TARGET_AVX2 static int64_t apply__avx2(int64_t count, const float *dy, const
   for (; i + 8 <= count; i += 8) _mm256_storeu_ps(dx + i, passed_256(dy + i, bits[i / 8]));
   return i;
 }
+
+// The least number that rounds to `low` steps.
+static float least_of(float scale, float low) {
+  float x = (low - 0.5f) * scale;
+  while (qat_round(x / scale) >= low) x = nextafterf(x, -INFINITY);
+  while (qat_round(x / scale) < low) x = nextafterf(x, INFINITY);
+  return x;
+}
+
+// What the loops for vectors can run, which need the inverse of the scale.
+static uint32_t bounds_of(run *r) {
+  if (!qat_has_inverse(r->scale)) return 0;
+  r->least = least_of(r->scale, r->low);
+  r->most = -least_of(r->scale, -r->high);
+  r->passing = r->positive && r->least <= 0 ? 0x1p-149f : r->least;
+  return qat_cpu_features();
+}
 #endif
 
-static void run_all(const run *r, int64_t count, bool codes) {
+static void run_all(run *r, int64_t count, bool codes) {
   int64_t done = 0;
 #if defined(__x86_64__)
-  const uint32_t cpu = qat_has_inverse(r->scale) ? qat_cpu_features() : 0;
+  const uint32_t cpu = bounds_of(r);
   if (cpu & QAT_CPU_AVX512) done = run__avx512(r, count, codes);
   else if (cpu & QAT_CPU_AVX2) done = run__avx2(r, count, codes);
 #endif
@@ -176,7 +194,7 @@ static void run_all(const run *r, int64_t count, bool codes) {
 
 void qat_quantize_bits(int64_t count, const float *x, float scale, int32_t zero, int32_t lo,
                        int32_t hi, bool positive, uint8_t *codes, uint8_t *bits) {
-  const run r = {
+  run r = {
     .x = x, .scale = scale, .inverse = 1 / scale, .low = (float)(lo - zero),
     .high = (float)(hi - zero), .zero = zero, .positive = positive, .y = codes, .bits = bits,
   };
@@ -184,7 +202,7 @@ void qat_quantize_bits(int64_t count, const float *x, float scale, int32_t zero,
 }
 
 void qat_fake_run(int64_t count, const float *x, float scale, float low, float high, float *y) {
-  const run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high, .y = y};
+  run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high, .y = y};
   run_all(&r, count, false);
 }
 
@@ -192,8 +210,8 @@ void qat_pass_run(int64_t count, const float *x, float scale, float low, float h
                   const float *dy, float *dx) {
   int64_t done = 0;
 #if defined(__x86_64__)
-  const run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high};
-  const uint32_t cpu = qat_has_inverse(scale) ? qat_cpu_features() : 0;
+  run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high};
+  const uint32_t cpu = bounds_of(&r);
   if (cpu & QAT_CPU_AVX512) done = pass__avx512(&r, count, dy, dx);
   else if (cpu & QAT_CPU_AVX2) done = pass__avx2(&r, count, dy, dx);
 #endif

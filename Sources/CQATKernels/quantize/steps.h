@@ -17,11 +17,6 @@ QAT_INLINE bool is_inside(float x, float scale, float low, float high) {
 
 // A quotient without a division, where the scale has an inverse: with r = 1 / scale, t = x * r is off
 // by less than two units in the last place, and t + (x - t * scale) * r is x / scale as a division
-// rounds it (Markstein, IBM J. Res. Dev. 34, 1990). Beyond 2^23, where no code is, it may be cut.
+// rounds it (Markstein, IBM J. Res. Dev. 34, 1990), up to 2^23. As quotients grow with x, what lies
+// outside of a grid is told by x itself.
 QAT_INLINE bool qat_has_inverse(float scale) { return scale > 0x1p-100f && scale < 0x1p100f; }
-QAT_INLINE float quotient_of(float x, float scale, float inverse) {
-  float t = x * inverse;
-  t = t > 0x1p23f ? 0x1p23f : t;
-  t = t < -0x1p23f ? -0x1p23f : t;
-  return fmaf(fmaf(-t, scale, x), inverse, t);
-}

@@ -6,7 +6,7 @@ import QATCore
 /// inside where `Qn < t < Qp`, on the value that is not rounded:
 ///
 ///     dx      = inside ? dy : 0
-///     dscale  = g · Σ dy · (inside ? rint(t) - t : t <= Qn ? low : high)
+///     dscale  = g · Σ dy · (inside ? rint(t) - t : t > Qn ? high : low)
 ///     doffset = g · Σ dy · (inside ? 0 : 1)                                  // lsq+ alone
 ///
 /// | method | `low`, `high` | `rint(t) - t` | `g` |

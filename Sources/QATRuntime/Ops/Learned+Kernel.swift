@@ -10,14 +10,14 @@ extension LearnedQuantizeGradient: Executable {
     let op = self
     let factor = gradientScale(
       elements: layout.outer * layout.inner, samples: shape.first ?? 1)
-    let range = Int32(grid.min)...Int32(grid.max)
-    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(channels: layout.channels)) {
+    let range = Int32(grid.min)...Int32(grid.max), pool = request.pool
+    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(layout)) {
       call in
       guard let scratch = call.scratch else { return }
       LearnedKernels.gradient(
         layout, op.method, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range,
         positive: op.positive, factor: factor, dx: call.result(), dScale: call.results[1],
-        dOffset: call.results[2], scratch: scratch)
+        dOffset: call.results[2], pool, scratch: scratch)
     }
   }
 }
@@ -30,7 +30,7 @@ extension LearnRange: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, blockSize == 0 else { return nil }
     let layout = CodeLayout(shape: request.shape(0), axis: axis), op = self
-    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(channels: layout.channels)) {
+    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(layout)) {
       call in
       guard let scratch = call.scratch else { return }
       let seen = FloatLoops.integer(call[4])

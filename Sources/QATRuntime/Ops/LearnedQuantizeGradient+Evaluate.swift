@@ -23,7 +23,7 @@ extension LearnedQuantizeGradient: FloatEvaluable {
       if isInside {
         part = method == .pact ? 0 : t.rounded(.toNearestOrEven) - t
       } else {
-        part = T(t <= T(grid.min - zeros[c]) ? outside.low : outside.high)
+        part = T(t > T(grid.min - zeros[c]) ? outside.high : outside.low)
         dOffset[c] += Double(dy[index])
       }
       dScale[c] += Double(dy[index] * part)
