@@ -39,19 +39,16 @@ public struct ChannelsLastBatchNorm {
 
   /// Gradients through the batch's own statistics.
   public func gradient(
-    dy: TensorView, x: TensorView, mean: TensorView, variance: TensorView, gamma: TensorView,
-    epsilon: Float, dx: MutableTensorView, dgamma: MutableTensorView, dbeta: MutableTensorView,
-    _ pool: ThreadPool, scratch: MutableTensorView
+    dy: TensorView, x: TensorView, gamma: TensorView, epsilon: Float, dx: MutableTensorView,
+    dgamma: MutableTensorView, dbeta: MutableTensorView, _ pool: ThreadPool,
+    scratch: MutableTensorView
   ) {
-    check(
-      [dy.count, x.count, dx.count],
-      [mean.count, variance.count, gamma.count, dgamma.count, dbeta.count])
+    check([dy.count, x.count, dx.count], [gamma.count, dgamma.count, dbeta.count])
     // SAFETY: sizes were checked; scratch was asked for.
     unsafe qat_batchnorm_nhwc_gradient(
       Int64(pixels), Int64(channels), dy.pointer(Float.self), x.pointer(Float.self),
-      mean.pointer(Float.self), variance.pointer(Float.self), gamma.pointer(Float.self), epsilon,
-      dx.pointer(Float.self), dgamma.pointer(Float.self), dbeta.pointer(Float.self), pool.pool,
-      scratch.base)
+      gamma.pointer(Float.self), epsilon, dx.pointer(Float.self), dgamma.pointer(Float.self),
+      dbeta.pointer(Float.self), pool.pool, scratch.base)
   }
 
   /// The sum of each channel.

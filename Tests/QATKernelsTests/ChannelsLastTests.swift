@@ -46,8 +46,7 @@ extension KernelTests {
           qat_batchnorm_nhwc_apply(
             p, c, x, mean, variance, gamma, beta, 1e-3, &y, pool.pool)
           qat_batchnorm_nhwc_gradient(
-            p, c, dy, x, mean, variance, gamma, 1e-3, &dx, &dgamma, &dbeta, pool.pool,
-            scratch.start)
+            p, c, dy, x, gamma, 1e-3, &dx, &dgamma, &dbeta, pool.pool, scratch.start)
           qat_channel_sums_nhwc(p, c, dy, &sums, pool.pool, scratch.start)
           return [mean, variance, y, dx, dgamma, dbeta, sums]
         }

@@ -64,10 +64,10 @@ void qat_batchnorm_nhwc_statistics(int64_t pixels, int64_t channels, const float
 void qat_batchnorm_nhwc_apply(int64_t pixels, int64_t channels, const float *x, const float *mean,
                               const float *variance, const float *gamma, const float *beta,
                               float epsilon, float *y, qat_pool *pool);
+// Through the statistics of x, which are found together with the sums of dy.
 void qat_batchnorm_nhwc_gradient(int64_t pixels, int64_t channels, const float *dy, const float *x,
-                                 const float *mean, const float *variance, const float *gamma,
-                                 float epsilon, float *dx, float *dgamma, float *dbeta,
-                                 qat_pool *pool, void *scratch);
+                                 const float *gamma, float epsilon, float *dx, float *dgamma,
+                                 float *dbeta, qat_pool *pool, void *scratch);
 
 // Sums of the columns of x [pixels][channels]: the gradient of a bias. The scratch of batch-norm.
 void qat_channel_sums_nhwc(int64_t pixels, int64_t channels, const float *x, float *sums,

@@ -27,7 +27,7 @@ enum { STRIP = 32, BLOCK = 64, GROUPS = 16, LEAST = 512 };
 typedef struct {
   int64_t pixels, channels, groups;
   const float *x, *dy, *mean, *variance, *gamma, *beta;
-  float epsilon, *y, *partial;      // [group][2][channels]
+  float epsilon, *y, *partial;      // [group][4][channels]
   float *dgamma, *dbeta;
 } job;
 
@@ -36,73 +36,111 @@ static int64_t groups_of(int64_t pixels) {
 }
 static int64_t first_of(const job *j, int64_t group) { return group * j->pixels / j->groups; }
 
+// Pixels that are mapped at a time: many, as each time what belongs to a channel is worked out.
+static int64_t part_of(int64_t channels) { return qat_max(BLOCK, QAT_PART / channels); }
+
 size_t qat_batchnorm_nhwc_scratch(int64_t channels) {
-  return (size_t)(GROUPS * 2 * channels) * sizeof(float);
+  return (size_t)(GROUPS * 4 * channels) * sizeof(float);
 }
 
-// Mean and sum of squared distances of pixels first ..< last.
-QAT_INLINE void qat_bn_nhwc_group_body(const job *j, int64_t first, int64_t last, float *mean,
-                                       float *squares) {
+// Of pixels first ..< last: the mean of x and the sum of squared distances from it; where there is a dy,
+// its sum and that of dy times the distance, too.
+typedef struct { float *mean, *squares, *sums, *products; } moments;
+
+static moments moments_of(const job *j, int64_t group) {
+  float *partial = j->partial + group * 4 * j->channels;
+  return (moments){partial, partial + j->channels, partial + 2 * j->channels,
+                   partial + 3 * j->channels};
+}
+
+QAT_INLINE void group_of(const job *j, int64_t first, int64_t last, const moments m, bool has_dy) {
   for (int64_t start = first; start < last; start += BLOCK) {
     const int64_t end = qat_min(last, start + BLOCK);
     const float n = (float)(end - start), before = (float)(start - first);
     const float share = n / (before + n), weight = before * share;
     FOR_STRIPS(STRIP / 2, j->channels, {
-      float sums[STRIP] = {0}, distances[STRIP] = {0};
-      for (int64_t p = start; p < end; p++) {
-        const float *x = j->x + p * j->channels + c;
-        LANES sums[l] += x[l];
+      float means[STRIP] = {0}, distances[STRIP] = {0}, sums[STRIP] = {0}, products[STRIP] = {0};
+      // Four sums, so that none waits for itself.
+      float second[STRIP] = {0}, third[STRIP] = {0}, fourth[STRIP] = {0};
+      int64_t q = start;
+      for (; q + 4 <= end; q += 4) {
+        const float *x = j->x + q * j->channels + c;
+        LANES means[l] += x[l];
+        LANES second[l] += x[l + j->channels];
+        LANES third[l] += x[l + 2 * j->channels];
+        LANES fourth[l] += x[l + 3 * j->channels];
       }
-      LANES sums[l] /= n;
+      for (; q < end; q++) {
+        const float *x = j->x + q * j->channels + c;
+        LANES means[l] += x[l];
+      }
+      LANES means[l] = ((means[l] + second[l]) + (third[l] + fourth[l])) / n;
       for (int64_t p = start; p < end; p++) {
         const float *x = j->x + p * j->channels + c;
-        LANES { const float d = x[l] - sums[l]; distances[l] += d * d; }
+        LANES { const float d = x[l] - means[l]; distances[l] += d * d; }
+        if (!has_dy) continue;
+        const float *dy = j->dy + p * j->channels + c;
+        LANES { sums[l] += dy[l]; products[l] += dy[l] * (x[l] - means[l]); }
       }
       if (start == first) {
-        LANES { mean[c + l] = sums[l]; squares[c + l] = distances[l]; }
+        LANES { m.mean[c + l] = means[l]; m.squares[c + l] = distances[l]; }
+        if (has_dy) LANES { m.sums[c + l] = sums[l]; m.products[c + l] = products[l]; }
       } else {
         LANES {
-          const float apart = sums[l] - mean[c + l];
-          mean[c + l] += apart * share;
-          squares[c + l] += distances[l] + apart * apart * weight;
+          const float apart = means[l] - m.mean[c + l], moved = apart * share;
+          m.mean[c + l] += moved;
+          m.squares[c + l] += distances[l] + apart * apart * weight;
+          if (!has_dy) continue;
+          // Distances from a mean that has moved.
+          m.products[c + l] += products[l] + (apart - moved) * sums[l] - moved * m.sums[c + l];
+          m.sums[c + l] += sums[l];
         }
       }
     })
   }
 }
-void qat_bn_nhwc_group(const job *j, int64_t first, int64_t last, float *mean, float *squares);
-QAT_VERSIONS(qat_bn_nhwc_group,
-             (const job *j, int64_t first, int64_t last, float *mean, float *squares),
-             (j, first, last, mean, squares))
+QAT_INLINE void qat_bn_nhwc_group_body(const job *j, int64_t first, int64_t last, const moments m) {
+  if (j->dy) group_of(j, first, last, m, true);
+  else group_of(j, first, last, m, false);
+}
+void qat_bn_nhwc_group(const job *j, int64_t first, int64_t last, const moments m);
+QAT_VERSIONS(qat_bn_nhwc_group, (const job *j, int64_t first, int64_t last, const moments m),
+             (j, first, last, m))
 
-static void statistics_chunk(void *context, int64_t group, int worker) {
+static void moments_chunk(void *context, int64_t group, int worker) {
   (void)worker;
   const job *j = context;
-  float *partial = j->partial + group * 2 * j->channels;
-  qat_bn_nhwc_group(j, first_of(j, group), first_of(j, group + 1), partial,
-                    partial + j->channels);
+  qat_bn_nhwc_group(j, first_of(j, group), first_of(j, group + 1), moments_of(j, group));
+}
+
+// Those of all pixels, in the place of the first group's; the squares divided: the variance.
+static moments moments_of_all(job *j, qat_pool *pool) {
+  qat_pool_run(pool, j->groups, moments_chunk, j);
+  const moments all = moments_of(j, 0);
+  for (int64_t g = 1; g < j->groups; g++) {
+    const float before = (float)first_of(j, g);
+    const float n = (float)(first_of(j, g + 1) - first_of(j, g)), share = n / (before + n);
+    const moments m = moments_of(j, g);
+    for (int64_t c = 0; c < j->channels; c++) {
+      const float apart = m.mean[c] - all.mean[c], moved = apart * share;
+      all.mean[c] += moved;
+      all.squares[c] += m.squares[c] + apart * apart * (before * share);
+      if (!j->dy) continue;
+      all.products[c] += m.products[c] + (apart - moved) * m.sums[c] - moved * all.sums[c];
+      all.sums[c] += m.sums[c];
+    }
+  }
+  for (int64_t c = 0; c < j->channels; c++) all.squares[c] /= (float)j->pixels;
+  return all;
 }
 
 void qat_batchnorm_nhwc_statistics(int64_t pixels, int64_t channels, const float *x, float *mean,
                                    float *variance, qat_pool *pool, void *scratch) {
   job j = {.pixels = pixels, .channels = channels, .groups = groups_of(pixels), .x = x,
            .partial = scratch};
-  qat_pool_run(pool, j.groups, statistics_chunk, &j);
-  for (int64_t c = 0; c < channels; c++) {
-    mean[c] = j.partial[c];
-    variance[c] = j.partial[channels + c];
-  }
-  for (int64_t g = 1; g < j.groups; g++) {
-    const float before = (float)first_of(&j, g);
-    const float n = (float)(first_of(&j, g + 1) - first_of(&j, g)), share = n / (before + n);
-    const float *partial = j.partial + g * 2 * channels;
-    for (int64_t c = 0; c < channels; c++) {
-      const float apart = partial[c] - mean[c];
-      mean[c] += apart * share;
-      variance[c] += partial[channels + c] + apart * apart * (before * share);
-    }
-  }
-  for (int64_t c = 0; c < channels; c++) variance[c] /= (float)pixels;
+  const moments all = moments_of_all(&j, pool);
+  memcpy(mean, all.mean, (size_t)channels * sizeof(float));
+  memcpy(variance, all.squares, (size_t)channels * sizeof(float));
 }
 
 QAT_INLINE void qat_bn_nhwc_apply_body(const job *j, int64_t first, int64_t last) {
@@ -128,7 +166,8 @@ QAT_VERSIONS(qat_bn_nhwc_apply, (const job *j, int64_t first, int64_t last), (j,
 static void apply_chunk(void *context, int64_t chunk, int worker) {
   (void)worker;
   const job *j = context;
-  qat_bn_nhwc_apply(j, chunk * BLOCK, qat_min(j->pixels, (chunk + 1) * BLOCK));
+  const int64_t part = part_of(j->channels);
+  qat_bn_nhwc_apply(j, chunk * part, qat_min(j->pixels, (chunk + 1) * part));
 }
 
 void qat_batchnorm_nhwc_apply(int64_t pixels, int64_t channels, const float *x, const float *mean,
@@ -136,67 +175,42 @@ void qat_batchnorm_nhwc_apply(int64_t pixels, int64_t channels, const float *x, 
                               float epsilon, float *y, qat_pool *pool) {
   job j = {.pixels = pixels, .channels = channels, .x = x, .mean = mean, .variance = variance,
            .gamma = gamma, .beta = beta, .epsilon = epsilon, .y = y};
-  qat_pool_run(pool, qat_ceil_div(pixels, BLOCK), apply_chunk, &j);
+  qat_pool_run(pool, qat_ceil_div(pixels, part_of(channels)), apply_chunk, &j);
 }
 
-// Sums of dy, and, where there is a mean, of dy times the normalized x; else of dy alone.
-QAT_INLINE void qat_bn_nhwc_sums_body(const job *j, int64_t first, int64_t last, float *sums,
-                                      float *products) {
-  for (int64_t c = 0; c < j->channels; c++) sums[c] = products[c] = 0;
+QAT_INLINE void qat_bn_nhwc_sums_body(const job *j, int64_t first, int64_t last, float *sums) {
+  for (int64_t c = 0; c < j->channels; c++) sums[c] = 0;
   for (int64_t start = first; start < last; start += BLOCK) {
     const int64_t end = qat_min(last, start + BLOCK);
     FOR_STRIPS(STRIP, j->channels, {
       float sum[STRIP] = {0};
-      if (!j->mean) {
-        for (int64_t p = start; p < end; p++) {
-          const float *dy = j->dy + p * j->channels + c;
-          LANES sum[l] += dy[l];
-        }
-      } else {
-        float product[STRIP] = {0}, mean[STRIP], r[STRIP];
-        LANES {
-          mean[l] = j->mean[c + l];
-          r[l] = 1.0f / sqrtf(j->variance[c + l] + j->epsilon);
-        }
-        for (int64_t p = start; p < end; p++) {
-          const float *dy = j->dy + p * j->channels + c, *x = j->x + p * j->channels + c;
-          LANES {
-            sum[l] += dy[l];
-            product[l] += dy[l] * ((x[l] - mean[l]) * r[l]);
-          }
-        }
-        LANES products[c + l] += product[l];
+      for (int64_t p = start; p < end; p++) {
+        const float *x = j->x + p * j->channels + c;
+        LANES sum[l] += x[l];
       }
       LANES sums[c + l] += sum[l];
     })
   }
 }
-void qat_bn_nhwc_sums(const job *j, int64_t first, int64_t last, float *sums, float *products);
-QAT_VERSIONS(qat_bn_nhwc_sums,
-             (const job *j, int64_t first, int64_t last, float *sums, float *products),
-             (j, first, last, sums, products))
+void qat_bn_nhwc_sums(const job *j, int64_t first, int64_t last, float *sums);
+QAT_VERSIONS(qat_bn_nhwc_sums, (const job *j, int64_t first, int64_t last, float *sums),
+             (j, first, last, sums))
 
 static void sums_chunk(void *context, int64_t group, int worker) {
   (void)worker;
   const job *j = context;
-  float *partial = j->partial + group * 2 * j->channels;
-  qat_bn_nhwc_sums(j, first_of(j, group), first_of(j, group + 1), partial,
-                   partial + j->channels);
-}
-
-static void add_groups(const job *j, int64_t which, float *sums) {
-  for (int64_t c = 0; c < j->channels; c++) sums[c] = j->partial[which * j->channels + c];
-  for (int64_t g = 1; g < j->groups; g++)
-    for (int64_t c = 0; c < j->channels; c++)
-      sums[c] += j->partial[(g * 2 + which) * j->channels + c];
+  qat_bn_nhwc_sums(j, first_of(j, group), first_of(j, group + 1), moments_of(j, group).sums);
 }
 
 void qat_channel_sums_nhwc(int64_t pixels, int64_t channels, const float *x, float *sums,
                            qat_pool *pool, void *scratch) {
-  job j = {.pixels = pixels, .channels = channels, .groups = groups_of(pixels), .dy = x,
+  job j = {.pixels = pixels, .channels = channels, .groups = groups_of(pixels), .x = x,
            .partial = scratch};
   qat_pool_run(pool, j.groups, sums_chunk, &j);
-  add_groups(&j, 0, sums);
+  for (int64_t c = 0; c < channels; c++) {
+    sums[c] = moments_of(&j, 0).sums[c];
+    for (int64_t g = 1; g < j.groups; g++) sums[c] += moments_of(&j, g).sums[c];
+  }
 }
 
 QAT_INLINE void qat_bn_nhwc_gradient_body(const job *j, int64_t first, int64_t last) {
@@ -225,18 +239,22 @@ QAT_VERSIONS(qat_bn_nhwc_gradient, (const job *j, int64_t first, int64_t last), 
 static void gradient_chunk(void *context, int64_t chunk, int worker) {
   (void)worker;
   const job *j = context;
-  qat_bn_nhwc_gradient(j, chunk * BLOCK, qat_min(j->pixels, (chunk + 1) * BLOCK));
+  const int64_t part = part_of(j->channels);
+  qat_bn_nhwc_gradient(j, chunk * part, qat_min(j->pixels, (chunk + 1) * part));
 }
 
 void qat_batchnorm_nhwc_gradient(int64_t pixels, int64_t channels, const float *dy, const float *x,
-                                 const float *mean, const float *variance, const float *gamma,
-                                 float epsilon, float *dx, float *dgamma, float *dbeta,
-                                 qat_pool *pool, void *scratch) {
+                                 const float *gamma, float epsilon, float *dx, float *dgamma,
+                                 float *dbeta, qat_pool *pool, void *scratch) {
   job j = {.pixels = pixels, .channels = channels, .groups = groups_of(pixels), .x = x, .dy = dy,
-           .mean = mean, .variance = variance, .gamma = gamma, .epsilon = epsilon, .y = dx,
-           .dgamma = dgamma, .dbeta = dbeta, .partial = scratch};
-  qat_pool_run(pool, j.groups, sums_chunk, &j);
-  add_groups(&j, 0, dbeta);
-  add_groups(&j, 1, dgamma);
-  qat_pool_run(pool, qat_ceil_div(pixels, BLOCK), gradient_chunk, &j);
+           .gamma = gamma, .epsilon = epsilon, .y = dx, .dgamma = dgamma, .dbeta = dbeta,
+           .partial = scratch};
+  const moments all = moments_of_all(&j, pool);
+  j.mean = all.mean;
+  j.variance = all.squares;
+  for (int64_t c = 0; c < channels; c++) {
+    dgamma[c] = all.products[c] * (1.0f / sqrtf(all.squares[c] + epsilon));
+    dbeta[c] = all.sums[c];
+  }
+  qat_pool_run(pool, qat_ceil_div(pixels, part_of(channels)), gradient_chunk, &j);
 }

@@ -36,14 +36,11 @@ extension BatchNormalizationGradient: ExecutableChannelsLast {
       let norm = channelsLastNorm(request.shape(0))
     else { return nil }
     let pool = request.pool, epsilon = epsilon
-    return Kernel(scratchByteCount: Statistics.byteCount(norm)) { call in
-      guard let own = Statistics(norm, in: call.scratch) else { return }
-      norm.statistics(
-        x: call[1], mean: own.mean, variance: own.variance, pool, scratch: own.scratch)
+    return Kernel(scratchByteCount: norm.scratchByteCount) { call in
+      guard let scratch = call.scratch else { return }
       norm.gradient(
-        dy: call[0], x: call[1], mean: own.mean.readOnly, variance: own.variance.readOnly,
-        gamma: call[2], epsilon: epsilon, dx: call.result(0), dgamma: call.result(1),
-        dbeta: call.result(2), pool, scratch: own.scratch)
+        dy: call[0], x: call[1], gamma: call[2], epsilon: epsilon, dx: call.result(0),
+        dgamma: call.result(1), dbeta: call.result(2), pool, scratch: scratch)
     }
   }
 }
