@@ -1,6 +1,12 @@
 internal import CQATKernels
 import QATCore
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// One block of memory, aligned to 64 bytes, for the intermediate values of a plan.
 @safe public final class Arena {
   // SAFETY: allocated in `init`, freed in `deinit`; views are bounds-checked against `byteCount`.
@@ -12,8 +18,19 @@ import QATCore
 
   public init(byteCount: Int) {
     self.byteCount = byteCount
-    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+    let isLarge = byteCount >= Self.largePage
+    unsafe base = UnsafeMutableRawPointer.allocate(
+      byteCount: max(byteCount, 64), alignment: isLarge ? Self.largePage : 64)
+    #if os(Linux)
+      // Only an advice: what it says of errors does not matter.
+      if isLarge {
+        unsafe madvise(base, byteCount / Self.largePage * Self.largePage, MADV_HUGEPAGE)
+      }
+    #endif
   }
+
+  /// Bytes of a large page. Reading ahead goes on where a small one ends, and there are fewer to be found.
+  private static let largePage = 2 << 20
 
   deinit { unsafe base.deallocate() }
 
