@@ -38,10 +38,11 @@ QAT_INLINE void lanes_of(const learned *q, const way w, const floats *values,
   if (!w.divides)  // as steps.h says
     t = __builtin_elementwise_fma(__builtin_elementwise_fma(-t, scale, x), inverse, t);
   const lane_mask above = w.divides ? t > q->low : x > q->from;
-  const lane_mask inside = above & (w.divides ? t < q->high : x < q->to);
+  const lane_mask below = w.divides ? t < q->high : x < q->to;
+  const lane_mask inside = above & below;
   const floats rounding = w.rounds ? (t + 12582912.0f) - 12582912.0f - t : none;
-  const floats outside = above ? q->above + none : q->below + none;
-  sums->scales += g * (inside ? rounding : outside);
+  const floats from_low = below ? rounding : q->above + none;
+  sums->scales += g * (above ? from_low : q->below + none);
   if (w.shifts) sums->offsets += inside ? none : g;
   *dx = (inside & (x > q->floor)) ? g : none;
 }
