@@ -153,14 +153,16 @@ struct LayerWiseConfigTests {
     #expect(try QuantizationConfig(yaml: read.yaml) == config)
   }
 
-  @Test("fewer bits are more noise, layer by layer") func noise() throws {
+  @Test("fewer bits of a layer's weights are more noise") func noise() throws {
     let float = try Digits.trained.get(), data = try Digits.load(.test, limit: 64)
     var last = Double.infinity
     for bits in [8, 6, 4, 3] {
       var config = QuantizationConfig.recommended
       config.layers = [
         LayerRule(.glob("*"), quantize: false),
-        LayerRule(.name("conv2"), quantize: true, weights: .settings(TensorSettings(bits: bits))),
+        LayerRule(
+          .name("conv2"), quantize: true, weights: .settings(TensorSettings(bits: bits)),
+          activations: .float),
       ]
       let model = try quantizeModel(
         float, calibration: Digits.load(.train, limit: 64), config: config, form: .fakeQuantized)
