@@ -171,9 +171,10 @@ static float least_of(float scale, float low) {
   return x;
 }
 
-// What the loops for vectors can run, which need the inverse of the scale.
-static uint32_t bounds_of(run *r) {
-  if (!qat_has_inverse(r->scale)) return 0;
+// What can run the loops for vectors, which need the inverse of the scale and as many elements as a
+// vector has.
+static uint32_t bounds_of(run *r, int64_t count) {
+  if (count < 16 || !qat_has_inverse(r->scale)) return 0;
   r->least = least_of(r->scale, r->low);
   r->most = -least_of(r->scale, -r->high);
   r->passing = r->positive && r->least <= 0 ? 0x1p-149f : r->least;
@@ -184,7 +185,7 @@ static uint32_t bounds_of(run *r) {
 static void run_all(run *r, int64_t count, bool codes) {
   int64_t done = 0;
 #if defined(__x86_64__)
-  const uint32_t cpu = bounds_of(r);
+  const uint32_t cpu = bounds_of(r, count);
   if (cpu & QAT_CPU_AVX512) done = run__avx512(r, count, codes);
   else if (cpu & QAT_CPU_AVX2) done = run__avx2(r, count, codes);
 #endif
@@ -211,7 +212,7 @@ void qat_pass_run(int64_t count, const float *x, float scale, float low, float h
   int64_t done = 0;
 #if defined(__x86_64__)
   run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high};
-  const uint32_t cpu = bounds_of(&r);
+  const uint32_t cpu = bounds_of(&r, count);
   if (cpu & QAT_CPU_AVX512) done = pass__avx512(&r, count, dy, dx);
   else if (cpu & QAT_CPU_AVX2) done = pass__avx2(&r, count, dy, dx);
 #endif
