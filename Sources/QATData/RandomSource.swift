@@ -73,7 +73,7 @@ public struct RandomSource: RandomNumberGenerator, Sendable, Equatable {
   /// place in it.
   public mutating func normal() -> Float {
     while true {
-      let bits = next(), layer = Int(bits & 0xff)
+      let bits = next(), layer = Int(bits % UInt64(Ziggurat.layers))
       let x = Double(Int64(bitPattern: bits) >> 11) * 0x1p-52 * Ziggurat.edges[layer]
       // Inside the layer above, which lies below the curve.
       if abs(x) < Ziggurat.edges[layer + 1] { return Float(x) }

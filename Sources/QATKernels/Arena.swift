@@ -16,6 +16,9 @@ import QATCore
   /// The memory of this machine: what no arena may pass.
   public static let mostBytes = Int(qat_cpu_memory())
 
+  /// Bytes of a large page. Reading ahead goes on where a small one ends, and there are fewer to be found.
+  private static let largePage = 2 << 20
+
   public init(byteCount: Int) {
     self.byteCount = byteCount
     let isLarge = byteCount >= Self.largePage
@@ -28,9 +31,6 @@ import QATCore
       }
     #endif
   }
-
-  /// Bytes of a large page. Reading ahead goes on where a small one ends, and there are fewer to be found.
-  private static let largePage = 2 << 20
 
   deinit { unsafe base.deallocate() }
 

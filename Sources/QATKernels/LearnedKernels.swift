@@ -53,15 +53,14 @@ public enum LearnedKernels {
       for part in 1..<parts {
         for index in 0..<2 { unsafe sums[index] += sums[2 * part + index] }
       }
-    } else if layout.outer == 1 {
-      pool.share(layout.channels, by: ThreadPool.rows(of: layout.inner)) {
+    } else {
+      // Channels that lie in several places stay together.
+      let step = layout.outer == 1 ? ThreadPool.rows(of: layout.inner) : layout.channels
+      pool.share(layout.channels, by: step) {
         unsafe run(
-          outer: 1, $0, inner: layout.inner, at: $0.lowerBound * layout.inner,
+          outer: layout.outer, $0, inner: layout.inner, at: $0.lowerBound * layout.inner,
           sums: sums + 2 * $0.lowerBound)
       }
-    } else {
-      unsafe run(
-        outer: layout.outer, 0..<layout.channels, inner: layout.inner, at: 0, sums: sums)
     }
     for (index, result) in [dScale, dOffset].enumerated() {
       guard let result else { continue }

@@ -73,7 +73,7 @@ extension KernelTests {
       init(_ random: inout Random) {
         let signed = random.integer(in: 0...1) == 1, bits = random.integer(in: 2...8)
         low = signed ? -(1 << (bits - 1)) : 0
-        high = low + 1 << bits - 1
+        high = low + (1 << bits) - 1
         zero = random.integer(in: 0...1) == 1 ? 0 : Int32(random.integer(in: Int(low)...Int(high)))
         scale =
           (1 + Float(random.integer(in: 0...0x7f_ffff)) * 0x1p-23)
@@ -135,8 +135,7 @@ extension KernelTests {
             var dx = [Float](repeating: 9, count: count)
             qat_learned_gradient(
               1, 1, Int64(count), b.x, [b.scale], [b.zero], b.low, b.high, method, positive, dy,
-              &dx,
-              &sums)
+              &dx, &sums)
             return dx
           }
           let origin = method == QAT_LSQ_PLUS ? 0 : b.zero

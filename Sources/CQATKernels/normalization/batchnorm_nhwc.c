@@ -53,7 +53,20 @@ static moments moments_of(const job *j, int64_t group) {
                    partial + 3 * j->channels};
 }
 
-QAT_INLINE void group_of(const job *j, int64_t first, int64_t last, const moments m, bool has_dy) {
+// Adds what was found of more pixels, `share` of all that there are then, in channel c.
+QAT_INLINE void join(const moments m, int64_t c, float mean, float squares, float sum,
+                     float product, float share, float weight, bool has_dy) {
+  const float apart = mean - m.mean[c], moved = apart * share;
+  m.mean[c] += moved;
+  m.squares[c] += squares + apart * apart * weight;
+  if (!has_dy) return;
+  // Distances from a mean that has moved.
+  m.products[c] += product + (apart - moved) * sum - moved * m.sums[c];
+  m.sums[c] += sum;
+}
+
+QAT_INLINE void find_moments(const job *j, int64_t first, int64_t last, const moments m,
+                             bool has_dy) {
   for (int64_t start = first; start < last; start += BLOCK) {
     const int64_t end = qat_min(last, start + BLOCK);
     const float n = (float)(end - start), before = (float)(start - first);
@@ -86,22 +99,14 @@ QAT_INLINE void group_of(const job *j, int64_t first, int64_t last, const moment
         LANES { m.mean[c + l] = means[l]; m.squares[c + l] = distances[l]; }
         if (has_dy) LANES { m.sums[c + l] = sums[l]; m.products[c + l] = products[l]; }
       } else {
-        LANES {
-          const float apart = means[l] - m.mean[c + l], moved = apart * share;
-          m.mean[c + l] += moved;
-          m.squares[c + l] += distances[l] + apart * apart * weight;
-          if (!has_dy) continue;
-          // Distances from a mean that has moved.
-          m.products[c + l] += products[l] + (apart - moved) * sums[l] - moved * m.sums[c + l];
-          m.sums[c + l] += sums[l];
-        }
+        LANES join(m, c + l, means[l], distances[l], sums[l], products[l], share, weight, has_dy);
       }
     })
   }
 }
 QAT_INLINE void qat_bn_nhwc_group_body(const job *j, int64_t first, int64_t last, const moments m) {
-  if (j->dy) group_of(j, first, last, m, true);
-  else group_of(j, first, last, m, false);
+  if (j->dy) find_moments(j, first, last, m, true);
+  else find_moments(j, first, last, m, false);
 }
 void qat_bn_nhwc_group(const job *j, int64_t first, int64_t last, const moments m);
 QAT_VERSIONS(qat_bn_nhwc_group, (const job *j, int64_t first, int64_t last, const moments m),
@@ -121,14 +126,8 @@ static moments moments_of_all(job *j, qat_pool *pool) {
     const float before = (float)first_of(j, g);
     const float n = (float)(first_of(j, g + 1) - first_of(j, g)), share = n / (before + n);
     const moments m = moments_of(j, g);
-    for (int64_t c = 0; c < j->channels; c++) {
-      const float apart = m.mean[c] - all.mean[c], moved = apart * share;
-      all.mean[c] += moved;
-      all.squares[c] += m.squares[c] + apart * apart * (before * share);
-      if (!j->dy) continue;
-      all.products[c] += m.products[c] + (apart - moved) * m.sums[c] - moved * all.sums[c];
-      all.sums[c] += m.sums[c];
-    }
+    for (int64_t c = 0; c < j->channels; c++)
+      join(all, c, m.mean[c], m.squares[c], m.sums[c], m.products[c], share, before * share, j->dy);
   }
   for (int64_t c = 0; c < j->channels; c++) all.squares[c] /= (float)j->pixels;
   return all;

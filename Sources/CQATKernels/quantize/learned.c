@@ -5,7 +5,7 @@ enum { LANES = QAT_SUM_LANES, RUN = QAT_SUM_BLOCK, SHORT = 32 };
 
 typedef struct {
   float scale, low, high;              // of the grid, counted from the zero point
-  float from, to;                      // a quotient is inside where x is; see `inside_from`
+  float least, most;                   // what is inside: x between them
   float below, above;                  // what elements outside contribute to the scale
   float floor;                         // dx is 0 for x up to here
 } learned;
@@ -15,15 +15,6 @@ typedef int32_t lane_mask __attribute__((ext_vector_type(LANES)));  // of bits, 
 
 // What is summed of a run, lane by lane.
 typedef struct { floats scales, offsets; } lane_sums;
-
-// The largest number whose quotient by the scale is not above `low`.
-static float inside_from(float scale, float low) {
-  // A quotient below half of the least float is 0.
-  float x = low == 0 ? scale * 0x1p-75f * 0x1p-75f : low * scale;
-  while (x / scale > low) x = nextafterf(x, -INFINITY);
-  for (float next; (next = nextafterf(x, INFINITY)) / scale <= low;) x = next;
-  return x;
-}
 
 // How x is treated: whether it is divided, or multiplied by the inverse of the scale; whether elements
 // inside contribute rint(t) - t; whether those outside count for an offset.
@@ -37,8 +28,8 @@ QAT_INLINE void lanes_of(const learned *q, const way w, const floats *values,
   floats t = w.divides ? x / scale : x * inverse;
   if (!w.divides)  // as steps.h says
     t = __builtin_elementwise_fma(__builtin_elementwise_fma(-t, scale, x), inverse, t);
-  const lane_mask above = w.divides ? t > q->low : x > q->from;
-  const lane_mask below = w.divides ? t < q->high : x < q->to;
+  const lane_mask above = w.divides ? t > q->low : x >= q->least;
+  const lane_mask below = w.divides ? t < q->high : x <= q->most;
   const lane_mask inside = above & below;
   const floats rounding = w.rounds ? (t + 12582912.0f) - 12582912.0f - t : none;
   const floats from_low = below ? rounding : q->above + none;
@@ -90,8 +81,8 @@ QAT_INLINE void qat_learned_gradient_body(int64_t outer, int64_t channels, int64
       const int64_t at = (o * channels + c) * inner;
       const bool divides = inner < SHORT || !qat_has_inverse(q.scale);
       if (!divides) {
-        q.from = inside_from(q.scale, q.low);
-        q.to = -inside_from(q.scale, -q.high);
+        q.least = least_of(q.scale, q.low, false);
+        q.most = -least_of(q.scale, -q.high, false);
       }
 #define RUN_OF(divides, rounds, shifts) \
   run_of(inner, q, (way){divides, rounds, shifts}, x + at, dy + at, dx + at, sums + 2 * c)

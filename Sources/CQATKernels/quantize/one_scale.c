@@ -163,20 +163,12 @@ QAT_TARGET_AVX2 static int64_t apply__avx2(int64_t count, const float *dy, const
   return i;
 }
 
-// The least number that rounds to `low` steps.
-static float least_of(float scale, float low) {
-  float x = (low - 0.5f) * scale;
-  while (qat_round(x / scale) >= low) x = nextafterf(x, -INFINITY);
-  while (qat_round(x / scale) < low) x = nextafterf(x, INFINITY);
-  return x;
-}
-
 // What can run the loops for vectors, which need the inverse of the scale and as many elements as a
 // vector has.
 static uint32_t bounds_of(run *r, int64_t count) {
   if (count < 16 || !qat_has_inverse(r->scale)) return 0;
-  r->least = least_of(r->scale, r->low);
-  r->most = -least_of(r->scale, -r->high);
+  r->least = least_of(r->scale, r->low, true);
+  r->most = -least_of(r->scale, -r->high, true);
   r->passing = r->positive && r->least <= 0 ? 0x1p-149f : r->least;
   return qat_cpu_features();
 }

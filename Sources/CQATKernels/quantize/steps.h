@@ -20,3 +20,12 @@ QAT_INLINE bool is_inside(float x, float scale, float low, float high) {
 // rounds it (Markstein, IBM J. Res. Dev. 34, 1990), up to 2^23. As quotients grow with x, what lies
 // outside of a grid is told by x itself.
 QAT_INLINE bool qat_has_inverse(float scale) { return scale > 0x1p-100f && scale < 0x1p100f; }
+
+// The least number whose quotient by such a scale is above `low` or, where it `rounds`, rounds to it.
+QAT_INLINE float least_of(float scale, float low, bool rounds) {
+  // A quotient below half of the least float is 0.
+  float x = rounds ? (low - 0.5f) * scale : low == 0 ? scale * 0x1p-75f * 0x1p-75f : low * scale;
+  while (rounds ? qat_round(x / scale) >= low : x / scale > low) x = nextafterf(x, -INFINITY);
+  while (rounds ? qat_round(x / scale) < low : x / scale <= low) x = nextafterf(x, INFINITY);
+  return x;
+}

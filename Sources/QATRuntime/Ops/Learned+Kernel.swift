@@ -11,8 +11,7 @@ extension LearnedQuantizeGradient: Executable {
     let factor = gradientScale(
       elements: layout.outer * layout.inner, samples: shape.first ?? 1)
     let range = Int32(grid.min)...Int32(grid.max), pool = request.pool
-    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(layout)) {
-      call in
+    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(layout)) { call in
       guard let scratch = call.scratch else { return }
       LearnedKernels.gradient(
         layout, op.method, dy: call[0], x: call[1], scale: call[2], zero: call[3], range: range,
@@ -30,8 +29,7 @@ extension LearnRange: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32, blockSize == 0 else { return nil }
     let layout = CodeLayout(shape: request.shape(0), axis: axis), op = self
-    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(layout)) {
-      call in
+    return Kernel(scratchByteCount: LearnedKernels.scratchByteCount(layout)) { call in
       guard let scratch = call.scratch else { return }
       let seen = FloatLoops.integer(call[4])
       call.result(3).copy(from: call[4])

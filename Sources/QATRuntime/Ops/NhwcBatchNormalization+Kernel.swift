@@ -16,16 +16,19 @@ extension BatchNormalization: ExecutableChannelsLast {
       }
     }
     let wantsState = request.results.count > 2, momentum = momentum
-    return Kernel(scratchByteCount: Statistics.byteCount(norm)) { call in
-      guard let own = Statistics(norm, in: call.scratch) else { return }
-      norm.statistics(
-        x: call[0], mean: own.mean, variance: own.variance, pool, scratch: own.scratch)
+    // The batch's mean and variance lie behind what the kernels need.
+    let start = norm.scratchByteCount / 4, channels = norm.channels
+    return Kernel(scratchByteCount: norm.scratchByteCount + 8 * channels) { call in
+      guard let scratch = call.scratch else { return }
+      let mean = scratch.floats(at: start, count: channels)
+      let variance = scratch.floats(at: start + channels, count: channels)
+      norm.statistics(x: call[0], mean: mean, variance: variance, pool, scratch: scratch)
       norm.apply(
-        x: call[0], mean: own.mean.readOnly, variance: own.variance.readOnly, gamma: call[1],
+        x: call[0], mean: mean.readOnly, variance: variance.readOnly, gamma: call[1],
         beta: call[2], epsilon: epsilon, y: call.result(), pool)
       guard wantsState else { return }
-      FloatLoops.blend(call[3], own.mean.readOnly, share: momentum, call.result(1))
-      FloatLoops.blend(call[4], own.variance.readOnly, share: momentum, call.result(2))
+      FloatLoops.blend(call[3], mean.readOnly, share: momentum, call.result(1))
+      FloatLoops.blend(call[4], variance.readOnly, share: momentum, call.result(2))
     }
   }
 }
@@ -49,21 +52,4 @@ extension BatchNormalizationGradient: ExecutableChannelsLast {
 private func channelsLastNorm(_ shape: [Int]) -> ChannelsLastBatchNorm? {
   guard shape.count >= 2, !shape.contains(0), let channels = shape.last else { return nil }
   return ChannelsLastBatchNorm(pixels: shape.dropLast().reduce(1, *), channels: channels)
-}
-
-/// A batch's mean and variance in scratch memory, behind what the kernels need.
-private struct Statistics {
-  let scratch: MutableTensorView, mean: MutableTensorView, variance: MutableTensorView
-
-  static func byteCount(_ norm: ChannelsLastBatchNorm) -> Int {
-    norm.scratchByteCount + 8 * norm.channels
-  }
-
-  init?(_ norm: ChannelsLastBatchNorm, in scratch: MutableTensorView?) {
-    guard let scratch else { return nil }
-    self.scratch = scratch
-    let start = norm.scratchByteCount / 4
-    mean = scratch.floats(at: start, count: norm.channels)
-    variance = scratch.floats(at: start + norm.channels, count: norm.channels)
-  }
 }
