@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Bytes that are made of those of a mapped file where they are looked at, and live as long as someone
-/// looks: a weight scaled by a folded batch-norm, a tensor that is not aligned in its file.
+/// Bytes that are made where they are looked at, of those of a mapped file or of nothing, and live as long
+/// as someone looks: a weight scaled by a folded batch-norm, a tensor that is not aligned in its file, zeros.
 ///
 /// They take no memory while nobody looks, and looking costs what making them costs each time: meant
 /// for what is as cheap as copying.

@@ -10,7 +10,7 @@ import Synchronization
 
 /// Pages of large tensors: those of the last ones that were freed are kept for the next, as getting a page
 /// from the system takes longer than filling it.
-enum SparePages {
+package enum SparePages {
   /// Bytes that are kept at most: the outputs of a model that runs again and again, not the weights of one
   /// that is being changed.
   private static let most = 8 << 20
@@ -68,7 +68,20 @@ enum SparePages {
       }
       return dropped
     }
-    for (address, byteCount) in dropped {
+    unmap(dropped)
+  }
+
+  /// Gives all back to the system: where memory of another kind is about to be taken.
+  package static func release() {
+    unmap(
+      spares.withLock { spares in
+        defer { spares = [] }
+        return spares
+      })
+  }
+
+  private static func unmap(_ spares: [(address: UInt, byteCount: Int)]) {
+    for (address, byteCount) in spares {
       unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)
     }
   }

@@ -31,14 +31,12 @@ public import QATCore
   }
 }
 
-/// Convolutions of codes with weights that are packed once:
-/// acc = bias + Σ (x - xZero)·(w - wZero), modulo 2³².
+/// Convolutions of codes, acc = bias + Σ (x - xZero)·(w - wZero), modulo 2³². Constant weights are packed
+/// once.
 @safe public final class IntegerConvolution {
   private let shape: ConvolutionShape
   private let weights: PackedCodes
   private let channelsLast: Bool
-  /// For packing weights that change.
-  private let scratch: Arena?
 
   /// Packs the weights.
   /// - Parameters:
@@ -78,7 +76,6 @@ public import QATCore
   ) {
     precondition(Set<ElementType>([.i8, .u8]).contains(element))
     (self.shape, self.channelsLast) = (shape, channelsLast)
-    scratch = packed == nil ? Arena(byteCount: shape.weightCount) : nil
     var c = shape.c
     weights = unsafe PackedCodes(
       packed, byteCount: qat_conv_s8_packed_size(&c), isSigned: element == .i8,
@@ -93,37 +90,49 @@ public import QATCore
       byteCount: byteCount
     ) { packed in
       let scratch = Arena(byteCount: shape.weightCount)
-      unsafe pack(shape, TensorView(w), to: packed, scratch)
+      unsafe pack(shape, TensorView(w), to: packed, scratch.base)
     }
   }
 
-  /// Takes other weights of the same type in the place of the former, and other multipliers.
-  /// - Precondition: no convolution is running.
-  public func replace(w: TensorView, multipliers: [Float]) {
-    guard let scratch else { preconditionFailure("the weights are constant") }
+  /// Takes other weights of the same type in the place of the former, and other multipliers, for the
+  /// convolutions that follow with the same scratch memory.
+  /// - Precondition: the weights are not constant.
+  public func replace(w: TensorView, multipliers: [Float], scratch: MutableTensorView) {
     precondition((w.element == .i8) == weights.isSigned)
-    unsafe weights.repack(multipliers: multipliers) { packed in
-      unsafe Self.pack(shape, w, to: packed, scratch)
+    precondition(scratch.byteCount >= packingByteCount)
+    unsafe weights.repack(multipliers: multipliers, in: scratch) { packed, free in
+      unsafe Self.pack(shape, w, to: packed, free)
     }
+  }
+
+  /// The scratch memory that `replace` needs.
+  private var packingByteCount: Int {
+    weights.frontByteCount == 0 ? 0 : weights.frontByteCount + shape.weightCount
   }
 
   // SAFETY: both buffers have the sizes that the kernel asks for.
   private static func pack(
     _ shape: ConvolutionShape, _ w: TensorView, to packed: UnsafeMutableRawPointer,
-    _ scratch: Arena
+    _ scratch: UnsafeMutableRawPointer
   ) {
     precondition(w.count == shape.weightCount)
     var c = shape.c
-    unsafe qat_conv_s8_pack(&c, w.base, w.element == .i8, packed, scratch.base)
+    unsafe qat_conv_s8_pack(&c, w.base, w.element == .i8, packed, scratch)
   }
 
   /// Enough for `codes`; `sums` and `reals` need `sumScratchByteCount`.
   public func scratchByteCount(_ pool: ThreadPool) -> Int {
-    PackedCodes.scratchByteCount(shape, QAT_CONV_CODES, channelsLast: channelsLast, pool)
+    scratchByteCount(QAT_CONV_CODES, pool)
   }
 
   public func sumScratchByteCount(_ pool: ThreadPool) -> Int {
-    PackedCodes.scratchByteCount(shape, QAT_CONV_SUMS, channelsLast: channelsLast, pool)
+    scratchByteCount(QAT_CONV_SUMS, pool)
+  }
+
+  private func scratchByteCount(_ result: qat_conv_result, _ pool: ThreadPool) -> Int {
+    max(
+      packingByteCount,
+      weights.scratchByteCount(shape, result, channelsLast: channelsLast, pool))
   }
 
   /// Codes: clamp(rint(f32(acc)·m) + zero), and the sum of these and other codes.
@@ -163,8 +172,8 @@ public import QATCore
   }
 }
 
-/// Products of rows of codes with a matrix B that is packed once:
-/// acc[i][j] = bias[j] + Σ (a[i][l] - aZero)·(b[l][j] - zero[j]), modulo 2³².
+/// Products of rows of codes with a matrix B,
+/// acc[i][j] = bias[j] + Σ (a[i][l] - aZero)·(b[l][j] - zero[j]), modulo 2³². A constant B is packed once.
 @safe public final class IntegerProduct {
   public let k: Int, n: Int
   private let matrix: PackedCodes
@@ -216,19 +225,22 @@ public import QATCore
     qat_igemm_packed_size(Int64(k), Int64(n))
   }
 
-  /// Takes another matrix of the same size and type in the place of the former.
-  /// - Precondition: no product is running.
+  /// Takes another matrix of the same size and type in the place of the former, for the products that
+  /// follow with the same scratch memory.
+  /// - Precondition: the matrix is not constant.
   /// - Parameter multipliers: other ones, as many as before; `nil` where they stay.
-  public func replace(b: TensorView, transposed: Bool, multipliers: [Float]? = nil) {
+  public func replace(
+    b: TensorView, transposed: Bool, multipliers: [Float]? = nil, scratch: MutableTensorView
+  ) {
     precondition((b.element == .i8) == matrix.isSigned)
-    unsafe matrix.repack(multipliers: multipliers) { packed in
+    unsafe matrix.repack(multipliers: multipliers, in: scratch) { packed, _ in
       unsafe pack(b, k: k, n: n, transposed: transposed, packed)
     }
   }
 
   /// Scratch memory for a product of m rows, in any form.
   public func scratchByteCount(m: Int, _ pool: ThreadPool) -> Int {
-    PackedCodes.scratchByteCount(shape(m), QAT_CONV_SUMS, channelsLast: true, pool)
+    matrix.scratchByteCount(shape(m), QAT_CONV_SUMS, channelsLast: true, pool)
   }
 
   /// The sums, int32 [m, n]; A is [m, k].

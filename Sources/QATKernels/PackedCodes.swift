@@ -1,22 +1,25 @@
 internal import CQATKernels
 import QATCore
 
-/// Weights of an integer kernel, packed once, and the constants that go with them.
+/// Weights of an integer kernel, and the constants that go with them. Constant weights are packed once;
+/// those that change from run to run stand packed in front of the scratch memory, so that no two layers
+/// keep theirs.
 @safe final class PackedCodes {
   let isSigned: Bool
   let channels: Int
-  private let packed: Arena
-  private let shared: PackedWeights?
+  private let constant: PackedWeights?
+  /// Bytes in front of the scratch memory, a multiple of 64; 0 where the weights are constant.
+  let frontByteCount: Int
   /// Zero points, bias and multipliers, each with one element a channel (or one multiplier) or none.
   private let zeros: Constants<Int32>, bias: Constants<Int32>, multipliers: Constants<Float>
   // SAFETY: a row of a static table.
   private let kernel: OpaquePointer
 
   /// - Parameters:
-  ///   - shared: the packed form of constant weights.
+  ///   - constant: the packed form of constant weights.
   ///   - byteCount: of that of others, which `repack` gives.
   init(
-    _ shared: PackedWeights?, byteCount: Int, isSigned: Bool, channels: Int, zeros: [Int32]?,
+    _ constant: PackedWeights?, byteCount: Int, isSigned: Bool, channels: Int, zeros: [Int32]?,
     bias: [Int32]?, multipliers: [Float]
   ) {
     precondition((zeros?.count ?? channels) == channels && (bias?.count ?? channels) == channels)
@@ -25,19 +28,24 @@ import QATCore
     self.zeros = Constants(zeros ?? [])
     self.bias = Constants(bias ?? [])
     self.multipliers = Constants(multipliers)
-    self.shared = shared
-    packed = shared?.memory ?? Arena(byteCount: byteCount)
+    self.constant = constant
+    frontByteCount = constant == nil ? (byteCount + 63) / 64 * 64 : 0
     // SAFETY: the table has a scalar row, so there is a best one.
     unsafe kernel = qat_igemm_best()!
   }
 
-  /// Packs again, for a matrix that changes from run to run.
-  /// - Precondition: it is no constant.
-  /// - Parameter multipliers: the new ones, as many as before; `nil` where they stay.
-  func repack(multipliers new: [Float]? = nil, _ pack: (UnsafeMutableRawPointer) -> Void) {
-    precondition(shared == nil)
+  /// Packs weights that change, for the runs that follow with the same scratch memory.
+  /// - Parameters:
+  ///   - multipliers: the new ones, as many as before; `nil` where they stay.
+  ///   - pack: fills the first bytes of the scratch memory; the others are free to use.
+  func repack(
+    multipliers new: [Float]?, in scratch: MutableTensorView,
+    _ pack: (_ packed: UnsafeMutableRawPointer, _ free: UnsafeMutableRawPointer) -> Void
+  ) {
+    precondition(constant == nil, "the weights are constant")
+    precondition(scratch.byteCount >= frontByteCount)
     if let new { multipliers.replace(new) }
-    unsafe pack(packed.base)
+    unsafe pack(scratch.base, scratch.base + frontByteCount)
   }
 
   /// - Precondition: x, y and scratch have the sizes that the shape asks for.
@@ -48,22 +56,24 @@ import QATCore
     var c = shape.c
     var arguments = unsafe arguments(form, xIsSigned: x.element == .i8, channelsLast: channelsLast)
     // SAFETY: sizes were checked by the caller, the constants live as long as `self`.
+    let free = unsafe scratch.base + frontByteCount
+    unsafe arguments.w = UnsafeRawPointer(constant?.memory.base ?? scratch.base)
     unsafe arguments.x = x.base
     unsafe arguments.x_zero = xZero
     unsafe arguments.y = y.base
     guard case .codes(_, _, let addition?) = form else {
-      return unsafe qat_conv_s8(kernel, &c, &arguments, pool.pool, scratch.base)
+      return unsafe qat_conv_s8(kernel, &c, &arguments, pool.pool, free)
     }
     precondition(channelsLast && addition.codes.count == y.count)
     var sum = unsafe addition.c
     unsafe withUnsafePointer(to: &sum) { sum in
       unsafe arguments.add = sum
-      unsafe qat_conv_s8(kernel, &c, &arguments, pool.pool, scratch.base)
+      unsafe qat_conv_s8(kernel, &c, &arguments, pool.pool, free)
     }
   }
 
-  /// - Parameter form: its kind alone matters.
-  static func scratchByteCount(
+  /// Of weights that change with these themselves.
+  func scratchByteCount(
     _ shape: ConvolutionShape, _ result: qat_conv_result, channelsLast: Bool, _ pool: ThreadPool
   ) -> Int {
     var c = shape.c
@@ -71,7 +81,7 @@ import QATCore
     unsafe arguments.x_channels_last = channelsLast
     unsafe arguments.y_channels_last = channelsLast
     unsafe arguments.result = result
-    return unsafe qat_conv_s8_scratch(&c, &arguments, Int32(pool.threads))
+    return unsafe frontByteCount + qat_conv_s8_scratch(&c, &arguments, Int32(pool.threads))
   }
 
   private func arguments(
@@ -81,7 +91,6 @@ import QATCore
     unsafe arguments.x_signed = xIsSigned
     unsafe arguments.x_channels_last = channelsLast
     unsafe arguments.y_channels_last = channelsLast
-    unsafe arguments.w = UnsafeRawPointer(packed.base)
     unsafe arguments.w_signed = isSigned
     unsafe arguments.w_zero = zeros.start
     unsafe arguments.bias = bias.start

@@ -58,7 +58,8 @@ public final class TrainingStep {
       freezesObservers: options.freezesObservers)
     let first = try Self.prepare(graph, options, form, StepHooks())
     current = first
-    others = graph.parameters.filter { first.session.variable($0.key) == nil }
+    let used = Set(first.graph.variables.map { first.graph[$0].name })
+    others = graph.parameters.filter { !used.contains($0.key) }
     prepared[form] = first
   }
 

@@ -64,12 +64,19 @@ func code(_ integer: Int, _ container: ElementType) -> AnyTensor {
   }
 }
 
-/// A tensor of zeros.
+/// A tensor of zeros. A large one takes memory where it is looked at alone: an optimizer has as many as
+/// there are weights, and keeps its state elsewhere.
 func zeros(_ sizes: [Int], _ container: ElementType) -> AnyTensor {
-  let count = sizes.reduce(1, *)
+  let byteCount = container.byteCount(sizes.reduce(1, *))
+  let fill = { @Sendable in
+    unsafe TensorStorage(byteCount: byteCount) {
+      unsafe $0.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+  }
   return AnyTensor(
     container, shape: sizes,
-    storage: TensorStorage(bytes: Array(repeating: 0, count: container.byteCount(count))))
+    storage: byteCount < DerivedStorage.smallest
+      ? fill() : DerivedStorage(byteCount: byteCount, make: fill))
 }
 
 extension Graph {

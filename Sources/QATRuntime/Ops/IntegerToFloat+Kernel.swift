@@ -26,7 +26,7 @@ extension ConvIntegerToFloat: Executable, ExecutableChannelsLast {
     return Kernel(scratchByteCount: convolution.sumScratchByteCount(pool)) { call in
       guard let scratch = call.scratch else { return }
       convolution.replace(
-        w: call[3], multipliers: multipliers(call, channels: shape.outChannels))
+        w: call[3], multipliers: multipliers(call, channels: shape.outChannels), scratch: scratch)
       convolution.reals(
         x: call[0], xZero: FloatLoops.code(call[2]), bias: call.optional(5), y: call.result(), pool,
         scratch: scratch)
@@ -44,7 +44,8 @@ extension GemmIntegerToFloat: Executable {
     return Kernel(scratchByteCount: product.scratchByteCount(m: m, pool)) { call in
       guard let scratch = call.scratch else { return }
       product.replace(
-        b: call[3], transposed: transB, multipliers: multipliers(call, channels: n))
+        b: call[3], transposed: transB, multipliers: multipliers(call, channels: n),
+        scratch: scratch)
       product.reals(
         m: m, a: call[0], aZero: FloatLoops.code(call[2]), bias: call.optional(5),
         to: call.result(), pool, scratch: scratch)

@@ -106,7 +106,8 @@ extension QLinearMatMul: Executable {
       guard let scratch = call.scratch else { return }
       for (index, step) in steps.enumerated() {
         if index == 0 || step.b != steps[index - 1].b {
-          product.replace(b: call[3].part(at: step.b * k * n, shape: [k, n]), transposed: false)
+          product.replace(
+            b: call[3].part(at: step.b * k * n, shape: [k, n]), transposed: false, scratch: scratch)
         }
         product.codes(
           m: m, a: call[0].part(at: step.a * m * k, shape: [m, k]), aZero: rule.inputZero,

@@ -50,7 +50,8 @@ struct BatchedProduct {
       for (index, step) in list.enumerated() where height * n > 0 {
         if index == 0 || step.b != list[index - 1].b {
           product.replace(
-            b: TensorView(b).part(at: step.b * k * n, shape: [k, n]), transposed: false)
+            b: TensorView(b).part(at: step.b * k * n, shape: [k, n]), transposed: false,
+            scratch: scratch.view)
         }
         product.sums(
           m: height, a: TensorView(a).part(at: step.a * m * k, shape: [height, k]), aZero: aZero,
