@@ -9,16 +9,16 @@ import QATRewrite
 ///     %2 = qat.FakeQuantize(%w, %t, %0) {grid = i8, axis = 0}
 ///     %y = Conv(%1, %2, %b)
 ///     %g = qat.FakeQuantizeGradient(%d, %x, %s, %z) {grid = u8}
-///     %h = qat.ConvWeightGradient(%e, %1, %2)
+///     %h = qat.NhwcConvWeightGradient(%e, %1, %2)
 ///     ->
 ///     %q, %m = qat.QuantizeWithMask(%x, %s, %z) {grid = u8}
 ///     %r = qat.QuantizeWithMask(%w, %t, %0) {grid = i8, axis = 0}
 ///     %y = qat.ConvIntegerToFloat(%q, %s, %z, %r, %t, %b)
 ///     %g = qat.ApplyMask(%d, %m)
-///     %1 = qat.DequantizeCodes(%q, %s, %z)          // in front of each gradient that reads it
-///     %h = qat.ConvWeightGradient(%e, %1, %w)
+///     %h = qat.NhwcConvWeightGradientOfCodes(%e, %q, %w, %s, %z)
 ///
-/// Sums of products of codes are exact; floats round them on the way. Products of grids of more than 8
+/// What reads numbers alone has a `qat.DequantizeCodes` in front of it. Sums of products of codes are exact;
+/// floats round them on the way. Products of grids of more than 8
 /// bits, of weights whose zero point is not 0, and of what is not quantized stay as they are. Where
 /// `x` is the result of a Relu, its bit serves the gradient of the Relu, too, and no float of the
 /// layer's input is kept; a learned quantizer keeps its floats, and its gradient serves that of the
@@ -161,8 +161,8 @@ private struct SplitQuantizers {
     return (.op(op, [Term(node.result)]), node)
   }
 
-  /// Replaces what is left of a fake-quantizer that has codes: forward once, and in front of each
-  /// gradient, so that floats do not live in between.
+  /// Replaces what is left of a fake-quantizer that has codes: forward once, and in gradients those that
+  /// read codes, or in front of each, so that floats do not live in between.
   mutating func dequantize(_ quantizer: Quantizer) {
     guard let codes = codes[quantizer.id].map({ editor.graph[$0] }), let x = codes.operands[0],
       editor.graph.contains(quantizer.id)
@@ -177,6 +177,8 @@ private struct SplitQuantizers {
         if shapes?.readsShapeAlone(of: index) ?? false {
           editor.setOperand(index, of: user, to: Term(x))
         } else if order[user] ?? 0 > loss {
+          let isRead = quantizer.op.axis == nil && read(codes, parameters, at: index, of: user)
+          if isRead { break }
           editor.setOperand(index, of: user, to: numbers)
         }
       }
@@ -185,6 +187,22 @@ private struct SplitQuantizers {
       !editor.graph.users(of: y).isEmpty || editor.graph.isOutput(y)
     else { return }
     editor.replace(quantizer.id, with: numbers)
+  }
+
+  /// Lets a node read codes of one scale at an operand.
+  /// - Returns: whether its operation can.
+  private mutating func read(
+    _ codes: Node, _ parameters: [Term?], at index: Int, of user: NodeID
+  ) -> Bool {
+    let node = editor.graph[user]
+    guard let op = node.op as? any TakesCodes, type(of: op).codesOperand == index,
+      !node.roundsToBfloat16, let reading = op.ofCodes
+    else { return false }
+    let absent = type(of: op).operands.count - node.operands.count
+    var operands = node.operands.map { $0.map { Term($0) } } + Array(repeating: nil, count: absent)
+    operands[index] = Term(codes.result)
+    editor.replace(user, with: reading, operands + parameters)
+    return true
   }
 }
 

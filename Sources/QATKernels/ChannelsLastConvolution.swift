@@ -130,7 +130,27 @@ public struct ChannelsLastConvolution {
     let x = operand(x, at: shape.outputCount, pool, scratch)
     // SAFETY: as in `forward`.
     unsafe qat_conv_nhwc_weight_gradient(
-      &c, dy.pointer(Float.self), x.pointer(Float.self), dw.pointer(Float.self), pool.pool,
+      &c, dy.pointer(Float.self), x.pointer(Float.self), nil, dw.pointer(Float.self), pool.pool,
       scratch.base)
+  }
+
+  /// The same from codes, in float32, with the same result as from their numbers.
+  /// - Precondition: the convolution is not depthwise.
+  public func weightGradient(
+    dy: TensorView, x: ScaledCodes, dw: MutableTensorView, _ pool: ThreadPool,
+    scratch: MutableTensorView
+  ) {
+    precondition(x.count == shape.inputCount && dy.count == shape.outputCount)
+    precondition(dw.count == shape.weightCount && precision == .f32 && shape.groups == 1)
+    var c = c, codes = unsafe x.c
+    // SAFETY: sizes were checked; scratch was asked for with `codesScratchByteCount`.
+    unsafe qat_conv_nhwc_weight_gradient(
+      &c, dy.pointer(Float.self), nil, &codes, dw.pointer(Float.self), pool.pool, scratch.base)
+  }
+
+  /// Of the gradient from codes.
+  public func codesScratchByteCount(_ pool: ThreadPool) -> Int {
+    var c = c
+    return unsafe qat_conv_nhwc_codes_scratch(&c, Int32(pool.threads))
   }
 }

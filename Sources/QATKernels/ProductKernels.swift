@@ -35,28 +35,55 @@ public enum FloatProduct {
     let copies = scratchByteCount(pool) / 4, packed = precision == .bf16 ? nil : packed
     let a = precision.operand(a, scratch, at: copies, pool)
     let b = b.map { precision.operand($0, scratch, at: copies + a.count, pool) }
-    var arguments = unsafe qat_sgemm_arguments()
+    var arguments = unsafe arguments(m, n, k, a, transposeA: transposeA, c)
     unsafe arguments.bf16 = precision == .bf16
-    unsafe arguments.m = Int64(m)
-    unsafe arguments.n = Int64(n)
-    unsafe arguments.k = Int64(k)
     // SAFETY: sizes were checked; scratch was asked for with `scratchByteCount`.
-    unsafe arguments.a = a.pointer(Float.self)
-    unsafe arguments.a_stride = Int64(transposeA ? m : k)
-    unsafe arguments.a_transposed = transposeA
     unsafe arguments.b = b?.pointer(Float.self)
     unsafe arguments.b_stride = Int64(transposeB ? k : n)
     unsafe arguments.b_transposed = transposeB
     unsafe arguments.b_packed = packed?.start
     unsafe arguments.b_packed_columns = Int64(n)
-    unsafe arguments.c = c.pointer(Float.self)
-    unsafe arguments.c_stride = Int64(n)
     unsafe arguments.alpha = alpha
     unsafe arguments.beta = beta
     unsafe arguments.column_bias = columnBias?.pointer(Float.self)
     unsafe qat_sgemm_batch(
       &arguments, Int64(batch), Int64(steps.a), Int64(steps.b), Int64(m * n), pool.pool,
       scratch.base.assumingMemoryBound(to: Float.self))
+  }
+
+  /// C = op(A)·B (+ a bias for each column) for codes B [k, n], with the same result as for their numbers.
+  public static func run(
+    m: Int, n: Int, k: Int, a: TensorView, transposeA: Bool, b: ScaledCodes, c: MutableTensorView,
+    columnBias: TensorView? = nil, _ pool: ThreadPool, scratch: MutableTensorView
+  ) {
+    precondition(c.count >= m * n && a.count >= m * k && b.count == k * n)
+    precondition((columnBias?.count ?? n) == n)
+    var arguments = unsafe arguments(m, n, k, a, transposeA: transposeA, c)
+    unsafe arguments.b_stride = Int64(n)
+    unsafe arguments.column_bias = columnBias?.pointer(Float.self)
+    // SAFETY: as above.
+    unsafe withUnsafePointer(to: b.c) { codes in
+      unsafe arguments.b_codes = codes
+      unsafe qat_sgemm_batch(
+        &arguments, 1, 0, 0, 0, pool.pool, scratch.base.assumingMemoryBound(to: Float.self))
+    }
+  }
+
+  /// Of a product without its B.
+  private static func arguments(
+    _ m: Int, _ n: Int, _ k: Int, _ a: TensorView, transposeA: Bool, _ c: MutableTensorView
+  ) -> qat_sgemm_arguments {
+    var arguments = unsafe qat_sgemm_arguments()
+    unsafe arguments.m = Int64(m)
+    unsafe arguments.n = Int64(n)
+    unsafe arguments.k = Int64(k)
+    unsafe arguments.a = a.pointer(Float.self)
+    unsafe arguments.a_stride = Int64(transposeA ? m : k)
+    unsafe arguments.a_transposed = transposeA
+    unsafe arguments.c = c.pointer(Float.self)
+    unsafe arguments.c_stride = Int64(n)
+    unsafe arguments.alpha = 1
+    return unsafe arguments
   }
 }
 

@@ -97,8 +97,20 @@ extension KernelTests {
         }
         qat_conv_nhwc_input_gradient(
           &s, dy, gradientPacked.floats, &dx, pool.pool, scratch.start)
-        qat_conv_nhwc_weight_gradient(&s, dy, x, &dw, pool.pool, scratch.start)
+        qat_conv_nhwc_weight_gradient(&s, dy, x, nil, &dw, pool.pool, scratch.start)
         return [y, dx, dw]
+      }
+
+      /// The gradient of the weights from codes in the place of x.
+      func weightGradient(of codes: Codes, threads: Int) -> [Float] {
+        var s = s
+        let pool = Pool(threads)
+        let scratch = Aligned(qat_conv_nhwc_codes_scratch(&s, Int32(threads)))
+        var dw = [Float](repeating: .nan, count: s.weightCount)
+        codes.withPointer { codes in
+          qat_conv_nhwc_weight_gradient(&s, dy, nil, codes, &dw, pool.pool, scratch.start)
+        }
+        return dw
       }
 
       /// Whether it is one of those that minimal filtering may compute, in the precision of the shape.
@@ -185,6 +197,20 @@ extension KernelTests {
         }
         #expect(run.results(threads: 2).map(\.bits) == results.map(\.bits))
       }
+    }
+
+    @Test(
+      "have the gradients of weights from codes that they have from their numbers, bit for bit",
+      arguments: 0..<dense.count, [false, true])
+    func readCodes(_ index: Int, _ isSigned: Bool) {
+      var run = Run(Self.dense[index], seed: UInt64(index))
+      let codes = Codes(run.x, isSigned: isSigned)
+      run.x = codes.numbers
+      let expected = run.results(threads: 1)[2].bits
+      let results = withEachCPU { _ in
+        [1, 2, 3].map { run.weightGradient(of: codes, threads: $0).bits }
+      }
+      for result in results.joined() { #expect(result == expected) }
     }
 
     @Test("add up in the order of a matrix product")

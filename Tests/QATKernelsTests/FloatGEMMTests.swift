@@ -75,6 +75,27 @@ extension KernelTests {
         return result
       }
 
+      /// The same from codes in the place of b, without the other terms.
+      func run(of codes: Codes, threads: Int) -> [Float] {
+        let pool = Pool(threads)
+        let scratch = Aligned(4 * qat_sgemm_scratch() * threads)
+        var result = [Float](repeating: .nan, count: m * n)
+        a.withUnsafeBufferPointer { a in
+          result.withUnsafeMutableBufferPointer { c in
+            codes.withPointer { codes in
+              var arguments = qat_sgemm_arguments()
+              (arguments.m, arguments.n, arguments.k) = (Int64(m), Int64(n), Int64(k))
+              (arguments.a, arguments.a_stride) = (a.baseAddress, Int64(transposeA ? m : k))
+              (arguments.a_transposed, arguments.alpha) = (transposeA, 1)
+              (arguments.b_codes, arguments.b_stride) = (codes, Int64(n))
+              (arguments.c, arguments.c_stride) = (c.baseAddress, Int64(n))
+              qat_sgemm_batch(&arguments, 1, 0, 0, 0, pool.pool, scratch.floats)
+            }
+          }
+        }
+        return result
+      }
+
       var reference: [Double] {
         (0..<m * n).map { index in
           let i = index / n
@@ -93,6 +114,27 @@ extension KernelTests {
       (1, 1, 1), (5, 7, 3), (14, 32, 256), (15, 33, 257), (170, 530, 7), (3, 600, 520),
       (200, 40, 100), (31, 70, 1300), (1010, 290, 20), (2, 2, 0),
     ]
+
+    @Test(
+      "of codes are those of their numbers, bit for bit", arguments: 0..<sizes.count, [false, true])
+    func readCodes(_ index: Int, _ isSigned: Bool) {
+      let (m, n, k) = Self.sizes[index]
+      var problem = Problem(m, n, k, seed: UInt64(index))
+      let codes = Codes(problem.b, isSigned: isSigned)
+      (problem.b, problem.alpha, problem.beta) = (codes.numbers, 1, 0)
+      problem.rowBias = Array(repeating: 0, count: m)
+      problem.columnBias = Array(repeating: 0, count: n)
+      for transposeA in [false, true] {
+        problem.transposeA = transposeA
+        let expected = problem.run()
+        for result in withEachCPU({ _ in [1, 2].map { problem.run(of: codes, threads: $0) } })
+          .joined()
+        {
+          // A sum with a bias of 0 is equal, and not always the same zero.
+          #expect(result == expected)
+        }
+      }
+    }
 
     /// k products of values below 1 lose less than k times half a unit of the largest partial sum.
     @Test(

@@ -64,7 +64,7 @@ void qat_conv_f32_weight_gradient(const qat_conv_shape *s, const float *dy, cons
   const parts p = parts_of(s, scratch);
   qat_transpose_images_f32(s->batch, s->out_channels, out_plane(s), dy, p.out, pool);
   qat_transpose_images_f32(s->batch, s->in_channels, in_plane(s), x, p.in, pool);
-  qat_conv_nhwc_weight_gradient(s, p.out, p.in, dw, pool, p.rest);
+  qat_conv_nhwc_weight_gradient(s, p.out, p.in, NULL, dw, pool, p.rest);
 }
 
 typedef struct { const qat_conv_shape *s; const float *dy; float *db; } bias_job;

@@ -3,9 +3,9 @@
 #pragma once
 #include "winograd.h"
 
-// The positions of count x count values, of which from[i * count + k] are the channels: LINE of each row,
-// then of each column. The last block of 16 channels may begin inside the one before.
-#define MAKE_POSITIONS(count, LINE, from)                                                     \
+// The positions of count x count values, of which VALUE(from[i * count + k], c) is channel c: LINE of each
+// row, then of each column. The last block of 16 channels may begin inside the one before.
+#define MAKE_POSITIONS(count, LINE, from, VALUE)                                                     \
   for (int64_t at = 0; at < channels; at += QAT_LANES) {                                      \
     const int64_t first = qat_min(at, channels - QAT_LANES);                                  \
     _Pragma("clang loop vectorize(assume_safety)")                                            \
@@ -14,7 +14,7 @@
       UNROLL for (int i = 0; i < count; i++) {                                                \
         float d[count];                                                                       \
         UNROLL for (int k = 0; k < count; k++)                                                \
-          d[k] = ((const float *)(from)[i * count + k])[first + c];                           \
+          d[k] = VALUE((from)[i * count + k], first + c);                                     \
         LINE(d, lines[i])                                                                     \
       }                                                                                       \
       UNROLL for (int k = 0; k < SIDE; k++) {                                                 \
@@ -26,12 +26,30 @@
     }                                                                                         \
   }
 
+#define FLOAT(values, c) ((const float *)(values))[c]
+#define SIGNED(values, c) (float)(((const int8_t *)(values))[c] - zero) * scale
+#define UNSIGNED(values, c) (float)(((const uint8_t *)(values))[c] - zero) * scale
+
 QAT_INLINE void see_body(int64_t channels, const void *const *pixels, float *to, int64_t step) {
-  MAKE_POSITIONS(SIDE, SEE, pixels)
+  MAKE_POSITIONS(SIDE, SEE, pixels, FLOAT)
 }
 static void see(int64_t channels, const void *const *pixels, float *to, int64_t step);
 QAT_VERSIONS(see, (int64_t channels, const void *const *pixels, float *to, int64_t step),
              (channels, pixels, to, step))
+
+QAT_INLINE void see_codes_body(int64_t channels, const void *const *pixels, const qat_codes *codes,
+                               float *to, int64_t step) {
+  const float scale = codes->scale;
+  const int32_t zero = codes->zero;
+  if (codes->is_signed) MAKE_POSITIONS(SIDE, SEE, pixels, SIGNED)
+  else MAKE_POSITIONS(SIDE, SEE, pixels, UNSIGNED)
+}
+static void see_codes(int64_t channels, const void *const *pixels, const qat_codes *codes,
+                      float *to, int64_t step);
+QAT_VERSIONS(see_codes,
+             (int64_t channels, const void *const *pixels, const qat_codes *codes, float *to,
+              int64_t step),
+             (channels, pixels, codes, to, step))
 
 QAT_INLINE void finish_with(const bool adds, int width, const float *from, int64_t step,
                             const float *bias, const float *const *residual, float low, float high,
@@ -72,7 +90,7 @@ QAT_VERSIONS(finish,
 
 QAT_INLINE void spread_body(int64_t channels, const float *const *results, float *to,
                             int64_t step) {
-  MAKE_POSITIONS(STEP, SPREAD, results)
+  MAKE_POSITIONS(STEP, SPREAD, results, FLOAT)
 }
 static void spread(int64_t channels, const float *const *results, float *to, int64_t step);
 QAT_VERSIONS(spread, (int64_t channels, const float *const *results, float *to, int64_t step),

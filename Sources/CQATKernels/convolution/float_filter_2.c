@@ -51,5 +51,5 @@ enum { SIDE = 4, STEP = 2 };
 
 #include "float_filter.h"
 
-const qat_filtering qat_filtering_2 = {SIDE, STEP, 4 * QAT_TILE_ROWS, see, finish,
-                                       spread, gather, weigh};
+const qat_filtering qat_filtering_2 = {SIDE, STEP, 4 * QAT_TILE_ROWS, see, see_codes,
+                                       finish, spread, gather, weigh};

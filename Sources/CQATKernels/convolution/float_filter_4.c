@@ -87,5 +87,5 @@ enum { SIDE = 6, STEP = 4 };
 
 #include "float_filter.h"
 
-const qat_filtering qat_filtering_4 = {SIDE, STEP, 2 * QAT_TILE_ROWS, see, finish,
-                                       spread, gather, weigh};
+const qat_filtering qat_filtering_4 = {SIDE, STEP, 2 * QAT_TILE_ROWS, see, see_codes,
+                                       finish, spread, gather, weigh};

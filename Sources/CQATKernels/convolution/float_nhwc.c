@@ -286,7 +286,7 @@ void qat_conv_nhwc(const qat_conv_shape *s, const float *x, const float *packed,
     part->grid.rows = part->grid.height = j.source.height = 1;
   }
   if (pads_images(s)) {
-    qat_pad_images(s, x, copy, pool);
+    qat_pad_images(s, x, NULL, copy, pool);
     j.source = (qat_source){copy, padded_height(s), padded_width(s), s->in_channels};
     j.depth = s->kernel_width * s->in_channels;
     part->taps = s->kernel_height;

@@ -10,6 +10,8 @@ enum { PARTS = 8 };
 typedef struct {
   const qat_conv_shape *s;
   const float *x, *dy;
+  const qat_codes *codes;            // x, or NULL
+  float *reals;                      // of a worker: the numbers of a band of codes
   float *dw, *sums;
   int64_t stride, height, width, pad_top, pad_left;  // of the images that are read
   int64_t taps, depth;               // a tap's values: channels, or columns of the kernel as well
@@ -52,6 +54,28 @@ static size_t padded_bytes(const qat_conv_shape *s) {
   return aligned((size_t)padded_size(s) * sizeof(float));
 }
 
+// Rows of an image that `rows` rows of the result see.
+static int64_t rows_seen(const qat_conv_shape *s, int64_t rows) {
+  return (rows - 1) * s->stride_y + (s->kernel_height - 1) * s->dilation_y + 1;
+}
+// Rows of a band, of several images all: pixels are then as far apart as in the images themselves.
+static int64_t band_rows(const job *j) {
+  const int64_t height = j->s->in_height;
+  return j->images_of_block > 1 ? height : qat_min(height, rows_seen(j->s, j->rows_of_block));
+}
+static size_t band_size(const job *j) {
+  if (pads_images(j->s)) return 0;
+  return aligned((size_t)(j->images_of_block * band_rows(j) * j->s->in_width * j->s->in_channels)
+                 * sizeof(float));
+}
+
+size_t qat_conv_nhwc_codes_scratch(const qat_conv_shape *s, int threads) {
+  job j = {0};
+  choose(&j, s);
+  return qat_conv_nhwc_scratch(s, threads)
+         + (qat_is_winograd(s) ? 0 : (size_t)threads * band_size(&j));
+}
+
 size_t qat_conv_nhwc_scratch(const qat_conv_shape *s, int threads) {
   if (qat_is_plain_depthwise(s)) return qat_depthwise_nhwc_scratch(s);
   job j = {0};
@@ -63,10 +87,31 @@ size_t qat_conv_nhwc_scratch(const qat_conv_shape *s, int threads) {
   return gradient > forward ? gradient : forward;
 }
 
+// Where a block reads images: rows from `row` on, `rows` of them of each image, from `image` on.
+typedef struct {
+  const float *x;
+  int64_t image, row, rows;
+} band;
+
+// What a block sees. Of codes the numbers, made here.
+static band band_of(const job *j, int64_t image, int64_t images, int64_t row, int64_t rows,
+                    float *reals) {
+  const qat_conv_shape *s = j->s;
+  if (!j->codes || pads_images(s)) return (band){j->x, 0, 0, j->height};
+  const int64_t top = row * s->stride_y - s->pad_top, line = s->in_width * s->in_channels;
+  const bool whole = j->images_of_block > 1;
+  const int64_t first = whole ? 0 : qat_max(0, qat_min(top, s->in_height));
+  const int64_t end = whole ? s->in_height : qat_min(top + rows_seen(s, rows), s->in_height);
+  const band b = {reals, image, first, qat_max(0, end - first)};
+  qat_dequantize_rows(j->codes, (image * s->in_height + first) * line, images, b.rows * line,
+                      s->in_height * line, reals, b.rows * line);
+  return b;
+}
+
 // Stretches of pixels of a block in which the images seen through a tap and dy both have the pixels
 // in equal distances. Returns how many.
-static int64_t find_runs(const job *j, int64_t tap, int64_t image, int64_t images, int64_t row,
-                         int64_t rows, qat_column_run *runs) {
+static int64_t find_runs(const job *j, const band *seen, int64_t tap, int64_t image,
+                         int64_t images, int64_t row, int64_t rows, qat_column_run *runs) {
   const qat_conv_shape *s = j->s;
   const int64_t columns_of_kernel = j->taps / s->kernel_height;
   const int64_t dy = tap / columns_of_kernel * s->dilation_y - j->pad_top;
@@ -82,7 +127,8 @@ static int64_t find_runs(const job *j, int64_t tap, int64_t image, int64_t image
       const int64_t y = r * s->stride_y + dy;
       if (y < 0 || y >= j->height) continue;
       const int64_t x = first * s->stride_x + dx;
-      const float *a = j->x + ((n * j->height + y) * j->width + x) * j->stride;
+      const int64_t line = (n - seen->image) * seen->rows + y - seen->row;
+      const float *a = seen->x + (line * j->width + x) * j->stride;
       const float *b = j->dy + ((n * s->out_height + r) * s->out_width + first) * b_stride;
       qat_column_run *before = runs + count - 1;
       if (count && before->a + before->steps * a_stride == a
@@ -95,12 +141,13 @@ static int64_t find_runs(const job *j, int64_t tap, int64_t image, int64_t image
 
 static void block(const job *j, int64_t group, int64_t first_panel, int64_t last_panel,
                   int64_t image, int64_t images, int64_t row, int64_t rows, bool add, float *sums,
-                  qat_column_run *runs) {
+                  qat_column_run *runs, float *reals) {
   const qat_sgemm_kernel *kernel = qat_sgemm_for(j->s->bf16);
   const qat_conv_shape *s = j->s;
   const int64_t results = results_of_group(s), channels = channels_of_group(s);
+  const band seen = band_of(j, image, images, row, rows, reals);
   for (int64_t tap = 0; tap < j->taps; tap++) {
-    const int64_t count = find_runs(j, tap, image, images, row, rows, runs);
+    const int64_t count = find_runs(j, &seen, tap, image, images, row, rows, runs);
     int64_t a_before = -group * channels, b_before = -group * results;
     for (int64_t panel = first_panel; panel < last_panel; panel++) {
       const int64_t column = panel * QAT_TILE_COLUMNS;
@@ -133,11 +180,12 @@ static void chunk(void *context, int64_t number, int worker) {
   float *sums = j->sums + (size_t)images * group_size(j);
   qat_column_run *runs =
       (qat_column_run *)((unsigned char *)j->runs + (size_t)worker * runs_size(j));
+  float *reals = j->reals + (size_t)worker * band_size(j) / sizeof(float);
   bool add = false;
   for (int64_t image = first; image < last; image += j->images_of_block)
     for (int64_t row = 0; row < s->out_height; row += j->rows_of_block) {
       block(j, group, first_panel, last_panel, image, qat_min(j->images_of_block, last - image),
-            row, qat_min(j->rows_of_block, s->out_height - row), add, sums, runs);
+            row, qat_min(j->rows_of_block, s->out_height - row), add, sums, runs, reals);
       add = true;
     }
 }
@@ -174,28 +222,30 @@ static void finish_panel(void *context, int64_t number, int worker) {
 }
 
 void qat_conv_nhwc_weight_gradient(const qat_conv_shape *s, const float *dy, const float *x,
-                                   float *dw, qat_pool *pool, void *scratch) {
+                                   const qat_codes *codes, float *dw, qat_pool *pool,
+                                   void *scratch) {
   if (s->batch * out_plane(s) == 0) {
     memset(dw, 0, (size_t)(s->out_channels * depth(s)) * sizeof *dw);
     return;
   }
   if (qat_is_plain_depthwise(s))
     return qat_depthwise_nhwc_weight_gradient(s, dy, x, dw, pool, scratch);
-  if (qat_is_winograd(s)) return qat_winograd_weight_gradient(s, dy, x, dw, pool, scratch);
+  if (qat_is_winograd(s)) return qat_winograd_weight_gradient(s, dy, x, codes, dw, pool, scratch);
   job j = {
-    .x = x, .dy = dy, .dw = dw, .stride = s->in_channels, .height = s->in_height,
+    .x = x, .codes = codes, .dy = dy, .dw = dw, .stride = s->in_channels, .height = s->in_height,
     .width = s->in_width, .pad_top = s->pad_top, .pad_left = s->pad_left,
   };
   choose(&j, s);
   unsigned char *at = scratch;
   if (pads_images(s)) {
     float *padded = scratch;
-    qat_pad_images(s, x, padded, pool);
+    qat_pad_images(s, x, codes, padded, pool);
     j.x = padded, j.height = padded_height(s), j.width = padded_width(s);
     j.pad_top = j.pad_left = 0;
   }
   j.sums = (float *)(at += padded_bytes(s));
-  j.runs = (qat_column_run *)(at + sums_size(&j));
+  j.runs = (qat_column_run *)(at += sums_size(&j));
+  j.reals = (float *)(at + (size_t)qat_pool_threads(pool) * runs_size(&j));
   qat_pool_run(pool, j.image_groups * s->groups * j.parts, chunk, &j);
   qat_pool_run(pool, s->groups * j.panels, finish_panel, &j);
 }

@@ -96,14 +96,18 @@ void qat_find_rows(const qat_pixels *pixels, int64_t first, const qat_source *so
   find_rows(pixels, first, source, taps, tap_y, tap_x, outside, addresses);
 }
 
-typedef struct { const qat_conv_shape *s; const float *x; float *padded; } pad_job;
+typedef struct {
+  const qat_conv_shape *s;
+  const float *x;
+  const qat_codes *codes;
+  float *padded;
+} pad_job;
 
 static void pad_image(void *context, int64_t image, int worker) {
   (void)worker;
   const pad_job *j = context;
   const qat_conv_shape *s = j->s;
   const int64_t height = padded_height(s), width = padded_width(s), channels = s->in_channels;
-  const float *x = j->x + image * in_plane(s) * channels;
   float *to = j->padded + image * height * width * channels;
   // Columns of the image inside the padded one, which may also be narrower.
   const int64_t left = qat_min(s->pad_left, width);
@@ -116,13 +120,16 @@ static void pad_image(void *context, int64_t image, int worker) {
     }
     const int64_t end = left + inside;
     memset(to, 0, (size_t)(left * channels) * sizeof *to);
-    memcpy(to + left * channels, x + row * s->in_width * channels,
-           (size_t)(inside * channels) * sizeof *to);
+    const int64_t first = (image * s->in_height + row) * s->in_width * channels;
+    if (j->codes)
+      qat_dequantize_rows(j->codes, first, 1, inside * channels, 0, to + left * channels, 0);
+    else memcpy(to + left * channels, j->x + first, (size_t)(inside * channels) * sizeof *to);
     memset(to + end * channels, 0, (size_t)((width - end) * channels) * sizeof *to);
   }
 }
 
-void qat_pad_images(const qat_conv_shape *s, const float *x, float *padded, qat_pool *pool) {
-  pad_job job = {s, x, padded};
+void qat_pad_images(const qat_conv_shape *s, const float *x, const qat_codes *codes, float *padded,
+                    qat_pool *pool) {
+  pad_job job = {s, x, codes, padded};
   qat_pool_run(pool, s->batch, pad_image, &job);
 }

@@ -29,12 +29,12 @@ void qat_winograd_see(const qat_filtering *f, const qat_conv_shape *s, const flo
 }
 
 // The channels of a pixel, or some of them.
-QAT_INLINE void fetch(const float *from, int64_t width) {
-  for (int64_t c = 0; c < width; c += 16) __builtin_prefetch(from + c);
+QAT_INLINE void fetch(const void *from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)from + i);
 }
 
-void qat_winograd_fetch_pixels(const qat_filtering *f, const qat_conv_shape *s, const float *x,
-                               int64_t number) {
+void qat_winograd_fetch_pixels(const qat_filtering *f, const qat_conv_shape *s, const void *x,
+                               int64_t size, int64_t number) {
   if (number >= s->batch * squares_of_image(s, f->step)) return;
   const square q = square_at(s, f->step, number);
   const int64_t top = q.row - s->pad_top + f->side - f->step;
@@ -43,8 +43,9 @@ void qat_winograd_fetch_pixels(const qat_filtering *f, const qat_conv_shape *s, 
   const int64_t right = qat_min(left + f->step, s->in_width);
   for (int64_t row = qat_max(top, 0); row < bottom; row++)
     for (int64_t column = qat_max(left, 0); column < right; column++)
-      fetch(x + ((q.image * s->in_height + row) * s->in_width + column) * s->in_channels,
-            s->in_channels);
+      fetch((const char *)x
+                + ((q.image * s->in_height + row) * s->in_width + column) * s->in_channels * size,
+            s->in_channels * size);
 }
 
 void qat_winograd_fetch_results(const qat_filtering *f, const qat_conv_shape *s, const float *y,
@@ -53,7 +54,7 @@ void qat_winograd_fetch_results(const qat_filtering *f, const qat_conv_shape *s,
   const square q = square_at(s, f->step, number);
   for (int p = 0; p < results_of(f); p++) {
     const int64_t pixel = result_at(s, f->step, q, p);
-    if (pixel >= 0) fetch(y + pixel * s->out_channels + column, width);
+    if (pixel >= 0) fetch(y + pixel * s->out_channels + column, width * (int64_t)sizeof *y);
   }
 }
 
@@ -153,7 +154,7 @@ static void chunk(void *context, int64_t number, int worker) {
     multiply(j, &r, count, p);
     for (int64_t i = 0; i < count; i++) {
       if (p + 1 < last) fetch_panel(j, first + i, p + 1);
-      else qat_winograd_fetch_pixels(j->f, j->s, j->x, first + count + i);
+      else qat_winograd_fetch_pixels(j->f, j->s, j->x, sizeof *j->x, first + count + i);
       transform_results(j, &r, first + i, i, p);
     }
   }

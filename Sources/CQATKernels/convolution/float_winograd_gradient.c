@@ -7,6 +7,8 @@ typedef struct {
   const qat_filtering *f;
   const qat_conv_shape *s;
   const float *x, *dy, *zero;
+  const qat_codes *codes;         // x, or NULL
+  const void *outside;            // of their pixels
   float *dw, *sums;
   int64_t step, tiles, panels;    // rows of a tile, tiles along the channels, panels of dy's channels
   int64_t image_groups, parts, panels_of_part;
@@ -44,11 +46,20 @@ static size_t worker_size(const job *j) {
 size_t qat_winograd_gradient_scratch(const qat_conv_shape *s, int threads) {
   job j;
   choose(&j, s);
-  return bytes_of(zero_count(s)) + bytes_of(j.image_groups * group_size(&j))
+  return 2 * bytes_of(zero_count(s)) + bytes_of(j.image_groups * group_size(&j))
          + (size_t)threads * worker_size(&j);
 }
 
-// E of a square, positions `step` floats apart.
+// V of a square, positions `step` floats apart.
+static void see(const job *j, int64_t number, float *to, int64_t step) {
+  if (!j->codes) return qat_winograd_see(j->f, j->s, j->x, j->zero, number, to, step);
+  const void *pixels[MOST_POSITIONS];
+  find_pixels(j->s, j->f->side, square_at(j->s, j->f->step, number), j->codes->q, 1, j->outside,
+              pixels);
+  j->f->see_codes(j->s->in_channels, pixels, j->codes, to, step);
+}
+
+// E of a square.
 static void spread(const job *j, int64_t number, float *to, int64_t step) {
   const square q = square_at(j->s, j->f->step, number);
   const float *results[MOST_RESULTS];
@@ -64,7 +75,8 @@ static void spread(const job *j, int64_t number, float *to, int64_t step) {
 static void fetch(const job *j, int64_t first, int64_t count, int64_t position) {
   const int64_t positions = positions_of(j->f);
   for (int64_t i = position * count / positions; i < (position + 1) * count / positions; i++) {
-    qat_winograd_fetch_pixels(j->f, j->s, j->x, first + i);
+    qat_winograd_fetch_pixels(j->f, j->s, j->codes ? j->codes->q : j->x,
+                              j->codes ? 1 : sizeof *j->x, first + i);
     qat_winograd_fetch_results(j->f, j->s, j->dy, first + i, 0, j->s->out_channels);
   }
 }
@@ -89,7 +101,7 @@ static void chunk(void *context, int64_t number, int worker) {
   for (int64_t at = first; at < last; at += room) {
     const int64_t count = qat_min(room, last - at);
     for (int64_t i = 0; i < count; i++) {
-      qat_winograd_see(j->f, s, j->x, j->zero, at + i, seen + i * seen_square, seen_step);
+      see(j, at + i, seen + i * seen_square, seen_step);
       spread(j, at + i, gradients + i * gradient_square, gradient_step);
     }
     for (int64_t n = first_panel * positions; n < last_panel * positions; n++) {
@@ -127,11 +139,14 @@ static void finish_panel(void *context, int64_t panel, int worker) {
 }
 
 void qat_winograd_weight_gradient(const qat_conv_shape *s, const float *dy, const float *x,
-                                  float *dw, qat_pool *pool, void *scratch) {
+                                  const qat_codes *codes, float *dw, qat_pool *pool,
+                                  void *scratch) {
+  unsigned char *outside = (unsigned char *)scratch + bytes_of(zero_count(s));
   memset(scratch, 0, bytes_of(zero_count(s)));
-  job j = {.x = x, .dy = dy, .zero = scratch, .dw = dw};
+  if (codes) memset(outside, codes->zero, (size_t)s->in_channels);
+  job j = {.x = x, .dy = dy, .zero = scratch, .codes = codes, .outside = outside, .dw = dw};
   choose(&j, s);
-  j.sums = (float *)((unsigned char *)scratch + bytes_of(zero_count(s)));
+  j.sums = (float *)(outside + bytes_of(zero_count(s)));
   j.scratch = (unsigned char *)j.sums + bytes_of(j.image_groups * group_size(&j));
   // Few images: threads share the panels.
   j.parts = qat_min(j.panels, qat_ceil_div(qat_pool_threads(pool), j.image_groups));

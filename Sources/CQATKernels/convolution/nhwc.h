@@ -50,8 +50,9 @@ QAT_INLINE int64_t padded_width(const qat_conv_shape *s) {
 QAT_INLINE int64_t padded_size(const qat_conv_shape *s) {
   return pads_images(s) ? s->batch * padded_height(s) * padded_width(s) * s->in_channels : 0;
 }
-// Makes that copy.
-void qat_pad_images(const qat_conv_shape *s, const float *x, float *padded, qat_pool *pool);
+// Makes that copy, of floats or of codes.
+void qat_pad_images(const qat_conv_shape *s, const float *x, const qat_codes *codes, float *padded,
+                    qat_pool *pool);
 
 // Groups of images that gradients of weights are summed over one by one, `floats` sums each: threads take
 // one each, and they are added in order.
@@ -101,4 +102,5 @@ void qat_winograd_nhwc(const qat_conv_shape *s, const float *x, const float *pac
                        const qat_conv_epilogue *epilogue, float *y, qat_pool *pool, void *scratch);
 size_t qat_winograd_gradient_scratch(const qat_conv_shape *s, int threads);
 void qat_winograd_weight_gradient(const qat_conv_shape *s, const float *dy, const float *x,
-                                  float *dw, qat_pool *pool, void *scratch);
+                                  const qat_codes *codes, float *dw, qat_pool *pool,
+                                  void *scratch);

@@ -17,6 +17,9 @@ typedef struct {
   int most_squares;
   // to = V of the pixels' channels.
   void (*see)(int64_t channels, const void *const *pixels, float *to, int64_t step);
+  // The same of pixels that are codes.
+  void (*see_codes)(int64_t channels, const void *const *pixels, const qat_codes *codes, float *to,
+                    int64_t step);
   // y = the results of products, with bias, residual (or NULL) and clamped.
   void (*finish)(int width, const float *from, int64_t step, const float *bias,
                  const float *const *residual, float low, float high, float *const *y);
@@ -65,7 +68,7 @@ QAT_INLINE size_t bytes_of(int64_t floats) { return aligned((size_t)floats * siz
 QAT_INLINE size_t positions_size(const qat_filtering *f, int64_t squares, int64_t channels) {
   return bytes_of(positions_of(f) * position_step(squares, channels));
 }
-// Zeros where a square reaches beyond an image.
+// Zeros where a square reaches beyond an image, of floats or codes.
 QAT_INLINE int64_t zero_count(const qat_conv_shape *s) {
   return qat_max(qat_max(s->in_channels, s->out_channels), QAT_TILE_COLUMNS);
 }
@@ -75,9 +78,10 @@ void qat_winograd_see(const qat_filtering *f, const qat_conv_shape *s, const flo
                       const float *zero, int64_t number, float *to, int64_t step);
 
 // Images are read and written in squares, which the CPU does not foresee. So what is needed later is
-// fetched: the pixels of a square that are of no square before it, none behind the last square.
-void qat_winograd_fetch_pixels(const qat_filtering *f, const qat_conv_shape *s, const float *x,
-                               int64_t number);
+// fetched: the pixels of a square that are of no square before it, none behind the last square; their
+// elements have `size` bytes.
+void qat_winograd_fetch_pixels(const qat_filtering *f, const qat_conv_shape *s, const void *x,
+                               int64_t size, int64_t number);
 // And channels of the results of a square, or of what is shaped like them.
 void qat_winograd_fetch_results(const qat_filtering *f, const qat_conv_shape *s, const float *y,
                                 int64_t number, int64_t column, int64_t width);

@@ -102,6 +102,7 @@ static void scale_only(const qat_sgemm_arguments *x) {
 // Whether a chunk of `rows` rows reads panels of B where they are, or packs them first: what lies a
 // multiple of 4 KiB apart is in one set of the level-1 cache, and two tiles of rows make up for packing.
 static bool reads_directly(const qat_sgemm_arguments *x, int64_t rows) {
+  if (x->b_codes) return false;
   const int64_t most = x->b_stride % 1024 ? DIRECT : 2 * QAT_TILE_ROWS - 1;
   return x->b_packed || (!x->b_transposed && rows <= most);
 }
@@ -119,6 +120,12 @@ static void pack_panel(const qat_sgemm_arguments *x, int64_t column, stretch *k,
   k->width = qat_min(QAT_TILE_COLUMNS, x->n - column);
   k->b_stride = qat_panel_width(x->n, column);
   k->b = to;
+  if (x->b_codes) {
+    const int64_t first = k->l * x->b_stride + column;
+    if (k->width < k->b_stride) memset(to, 0, (size_t)(k->depth * k->b_stride) * sizeof *to);
+    qat_dequantize_rows(x->b_codes, first, k->depth, k->width, x->b_stride, to, k->b_stride);
+    return;
+  }
   const float *from =
       x->b + (x->b_transposed ? column * x->b_stride + k->l : k->l * x->b_stride + column);
   qat_sgemm_pack_panel(k->width, k->depth, from, x->b_stride, x->b_transposed, (int)k->b_stride,

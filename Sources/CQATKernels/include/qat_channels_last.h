@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "qat_quantize.h"
 #include "qat_convolution.h"
 #include "qat_pooling.h"
 
@@ -50,9 +51,13 @@ void qat_conv_nhwc(const qat_conv_shape *shape, const float *x, const float *pac
 // dx from dy. `packed` by qat_conv_nhwc_gradient_pack.
 void qat_conv_nhwc_input_gradient(const qat_conv_shape *shape, const float *dy,
                                   const float *packed, float *dx, qat_pool *pool, void *scratch);
-// dw from dy: sums over blocks of about 256 pixels, then over groups of images, in order.
+// dw from dy: sums over blocks of about 256 pixels, then over groups of images, in order. Where `codes` is
+// not NULL they are x, with the same result as the numbers they stand for, and scratch memory is that of
+// codes; not for depthwise convolutions.
 void qat_conv_nhwc_weight_gradient(const qat_conv_shape *shape, const float *dy, const float *x,
-                                   float *dw, qat_pool *pool, void *scratch);
+                                   const qat_codes *codes, float *dw, qat_pool *pool,
+                                   void *scratch);
+size_t qat_conv_nhwc_codes_scratch(const qat_conv_shape *shape, int threads);
 
 // Batch normalisation of `pixels` rows of channels; formulas as in qat_normalization.h. The
 // statistics are found in one reading: those of blocks of 64 pixels in two passes, joined as in Chan

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "qat_pool.h"
+#include "qat_quantize.h"
 
 // C = alpha * op(A) * op(B) + beta * C (+ bias), row-major, op the transpose where asked.
 //
@@ -25,6 +26,7 @@ typedef struct {
   const float *column_bias;  // n, or NULL
   const float *b_packed;   // B packed beforehand, or NULL; `b` is then not read
   int64_t b_packed_columns;  // n as it was when packed
+  const qat_codes *b_codes;  // B as codes, not transposed, or NULL; `b` is then not read
   bool bf16;               // of bfloat16: see below
 } qat_sgemm_arguments;
 

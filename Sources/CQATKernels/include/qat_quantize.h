@@ -8,6 +8,15 @@
 
 typedef enum { QAT_U8, QAT_S8, QAT_U16, QAT_S16 } qat_code;
 
+// Codes of one scale, u8 or s8: x = (q - zero) * scale. Kernels that take them make the numbers as they
+// read; the zero point is a code.
+typedef struct {
+  const void *q;
+  bool is_signed;
+  float scale;
+  int32_t zero;
+} qat_codes;
+
 // acc: `rows` rows of `columns`, `stride` apart.
 //   v = acc[i][j] + bias[c]                  modulo 2^32
 //   q = clamp(rint(f32(v) * m[c]) + zero, lo, hi)
@@ -36,6 +45,9 @@ void qat_quantize(int64_t outer, int64_t channels, int64_t inner, const float *x
 // x = (q - zero) * scale.
 void qat_dequantize(int64_t outer, int64_t channels, int64_t inner, const void *q, qat_code type,
                     const float *scale, const int32_t *zero, float *x);
+// The same of `rows` rows of `columns` codes from code `first` on, `stride` apart, those of x `x_stride`.
+void qat_dequantize_rows(const qat_codes *codes, int64_t first, int64_t rows, int64_t columns,
+                         int64_t stride, float *x, int64_t x_stride);
 // x = (q - zero) * scale for int32 codes; q - zero modulo 2^32.
 void qat_dequantize_s32(int64_t outer, int64_t channels, int64_t inner, const int32_t *q,
                         const float *scale, const int32_t *zero, float *x);

@@ -68,6 +68,24 @@ QAT_VERSIONS(qat_dequantize,
               const float *scale, const int32_t *zero, float *x),
              (outer, channels, inner, q, type, scale, zero, x))
 
+#define ROWS(type)                                                                            \
+  for (int64_t r = 0; r < rows; r++)                                                          \
+    for (int64_t i = 0; i < columns; i++)                                                     \
+      x[r * x_stride + i] =                                                                   \
+          (float)((int32_t)((const type *)codes->q)[first + r * stride + i] - zero) * scale;
+
+QAT_INLINE void qat_dequantize_rows_body(const qat_codes *codes, int64_t first, int64_t rows,
+                                         int64_t columns, int64_t stride, float *x,
+                                         int64_t x_stride) {
+  const float scale = codes->scale;
+  const int32_t zero = codes->zero;
+  if (codes->is_signed) { ROWS(int8_t) } else { ROWS(uint8_t) }
+}
+QAT_VERSIONS(qat_dequantize_rows,
+             (const qat_codes *codes, int64_t first, int64_t rows, int64_t columns, int64_t stride,
+              float *x, int64_t x_stride),
+             (codes, first, rows, columns, stride, x, x_stride))
+
 QAT_INLINE void qat_dequantize_s32_body(int64_t outer, int64_t channels, int64_t inner,
                                         const int32_t *q, const float *scale, const int32_t *zero,
                                         float *x) {

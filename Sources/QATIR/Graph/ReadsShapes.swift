@@ -60,6 +60,11 @@ extension ExpandLike: ReadsShapes {
 extension TopKGradient: ReadsShapes {
   public func readsShapeAlone(of operand: Int) -> Bool { operand == 2 }
 }
+extension OfCodes: ReadsShapes {
+  public func readsShapeAlone(of operand: Int) -> Bool {
+    (base as? any ReadsShapes)?.readsShapeAlone(of: operand) ?? false
+  }
+}
 extension Nhwc: ReadsShapes {
   public func readsShapeAlone(of operand: Int) -> Bool {
     (base as? any ReadsShapes)?.readsShapeAlone(of: operand) ?? false

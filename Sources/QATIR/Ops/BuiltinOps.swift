@@ -64,7 +64,7 @@ extension OpRegistry {
   ]
   static let trainingOps: [any Operation.Type] = [
     ApplyMask.self, ConvIntegerToFloat.self, DequantizeCodes.self, GemmIntegerToFloat.self,
-    QuantizeWithMask.self,
+    OfCodes<Gemm>.self, OfCodes<Nhwc<ConvWeightGradient>>.self, QuantizeWithMask.self,
     Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationCorrection.self,
     BatchNormalizationCorrectionGradient.self, BatchNormalizationGradient.self,
     BatchNormalizationInferenceGradient.self, BinaryCrossEntropy.self, ChannelSum.self,

@@ -41,7 +41,26 @@ extension KernelCase {
           inputs: [0, 2, 3]),
       ]
     }
-    return masked + products
+    let one = KernelCase.window([3, 3], [1, 1], [1, 1, 1, 1]), dy = floats([2, 9, 8, 6])
+    let images = codes([2, 9, 8, 17], .i8), gradient = floats([2, 9, 8, 19])
+    let gradients = [
+      KernelCase(
+        op: OfCodes(Nhwc(ConvWeightGradient(one, group: 1))),
+        operands: [dy, x, floats([6, 4, 3, 3]), scale, zero], inputs: [0, 1], tolerance: 1e-5),
+      KernelCase(
+        op: OfCodes(Nhwc(ConvWeightGradient(one, group: 1))),
+        operands: [gradient, images, floats([19, 17, 3, 3]), scale, zero], inputs: [0, 1],
+        tolerance: 1e-5),
+      KernelCase(
+        op: OfCodes(Gemm(transA: true)),
+        operands: [floats([5, 21]), codes([5, 37], .u8), nil, scale, zero], inputs: [0, 1],
+        tolerance: 1e-5),
+      KernelCase(
+        op: OfCodes(Gemm()),
+        operands: [floats([21, 5]), codes([5, 37], .i8), floats([37]), scale, zero], inputs: [1],
+        tolerance: 1e-5),
+    ]
+    return masked + products + gradients
   }()
 
   /// What a training step has beside its layers.
