@@ -77,7 +77,7 @@ size_t qat_depthwise_nhwc_scratch(const qat_conv_shape *s);
 size_t qat_conv_nhwc_forward_scratch(const qat_conv_shape *s, int threads);
 
 // Gradients of inputs with few channels, summed by pixels of the result instead of the input. Packed
-// weights are panels of up to 32 columns: [output channel][tap and channel].
+// weights: [column of the kernel][row][input channel][output channel].
 QAT_INLINE bool qat_is_scattered(const qat_conv_shape *s) {
   return pads_images(s) && taps(s) > 1;
 }
