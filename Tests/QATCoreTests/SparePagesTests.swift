@@ -3,6 +3,18 @@ import Testing
 
 @Suite("Large tensors")
 struct SparePagesTests {
+  @Test("keep their bytes when spare pages go back to the system")
+  func release() {
+    let kept = TensorStorage(bytes: Array(repeating: 7, count: 3 << 20))
+    for _ in 0..<3 {
+      _ = TensorStorage(bytes: Array(repeating: 9, count: 2 << 20))
+      SparePages.release()
+      let next = TensorStorage(bytes: Array(repeating: 5, count: 2 << 20))
+      #expect(unsafe kept.withBytes { unsafe $0.allSatisfy { $0 == 7 } })
+      #expect(unsafe next.withBytes { unsafe $0.allSatisfy { $0 == 5 } })
+    }
+  }
+
   @Test("made and dropped on several threads at once keep their own bytes")
   func apart() async {
     await withTaskGroup(of: Bool.self) { group in
