@@ -5,7 +5,7 @@
 
 // The positions of count x count values, of which VALUE(from[i * count + k], c) is channel c: LINE of each
 // row, then of each column. The last block of 16 channels may begin inside the one before.
-#define MAKE_POSITIONS(count, LINE, from, VALUE)                                                     \
+#define MAKE_POSITIONS(count, LINE, from, VALUE)                                              \
   for (int64_t at = 0; at < channels; at += QAT_LANES) {                                      \
     const int64_t first = qat_min(at, channels - QAT_LANES);                                  \
     _Pragma("clang loop vectorize(assume_safety)")                                            \
@@ -27,8 +27,8 @@
   }
 
 #define FLOAT(values, c) ((const float *)(values))[c]
-#define SIGNED(values, c) (float)(((const int8_t *)(values))[c] - zero) * scale
-#define UNSIGNED(values, c) (float)(((const uint8_t *)(values))[c] - zero) * scale
+#define SIGNED(values, c) ((float)(((const int8_t *)(values))[c] - zero) * scale)
+#define UNSIGNED(values, c) ((float)(((const uint8_t *)(values))[c] - zero) * scale)
 
 QAT_INLINE void see_body(int64_t channels, const void *const *pixels, float *to, int64_t step) {
   MAKE_POSITIONS(SIDE, SEE, pixels, FLOAT)
