@@ -11,9 +11,9 @@ import Synchronization
 /// Pages of large tensors: those of the last ones that were freed are kept for the next, as getting a page
 /// from the system takes longer than filling it.
 package enum SparePages {
-  /// Bytes that are kept at most: the outputs of a model that runs again and again, not the weights of one
-  /// that is being changed.
-  private static let most = 8 << 20
+  /// Bytes that are kept at most: the outputs of a model that runs again and again, and of the weights of
+  /// one that passes look at, one after the other, a large one twice (as it is read and as it is made).
+  private static let most = 20 << 20
   #if os(Linux)
     /// All pages at once: they will all be written, and each would be a fault.
     private static let now = MAP_POPULATE
@@ -21,8 +21,11 @@ package enum SparePages {
     private static let now: Int32 = 0
   #endif
 
-  /// Freed last, last. Addresses as numbers: nobody else has them.
-  private static let spares = Mutex<[(address: UInt, byteCount: Int)]>([])
+  /// Addresses as numbers: nobody else has them.
+  private typealias Spare = (address: UInt, byteCount: Int)
+
+  /// Freed last, last.
+  private static let spares = Mutex<[Spare]>([])
 
   /// Pages of any contents, or `nil` where the system has none.
   static func take(_ byteCount: Int) -> UnsafeMutableRawPointer? {
@@ -30,6 +33,8 @@ package enum SparePages {
     if let spare = spares.withLock({ cut(byteCount, from: &$0) }) {
       return unsafe UnsafeMutableRawPointer(bitPattern: spare)
     }
+    // All of them are smaller: they go, so that there is no more memory than without spares.
+    release()
     let pages = unsafe mmap(
       nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | now, -1, 0)
     return unsafe pages == MAP_FAILED ? nil : pages
@@ -42,7 +47,7 @@ package enum SparePages {
 
   /// A spare of the same size, or the end of the smallest larger one, the rest of which stays.
   private static func cut(
-    _ byteCount: Int, from spares: inout [(address: UInt, byteCount: Int)]
+    _ byteCount: Int, from spares: inout [Spare]
   ) -> UInt? {
     if let same = spares.lastIndex(where: { $0.byteCount == byteCount }) {
       return spares.remove(at: same).address
@@ -56,19 +61,33 @@ package enum SparePages {
 
   /// Takes back what `take` gave.
   static func give(_ pages: UnsafeMutableRawPointer, _ byteCount: Int) {
-    let byteCount = inPages(byteCount)
-    let dropped = spares.withLock { spares in
-      spares.append((UInt(bitPattern: pages), byteCount))
-      var kept = spares.reduce(0) { $0 + $1.byteCount }
-      var dropped: [(address: UInt, byteCount: Int)] = []
-      while kept > most {
-        let spare = spares.removeFirst()
-        kept -= spare.byteCount
-        dropped.append(spare)
-      }
-      return dropped
+    let given = (UInt(bitPattern: pages), inPages(byteCount))
+    unmap(
+      spares.withLock { spares in
+        spares.append(joined(given, &spares))
+        var kept = spares.reduce(0) { $0 + $1.byteCount }
+        var dropped: [Spare] = []
+        while kept > most {
+          let spare = spares.removeFirst()
+          kept -= spare.byteCount
+          dropped.append(spare)
+        }
+        return dropped
+      })
+  }
+
+  /// With those that lie right before and behind it: what was cut into parts becomes whole again.
+  private static func joined(_ spare: Spare, _ spares: inout [Spare]) -> Spare {
+    var whole = spare
+    if let before = spares.firstIndex(where: { $0.address + UInt($0.byteCount) == whole.address }) {
+      let other = spares.remove(at: before)
+      whole = (other.address, other.byteCount + whole.byteCount)
     }
-    unmap(dropped)
+    if let behind = spares.firstIndex(where: { whole.address + UInt(whole.byteCount) == $0.address }
+    ) {
+      whole.byteCount += spares.remove(at: behind).byteCount
+    }
+    return whole
   }
 
   /// Gives all back to the system: where memory of another kind is about to be taken.
@@ -80,7 +99,7 @@ package enum SparePages {
       })
   }
 
-  private static func unmap(_ spares: [(address: UInt, byteCount: Int)]) {
+  private static func unmap(_ spares: [Spare]) {
     for (address, byteCount) in spares {
       unsafe munmap(UnsafeMutableRawPointer(bitPattern: address), byteCount)
     }

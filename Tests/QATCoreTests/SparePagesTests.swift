@@ -24,7 +24,7 @@ struct SparePagesTests {
           var kept: [(value: UInt8, storage: TensorStorage)] = []
           for round in 0..<60 {
             let value = UInt8(task * 60 + round)
-            let size = 1 << 20 + Int.random(in: 0..<3, using: &random) << 12
+            let size = 1 << 20 + Int.random(in: 0..<1024, using: &random) << 12
             kept.append((value, TensorStorage(bytes: Array(repeating: value, count: size))))
             if kept.count > 3 { kept.remove(at: Int.random(in: 0..<4, using: &random)) }
             for (value, storage) in kept {
