@@ -17,7 +17,9 @@ import QATRewrite
 ///     %g = qat.ApplyMask(%d, %m)
 ///     %h = qat.NhwcConvWeightGradientOfCodes(%e, %q, %w, %s, %z)
 ///
-/// What reads numbers alone has a `qat.DequantizeCodes` in front of it. Sums of products of codes are exact;
+/// What reads numbers alone has a `qat.DequantizeCodes` in front of it. Where the gradient of a product's
+/// first factor serves a learned scale alone, as that of a network's input does, both become a
+/// `qat.GemmScaleGradient`, which multiplies codes, too. Sums of products of codes are exact;
 /// floats round them on the way. Products of grids of more than 8
 /// bits, of weights whose zero point is not 0, and of what is not quantized stay as they are. Where
 /// `x` is the result of a Relu, its bit serves the gradient of the Relu, too, and no float of the
@@ -39,6 +41,7 @@ public struct ExecuteOnIntegers: Pass {
     for id in graph.nodes { split.joinRelu(to: id) }
     for id in graph.nodes { split.multiply(id) }
     for quantizer in split.quantizers { split.dequantize(quantizer) }
+    for id in graph.nodes { split.learnScale(id) }
     if let failure = split.editor.builder.failure { throw failure }
     graph = split.editor.graph
     try EliminateDeadNodes().run(on: &graph, &context)
@@ -204,6 +207,31 @@ private struct SplitQuantizers {
     editor.replace(user, with: reading, operands + parameters)
     return true
   }
+
+  /// Lets the gradient of a learned scale multiply codes, where nobody reads the gradient of what is
+  /// quantized, and so not that of the product either.
+  mutating func learnScale(_ id: NodeID) {
+    let graph = editor.graph
+    guard graph.contains(id), let op = graph[id].op as? LearnedQuantizeGradient,
+      op.method == .lsq, op.axis == nil, op.blockSize == 0, op.grid.bits <= 8,
+      graph[id].results.count > 1, let dScale = graph[id].results[1],
+      graph.users(of: graph[id].result).isEmpty, !graph.isOutput(graph[id].result),
+      let dx = graph[id].operands[0], graph.isUsedOnce(dx),
+      let (dy, b, scale, transB) = graph.inputGradient(dx)
+    else { return }
+    let operands = [dy, b, scale] + graph[id].operands[1...3].compactMap(\.self)
+    editor.begin(at: id)
+    let new = editor.builder.emit(
+      GemmScaleGradient(of: op, transB: transB), operands, results: 1,
+      name: graph[dScale].name + ".product")
+    if editor.builder.failure != nil { return }
+    editor.noteChange(id)
+    do throws(Diagnostic) {
+      try editor.builder.graph.replaceAllUses(of: dScale, with: new[0])
+    } catch {
+      preconditionFailure("scales have one type: \(error)")
+    }
+  }
 }
 
 extension Graph {
@@ -247,6 +275,30 @@ extension Graph {
     if self[node].op is FakeQuantize { return node }
     guard self[node].op is Transpose, let x = self[node].operands[0] else { return nil }
     return operation(FakeQuantize.self, of: x)?.node
+  }
+
+  /// The factors of a gradient of codes' product by its first factor: what of the result, and codes
+  /// [K, N] ([N, K] where `transB`) of zero point 0 with their scale.
+  fileprivate func inputGradient(
+    _ dx: ValueID
+  ) -> (dy: ValueID, b: ValueID, scale: ValueID, transB: Bool)? {
+    guard let id = producer(of: dx), !self[id].roundsToBfloat16 else { return nil }
+    let operands = self[id].operands, gemm: Gemm, codes: [ValueID?], axis: Int?
+    switch self[id].op {
+    case let op as Gemm:
+      guard let (node, numbers) = operation(DequantizeCodes.self, of: operands[1]) else {
+        return nil
+      }
+      (gemm, codes, axis) = (op, self[node].operands, numbers.axis)
+    case let op as OfCodes<Gemm>:
+      (gemm, codes, axis) = (op.base, [operands[1], operands[3], operands[4]], nil)
+    default: return nil
+    }
+    guard !gemm.transA, gemm.alpha == 1, operands.count < 3 || operands[2] == nil,
+      axis == nil || axis == (gemm.transB ? 1 : 0), let dy = operands[0], let b = codes[0],
+      let scale = codes[1], self[b].type.element == .i8, isZero(codes[2])
+    else { return nil }
+    return (dy, b, scale, !gemm.transB)
   }
 
   /// Whether no element saturates: a weight on a symmetric grid over its own range.

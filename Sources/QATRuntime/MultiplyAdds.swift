@@ -40,6 +40,12 @@ extension GemmIntegerToFloat: CountsMultiplyAdds {
   }
 }
 
+extension GemmScaleGradient: CountsMultiplyAdds {
+  public func multiplyAdds(_ request: KernelRequest) -> Int {
+    request.shape(3).reduce(1, *) * request.shape(0)[1]
+  }
+}
+
 extension QLinearConv: CountsMultiplyAdds {
   public func multiplyAdds(_ request: KernelRequest) -> Int {
     perOutput(weight: request.shape(3), output: request.resultShape())

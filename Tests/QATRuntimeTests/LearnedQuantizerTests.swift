@@ -123,6 +123,50 @@ struct LearnedQuantizerTests {
     }
   }
 
+  /// Errors of half a part of 65024 in what elements contribute, and of float sums.
+  @Test("have the gradient of a scale through a product of codes that the product's gradient gives")
+  func throughProduct() throws {
+    let (m, k, n) = (7, 150, 33)
+    let dy = (0..<m * n).map { Float(($0 * 104_729) % 997 - 498) / 300 }
+    let codes = (0..<k * n).map { ($0 * 7919) % 255 - 127 }
+    let x = (0..<m * k).map { Float(($0 * 6007) % 2003 - 1001) / 500 }
+    for (grid, zero, scale) in [
+      (IntegerGrid.uint8, 100, Float(0.03)), (.uint8, 128, 0.01), (.int8, 0, 0.02),
+      (.int8, -20, 0.012), (try IntegerGrid(bits: 4, signed: true), 1, 0.3),
+    ] {
+      for (transB, channels) in [(false, 1), (false, n), (true, 1), (true, n)] {
+        let scales = (0..<channels).map { 0.01 + Float($0 % 7) / 300 }
+        let dx = (0..<m * k).map { index in
+          (0..<n).reduce(0.0) { sum, column in
+            let code = codes[transB ? column * k + index % k : index % k * n + column]
+            return sum + Double(dy[index / k * n + column]) * Double(code)
+              * Double(scales[channels == 1 ? 0 : column])
+          }
+        }
+        var quantizer = LearnedQuantizeGradient()
+        (quantizer.grid, quantizer.batched) = (grid, true)
+        let tail = [
+          AnyTensor(shape: [m, k], x), AnyTensor(scale), AnyTensor(Int32(zero)),
+        ]
+        let expected = try ReferenceEvaluator.evaluate(
+          quantizer, [AnyTensor(shape: [m, k], dx.map { Float($0) })] + tail, resultCount: 2)[1]
+        let g = Float(quantizer.gradientScale(elements: m * k, samples: m))
+        let bound = g * Float(dx.reduce(0) { $0 + abs($1) }) * 1e-5
+        let operands =
+          [
+            AnyTensor(shape: [m, n], dy),
+            AnyTensor(.i8, shape: transB ? [n, k] : [k, n], integers: codes),
+            AnyTensor(shape: channels == 1 ? [] : [n], scales),
+          ] + tail
+        for result in try results(
+          GemmScaleGradient(of: quantizer, transB: transB), operands, 1)
+        {
+          #expect(close(result[0], expected.elements() ?? [], bound), "\(grid), \(zero)")
+        }
+      }
+    }
+  }
+
   @Test("treat a group as a tensor of its own")
   func groups() throws {
     let x = (0..<30).map { Float(($0 * 7919) % 201 - 100) / 40 }, dy = x.map { 1 - $0 * $0 }

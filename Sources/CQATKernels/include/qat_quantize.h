@@ -91,6 +91,17 @@ void qat_learned_gradient(int64_t outer, int64_t channels, int64_t inner, const 
                           const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                           qat_learned method, bool positive, const float *dy, float *dx,
                           double *sums);
+// What elements of x contribute to sums[0] of QAT_LSQ, with one scale, as codes (u8):
+//   inside:  rint(t) - t, rounded to (coarse - 128) / 254 + (fine - 128) / 65024
+//   outside: that of Qn or Qp; the zero point for elements inside. Signed codes are code + 128.
+// `any`: whether an element outside contributes, so that `outside` is not the zero point alone.
+void qat_learned_slices(int64_t count, const float *x, float scale, int32_t zero, int32_t lo,
+                        int32_t hi, uint8_t *coarse, uint8_t *fine, uint8_t *outside, bool *any);
+// The sum of dy * ((256 * coarse + fine) / 65024 + outside) over rows of products of these slices, less
+// their zero points, with anything; `outside` may be NULL. Sums of rows are floats in 16 lanes, that
+// of rows a double.
+void qat_learned_slices_sum(int64_t rows, int64_t columns, const float *dy, const float *coarse,
+                            const float *fine, const float *outside, double *sum);
 // The sum of magnitudes of each channel, and its smallest and largest element in ranges[2c] and
 // ranges[2c + 1]. A NaN makes the sum one, and no range.
 void qat_magnitudes(int64_t outer, int64_t channels, int64_t inner, const float *x, double *sums,

@@ -64,7 +64,8 @@ extension OpRegistry {
   ]
   static let trainingOps: [any Operation.Type] = [
     ApplyMask.self, ConvIntegerToFloat.self, DequantizeCodes.self, GemmIntegerToFloat.self,
-    OfCodes<Gemm>.self, OfCodes<Nhwc<ConvWeightGradient>>.self, QuantizeWithMask.self,
+    GemmScaleGradient.self, OfCodes<Gemm>.self, OfCodes<Nhwc<ConvWeightGradient>>.self,
+    QuantizeWithMask.self,
     Adam.self, Assign.self, AveragePoolGradient.self, BatchNormalizationCorrection.self,
     BatchNormalizationCorrectionGradient.self, BatchNormalizationGradient.self,
     BatchNormalizationInferenceGradient.self, BinaryCrossEntropy.self, ChannelSum.self,

@@ -29,12 +29,14 @@ extension LearnedQuantizeGradient: FloatEvaluable {
       dScale[c] += Double(dy[index] * part)
     }
     let factors = counts.map { gradientScale(elements: $0, samples: x.shape.first ?? 1) }
-    return [
-      AnyTensor(shape: call.shape(0), dx),
-      AnyTensor(shape: call.shape(1), zip(factors, dScale).map { T($0 * $1) }),
+    let parameters = call[2].shape
+    let all = [
+      AnyTensor(shape: x.shape, dx),
+      AnyTensor(shape: parameters, zip(factors, dScale).map { T($0 * $1) }),
       AnyTensor(
-        shape: call.shape(2),
+        shape: parameters,
         zip(factors, dOffset).map { method == .lsqPlus ? T($0 * $1) : 0 }),
     ]
+    return Array(all.prefix(call.resultTypes.count))
   }
 }

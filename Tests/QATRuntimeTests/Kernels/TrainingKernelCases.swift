@@ -60,8 +60,25 @@ extension KernelCase {
         operands: [floats([21, 5]), codes([5, 37], .i8), floats([37]), scale, zero], inputs: [1],
         tolerance: 1e-5),
     ]
-    return masked + products + gradients
+    return masked + products + gradients + scaleGradients
   }()
+
+  /// Of learned scales: with elements outside of the grid and without.
+  private static let scaleGradients: [KernelCase] = [
+    (IntegerGrid.uint8, Int32(7), Float(0.07)), (.uint8, 0, 0.004), (.int8, -3, 0.02),
+    (.int8, 0, 0.01),
+  ].flatMap { grid, zero, scale in
+    [(true, floats([13], 0.01, 0.02)), (false, AnyTensor(Float(0.03)))].map { transB, scales in
+      var op = GemmScaleGradient()
+      (op.grid, op.transB, op.batched) = (grid, transB, transB)
+      return KernelCase(
+        op: op,
+        operands: [
+          floats([5, 13]), codes(transB ? [13, 37] : [37, 13], .i8), scales, floats([5, 37]),
+          AnyTensor(scale), AnyTensor(zero),
+        ], inputs: [0, 1, 2, 3, 4], tolerance: 1e-4)
+    }
+  }
 
   /// What a training step has beside its layers.
   static let training: [KernelCase] = {
