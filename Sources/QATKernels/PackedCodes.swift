@@ -29,7 +29,9 @@ import QATCore
     self.bias = Constants(bias ?? [])
     self.multipliers = Constants(multipliers)
     self.constant = constant
-    frontByteCount = constant == nil ? (byteCount + 63) / 64 * 64 : 0
+    var front = ScratchLayout()
+    if constant == nil { _ = front.add(byteCount: byteCount) }
+    frontByteCount = front.byteCount
     // SAFETY: the table has a scalar row, so there is a best one.
     unsafe kernel = qat_igemm_best()!
   }

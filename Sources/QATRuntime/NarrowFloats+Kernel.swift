@@ -26,13 +26,12 @@ extension KernelRequest {
 extension Kernel {
   /// A kernel of floats that is fed from, and written to, the types of a request.
   fileprivate func converting(_ request: KernelRequest) -> Kernel {
-    // What is converted lies in the scratch memory, one tensor after the other in whole lines of a
-    // cache, the kernel's own behind them. Constants are converted now.
-    var byteCount = 0
-    func place(_ type: TensorType?) -> Int? {
+    // What is converted lies in the scratch memory, the kernel's own behind it. Constants are converted
+    // now.
+    var layout = ScratchLayout()
+    func place(_ type: TensorType?) -> ScratchLayout.Part? {
       guard let type, isHalf(type), let sizes = type.shape?.sizes else { return nil }
-      defer { byteCount += (sizes.reduce(1, *) * 4 + 63) / 64 * 64 }
-      return byteCount
+      return layout.add(.f32, sizes)
     }
     let constants = request.constants.map { constant in
       isHalf(constant?.type) ? constant.map { TensorView($0.widened) } : nil
@@ -41,25 +40,21 @@ extension Kernel {
       request.constant(index) == nil ? place(request.operands[index]) : nil
     }
     let targets = request.results.map(place)
-    let start = byteCount, own = scratchByteCount
-    return Kernel(scratchByteCount: start + own) { (call) throws(Diagnostic) in
+    let own = scratchByteCount > 0 ? layout.add(byteCount: scratchByteCount) : nil
+    return Kernel(scratchByteCount: layout.byteCount) { (call) throws(Diagnostic) in
       guard let scratch = call.scratch else { return }
-      func floats(_ place: Int, _ shape: [Int]) -> MutableTensorView {
-        scratch.floats(at: place / 4, count: shape.reduce(1, *)).part(at: 0, shape: shape)
-      }
       var operands = call.operands, results = call.results
       for (index, operand) in call.operands.enumerated() {
         if let constant = constants[index] { operands[index] = constant }
         guard let operand, let place = sources[index] else { continue }
-        let wide = floats(place, operand.shape)
+        let wide = scratch[place]
         HalfKernels.widen(operand, wide)
         operands[index] = wide.readOnly
       }
       for (index, result) in call.results.enumerated() {
-        if let result, let place = targets[index] { results[index] = floats(place, result.shape) }
+        if result != nil, let place = targets[index] { results[index] = scratch[place] }
       }
-      let rest = own > 0 ? scratch.part(at: start, shape: [own]) : nil
-      try run(KernelCall(operands: operands, results: results, scratch: rest))
+      try run(KernelCall(operands: operands, results: results, scratch: own.map { scratch[$0] }))
       for (index, result) in call.results.enumerated() where targets[index] != nil {
         if let result, let wide = results[index] { HalfKernels.round(wide.readOnly, result) }
       }

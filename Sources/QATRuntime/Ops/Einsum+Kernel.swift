@@ -13,23 +13,20 @@ extension Einsum: Executable {
     let m = product.count(product.rows), n = product.count(product.columns)
     let k = product.count(product.inner), batch = product.count(product.batch), pool = request.pool
     guard m * n * k * batch > 0 else { return nil }
-    // What the matrices are copied to, one behind the other.
-    func bytes(_ count: Int) -> Int { (4 * count + 63) / 64 * 64 }
-    let counts = (a: batch * m * k, b: batch * k * n, y: batch * m * n)
-    let arena = Arena(byteCount: bytes(counts.a) + bytes(counts.b) + bytes(counts.y))
-    let a = arena.view(at: 0, .f32, shape: [counts.a])
-    let b = arena.view(at: bytes(counts.a), .f32, shape: [counts.b])
-    let y = arena.view(at: bytes(counts.a) + bytes(counts.b), .f32, shape: [counts.y])
-    return Kernel(scratchByteCount: FloatProduct.scratchByteCount(pool)) { [arena] call in
+    // What the matrices are copied to.
+    var layout = ScratchLayout()
+    let left = layout.add(.f32, [batch * m * k]), right = layout.add(.f32, [batch * k * n])
+    let result = layout.add(.f32, [batch * m * n])
+    let rest = layout.add(byteCount: FloatProduct.scratchByteCount(pool))
+    return Kernel(scratchByteCount: layout.byteCount) { call in
       guard let scratch = call.scratch else { return }
-      withExtendedLifetime(arena) {
-        first(call[0], a)
-        second(call[1], b)
-        FloatProduct.run(
-          m: m, n: n, k: k, a: a.readOnly, transposeA: false, b: b.readOnly, transposeB: false,
-          c: y, batch: batch, steps: (m * k, k * n), pool, scratch: scratch)
-        last(y.readOnly, call.result())
-      }
+      let a = scratch[left], b = scratch[right], y = scratch[result]
+      first(call[0], a)
+      second(call[1], b)
+      FloatProduct.run(
+        m: m, n: n, k: k, a: a.readOnly, transposeA: false, b: b.readOnly, transposeB: false,
+        c: y, batch: batch, steps: (m * k, k * n), pool, scratch: scratch[rest])
+      last(y.readOnly, call.result())
     }
   }
 }

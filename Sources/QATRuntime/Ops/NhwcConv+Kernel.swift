@@ -75,9 +75,11 @@ private func packing(
   _ bytes: Int, _ convolution: ChannelsLastConvolution, _ pool: ThreadPool,
   run: @escaping (KernelCall, _ packed: MutableTensorView, _ scratch: MutableTensorView) -> Void
 ) -> Kernel {
-  let own = (bytes + 63) / 64 * 64, rest = convolution.scratchByteCount(pool)
-  return Kernel(scratchByteCount: own + rest) { call in
+  var layout = ScratchLayout()
+  let packed = layout.add(byteCount: bytes)
+  let rest = layout.add(byteCount: convolution.scratchByteCount(pool))
+  return Kernel(scratchByteCount: layout.byteCount) { call in
     guard let scratch = call.scratch else { return }
-    run(call, scratch.part(at: 0, shape: [own]), scratch.part(at: own, shape: [rest]))
+    run(call, scratch[packed], scratch[rest])
   }
 }

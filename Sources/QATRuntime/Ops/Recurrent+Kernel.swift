@@ -109,20 +109,17 @@ private struct RecurrentPlan {
     }
   }
 
-  /// Floats of the parts of scratch memory: for products, the gates of all steps, those of a step,
-  /// the last gate's product, the reset state, the states.
-  private func parts(_ pool: ThreadPool) -> [Int] {
+  /// The parts of scratch memory, in the order of `Memory`: for products, the gates of all steps,
+  /// those of a step, the last gate's product, the reset state, the states.
+  private func layout(_ pool: ThreadPool) -> ScratchLayout {
     let states = sizes.batch * sizes.hidden
-    return [
+    return ScratchLayout(floats: [
       FloatProduct.scratchByteCount(pool) / 4, sizes.steps * gates * states, gates * states, states,
       states, states, states,
-    ]
+    ])
   }
 
-  func scratchByteCount(_ pool: ThreadPool) -> Int {
-    // Each part starts on a cache line.
-    4 * parts(pool).reduce(0) { $0 + ($1 + 15) / 16 * 16 }
-  }
+  func scratchByteCount(_ pool: ThreadPool) -> Int { layout(pool).byteCount }
 
   /// The memory of one direction.
   private struct Memory {
@@ -131,12 +128,8 @@ private struct RecurrentPlan {
     /// h, and an LSTM's c.
     let states: [MutableTensorView]
 
-    init(_ parts: [Int], _ scratch: MutableTensorView) {
-      var start = 0
-      let views = parts.map { count in
-        defer { start += (count + 15) / 16 * 16 }
-        return scratch.floats(at: start, count: count)
-      }
+    init(_ layout: ScratchLayout, _ scratch: MutableTensorView) {
+      let views = layout.parts.map { scratch[$0] }
       (products, input, state, product, reset) = (views[0], views[1], views[2], views[3], views[4])
       states = [views[5], views[6]]
     }
@@ -146,7 +139,7 @@ private struct RecurrentPlan {
     _ direction: Int, _ lengths: [Int], _ call: KernelCall, _ pool: ThreadPool,
     scratch: MutableTensorView
   ) {
-    let memory = Memory(parts(pool), scratch), hidden = sizes.hidden
+    let memory = Memory(layout(pool), scratch), hidden = sizes.hidden
     if direction == 0, !areConstant.input { packInput(call[1]) }
     if direction == 0, !areConstant.state { packState(call[2]) }
     func bias(_ gate: Int, count: Int) -> TensorView? {

@@ -31,21 +31,18 @@ struct RecurrentGradientPlan {
   var states: Int { sizes.batch * sizes.hidden }
   private var isLSTM: Bool { initialStates.count == 2 }
 
-  /// Floats of the parts of scratch memory, in the order of `Memory`.
-  private func parts(_ pool: ThreadPool) -> [Int] {
+  /// The parts of scratch memory, in the order of `Memory`.
+  private func layout(_ pool: ThreadPool) -> ScratchLayout {
     let steps = sizes.steps, gru = isLSTM ? 0 : 1
-    return [
+    return ScratchLayout(floats: [
       FloatProduct.scratchByteCount(pool) / 4, steps * gates * states, steps * gates * states,
       steps * gates * states, (steps + 1) * states, (steps + 1) * states * (1 - gru),
       steps * states * gru, runs[0] * states, steps * runs[0] * states, steps * states * gru,
       states, states, states,
-    ]
+    ])
   }
 
-  func scratchByteCount(_ pool: ThreadPool) -> Int {
-    // Each part starts on a cache line.
-    4 * parts(pool).reduce(0) { $0 + ($1 + 15) / 16 * 16 }
-  }
+  func scratchByteCount(_ pool: ThreadPool) -> Int { layout(pool).byteCount }
 
   /// The memory of one direction. States, gates and gradients of a step follow those of the step before,
   /// as the direction goes; `input` and `dInput` lie in the order of x.
@@ -57,12 +54,8 @@ struct RecurrentGradientPlan {
     let state: MutableTensorView, dState: MutableTensorView, dProduct: MutableTensorView
     let dh: MutableTensorView, dc: MutableTensorView, dReset: MutableTensorView
 
-    init(_ parts: [Int], _ scratch: MutableTensorView) {
-      var start = 0
-      let views = parts.map { count in
-        defer { start += (count + 15) / 16 * 16 }
-        return scratch.floats(at: start, count: count)
-      }
+    init(_ layout: ScratchLayout, _ scratch: MutableTensorView) {
+      let views = layout.parts.map { scratch[$0] }
       (products, input, dInput, gates, h, c) = (
         views[0], views[1], views[2], views[3], views[4], views[5]
       )
@@ -83,7 +76,7 @@ struct RecurrentGradientPlan {
     _ direction: Int, _ lengths: [Int], _ call: KernelCall, _ pool: ThreadPool,
     scratch: MutableTensorView
   ) {
-    let memory = Memory(parts(pool), scratch), hidden = sizes.hidden, inputs = sizes.inputs
+    let memory = Memory(layout(pool), scratch), hidden = sizes.hidden, inputs = sizes.inputs
     let count = gates * hidden, rows = sizes.steps * sizes.batch, last = lengths.max() ?? 0
     let w = parameter(1, direction, call, count: count * inputs, of: count * inputs)
     let r = parameter(2, direction, call, count: count * hidden, of: count * hidden)
