@@ -17,15 +17,16 @@ import QATRewrite
 ///     %g = qat.ApplyMask(%d, %m)
 ///     %h = qat.NhwcConvWeightGradientOfCodes(%e, %q, %w, %s, %z)
 ///
-/// What reads numbers alone has a `qat.DequantizeCodes` in front of it. Where the gradient of a product's
-/// first factor serves a learned scale alone, as that of a network's input does, both become a
-/// `qat.GemmScaleGradient`, which multiplies codes, too. Sums of products of codes are exact;
-/// floats round them on the way. Products of grids of more than 8
-/// bits, of weights whose zero point is not 0, and of what is not quantized stay as they are. Where
-/// `x` is the result of a Relu, its bit serves the gradient of the Relu, too, and no float of the
+/// What reads numbers alone has a `qat.DequantizeCodes` in front of it. Sums of products of codes are
+/// exact; floats round them on the way. Products of grids of more than 8 bits, of weights whose zero
+/// point is not 0, and of what is not quantized stay as they are.
+///
+/// Where `x` is the result of a Relu, its bit serves the gradient of the Relu, too, and no float of the
 /// layer's input is kept; a learned quantizer keeps its floats, and its gradient serves that of the
-/// Relu. Weights on a symmetric grid over their own range never saturate: they have no mask, and their
-/// gradient is what it is given.
+/// Relu. Where the gradient of a product's first factor serves a learned scale alone, as that of a
+/// network's input does, both become a `qat.GemmScaleGradient`, which multiplies codes. Weights on a
+/// symmetric grid over their own range never saturate: they have no mask, and their gradient is what it
+/// is given.
 public struct ExecuteOnIntegers: Pass {
   public static let name: PassName = "execute-on-integers"
   public static let summary = "train on the integer kernels where factors are fake-quantized"
@@ -215,9 +216,9 @@ private struct SplitQuantizers {
     guard graph.contains(id), let op = graph[id].op as? LearnedQuantizeGradient,
       op.method == .lsq, op.axis == nil, op.blockSize == 0, op.grid.bits <= 8,
       graph[id].results.count > 1, let dScale = graph[id].results[1],
-      graph.users(of: graph[id].result).isEmpty, !graph.isOutput(graph[id].result),
-      let dx = graph[id].operands[0], graph.isUsedOnce(dx),
-      let (dy, b, scale, transB) = graph.inputGradient(dx)
+      graph[id].results.enumerated().allSatisfy({ $0 == 1 || graph.isUnused($1) }),
+      let dx = graph[id].operands[0], let x = graph[id].operands[1], graph.isUsedOnce(dx),
+      graph[x].type.element == .f32, let (dy, b, scale, transB) = graph.inputGradient(dx)
     else { return }
     let operands = [dy, b, scale] + graph[id].operands[1...3].compactMap(\.self)
     editor.begin(at: id)
@@ -277,8 +278,13 @@ extension Graph {
     return operation(FakeQuantize.self, of: x)?.node
   }
 
-  /// The factors of a gradient of codes' product by its first factor: what of the result, and codes
-  /// [K, N] ([N, K] where `transB`) of zero point 0 with their scale.
+  /// Whether nobody reads a result.
+  fileprivate func isUnused(_ value: ValueID?) -> Bool {
+    value.map { users(of: $0).isEmpty && !isOutput($0) } ?? true
+  }
+
+  /// The factors of the gradient of a product's first factor: that of the product, and codes [K, N]
+  /// ([N, K] where `transB`) of zero point 0 with their scale.
   fileprivate func inputGradient(
     _ dx: ValueID
   ) -> (dy: ValueID, b: ValueID, scale: ValueID, transB: Bool)? {
