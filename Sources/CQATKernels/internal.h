@@ -55,9 +55,11 @@ QAT_INLINE int64_t qat_max(int64_t a, int64_t b) { return a > b ? a : b; }
 QAT_INLINE int64_t qat_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 QAT_INLINE int64_t qat_round_up(int64_t a, int64_t b) { return qat_ceil_div(a, b) * b; }
 
-// Rounds half to even, for |t| <= 2^22: above 1.5 * 2^23 a float has no fraction bits, so the sum
-// rounds. Unlike rintf it vectorises on every instruction set. Never returns -0 for |t| <= 0.5.
-QAT_INLINE float qat_round(float t) { return (t + 12582912.0f) - 12582912.0f; }
+// 1.5 * 2^23: a float from here on has no fraction bits, so that a sum with it is rounded, half to even.
+#define QAT_WHOLE 12582912.0f
+// Rounds half to even, for |t| <= 2^22. Unlike rintf it vectorises on every instruction set. Never
+// returns -0 for |t| <= 0.5.
+QAT_INLINE float qat_round(float t) { return (t + QAT_WHOLE) - QAT_WHOLE; }
 
 QAT_INLINE uint32_t qat_load4(const void *a) {
   uint32_t word;

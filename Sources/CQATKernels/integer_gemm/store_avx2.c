@@ -6,17 +6,16 @@
 
 // Four vectors of sums at a time: a row of 32 columns or two of 16.
 typedef struct {
-  __m256 low, high, magic, less;            // of the tile's own codes
+  __m256 low, high, whole, less;            // of the tile's own codes
   __m256 own, other, fixed, sum_low, sum_high;
   __m256i zero;
 } constants;
 
 INLINE constants constants_of(const qat_igemm_result *r) {
-  const float magic = 12582912.0f;  // 1.5 * 2^23: a float above it has no fraction
   constants k = {
     .low = _mm256_set1_ps((float)(r->lo - r->zero)),
-    .high = _mm256_set1_ps((float)(r->hi - r->zero)), .magic = _mm256_set1_ps(magic),
-    .less = _mm256_set1_ps(magic - (float)r->zero),
+    .high = _mm256_set1_ps((float)(r->hi - r->zero)), .whole = _mm256_set1_ps(QAT_WHOLE),
+    .less = _mm256_set1_ps(QAT_WHOLE - (float)r->zero),
     .zero = _mm256_set1_epi16(r->add ? 0 : (short)r->zero),
   };
   if (!r->add) return k;
@@ -29,7 +28,7 @@ INLINE constants constants_of(const qat_igemm_result *r) {
 }
 
 INLINE __m256i summed(const constants *k, const qat_igemm_result *r, __m256 t, const uint8_t *at) {
-  const __m256 own = _mm256_sub_ps(_mm256_add_ps(t, k->magic), k->less);
+  const __m256 own = _mm256_sub_ps(_mm256_add_ps(t, k->whole), k->less);
   const __m128i codes = _mm_loadl_epi64((const __m128i *)at);
   const __m256 other = _mm256_cvtepi32_ps(r->add->is_signed ? _mm256_cvtepi8_epi32(codes)
                                                             : _mm256_cvtepu8_epi32(codes));

@@ -20,17 +20,16 @@ INLINE __m512i packed_codes(const __m512i r[4], const limits *k, bool is_signed)
 
 // A sum with other codes: the constants of every element.
 typedef struct {
-  __m512 low, high, magic, less;  // of its own codes
+  __m512 low, high, whole, less;  // of its own codes
   __m512 own, other, fixed, sum_low, sum_high;
   bool is_first;
 } sum;
 
 INLINE sum sum_of(const qat_igemm_result *r) {
-  const float magic = 12582912.0f;  // 1.5 * 2^23: a float above it has no fraction
   return (sum){
     .low = _mm512_set1_ps((float)(r->lo - r->zero)),
-    .high = _mm512_set1_ps((float)(r->hi - r->zero)), .magic = _mm512_set1_ps(magic),
-    .less = _mm512_set1_ps(magic - (float)r->zero), .own = _mm512_set1_ps(r->add->own_ratio),
+    .high = _mm512_set1_ps((float)(r->hi - r->zero)), .whole = _mm512_set1_ps(QAT_WHOLE),
+    .less = _mm512_set1_ps(QAT_WHOLE - (float)r->zero), .own = _mm512_set1_ps(r->add->own_ratio),
     .other = _mm512_set1_ps(r->add->ratio), .fixed = _mm512_set1_ps(r->add->fixed),
     .sum_low = _mm512_set1_ps((float)r->add->lo), .sum_high = _mm512_set1_ps((float)r->add->hi),
     .is_first = r->add->is_first,
@@ -50,7 +49,7 @@ INLINE __m512i widened(const uint8_t *from, __mmask16 mask, bool full, bool is_s
 
 INLINE __m512i summed(const sum *k, __m512 t, __m512i codes, bool small) {
   t = _mm512_min_ps(_mm512_max_ps(t, k->low), k->high);  // a NaN becomes the lowest
-  const __m512 own = _mm512_sub_ps(_mm512_add_ps(t, k->magic), k->less);
+  const __m512 own = _mm512_sub_ps(_mm512_add_ps(t, k->whole), k->less);
   const __m512 other = _mm512_cvtepi32_ps(codes);
   __m512 sum = k->is_first
       ? _mm512_fmadd_ps(other, k->other, _mm512_fmadd_ps(own, k->own, k->fixed))

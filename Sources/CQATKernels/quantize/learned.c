@@ -31,7 +31,7 @@ QAT_INLINE void lanes_of(const learned *q, const way w, const floats *values,
   const lane_mask above = w.divides ? t > q->low : x >= q->least;
   const lane_mask below = w.divides ? t < q->high : x <= q->most;
   const lane_mask inside = above & below;
-  const floats rounding = w.rounds ? (t + 12582912.0f) - 12582912.0f - t : none;
+  const floats rounding = w.rounds ? (t + QAT_WHOLE) - QAT_WHOLE - t : none;
   const floats from_low = below ? rounding : q->above + none;
   sums->scales += g * (above ? from_low : q->below + none);
   if (w.shifts) sums->offsets += inside ? none : g;
