@@ -23,10 +23,8 @@ import QATRewrite
 ///
 /// Where `x` is the result of a Relu, its bit serves the gradient of the Relu, too, and no float of the
 /// layer's input is kept; a learned quantizer keeps its floats, and its gradient serves that of the
-/// Relu. Where the gradient of a product's first factor serves a learned scale alone, as that of a
-/// network's input does, both become a `qat.GemmScaleGradient`, which multiplies codes. Weights on a
-/// symmetric grid over their own range never saturate: they have no mask, and their gradient is what it
-/// is given.
+/// Relu. Weights on a symmetric grid over their own range never saturate: they have no mask, and their
+/// gradient is what it is given.
 public struct ExecuteOnIntegers: Pass {
   public static let name: PassName = "execute-on-integers"
   public static let summary = "train on the integer kernels where factors are fake-quantized"
@@ -42,7 +40,6 @@ public struct ExecuteOnIntegers: Pass {
     for id in graph.nodes { split.joinRelu(to: id) }
     for id in graph.nodes { split.multiply(id) }
     for quantizer in split.quantizers { split.dequantize(quantizer) }
-    for id in graph.nodes { split.learnScale(id) }
     if let failure = split.editor.builder.failure { throw failure }
     graph = split.editor.graph
     try EliminateDeadNodes().run(on: &graph, &context)
@@ -208,31 +205,6 @@ private struct SplitQuantizers {
     editor.replace(user, with: reading, operands + parameters)
     return true
   }
-
-  /// Lets the gradient of a learned scale multiply codes, where nobody reads the gradient of what is
-  /// quantized, and so not that of the product either.
-  mutating func learnScale(_ id: NodeID) {
-    let graph = editor.graph
-    guard graph.contains(id), let op = graph[id].op as? LearnedQuantizeGradient,
-      op.method == .lsq, op.axis == nil, op.blockSize == 0, op.grid.bits <= 8,
-      graph[id].results.count > 1, let dScale = graph[id].results[1],
-      graph[id].results.enumerated().allSatisfy({ $0 == 1 || graph.isUnused($1) }),
-      let dx = graph[id].operands[0], let x = graph[id].operands[1], graph.isUsedOnce(dx),
-      graph[x].type.element == .f32, let (dy, b, scale, transB) = graph.inputGradient(dx)
-    else { return }
-    let operands = [dy, b, scale] + graph[id].operands[1...3].compactMap(\.self)
-    editor.begin(at: id)
-    let new = editor.builder.emit(
-      GemmScaleGradient(of: op, transB: transB), operands, results: 1,
-      name: graph[dScale].name + ".product")
-    if editor.builder.failure != nil { return }
-    editor.noteChange(id)
-    do throws(Diagnostic) {
-      try editor.builder.graph.replaceAllUses(of: dScale, with: new[0])
-    } catch {
-      preconditionFailure("scales have one type: \(error)")
-    }
-  }
 }
 
 extension Graph {
@@ -260,7 +232,8 @@ extension Graph {
     guard let x = self[id].operands[0].flatMap({ quantizer(of: $0) }), hasCodes(x),
       (self[x].op as? FakeQuantize)?.axis == nil,
       let (w, weight) = operation(FakeQuantize.self, of: self[id].operands[1]), hasCodes(w),
-      weight.axis == nil || weight.axis == axis, weight.grid.min < 0, isZero(self[w].operands[2])
+      weight.axis == nil || weight.axis == axis, weight.grid.min < 0,
+      isZeroPoint(self[w].operands[2])
     else { return nil }
     if self[id].operands.count > 2, let bias = self[id].operands[2] {
       guard let shape = self[bias].type.shape, shape.rank == 1,
@@ -278,35 +251,6 @@ extension Graph {
     return operation(FakeQuantize.self, of: x)?.node
   }
 
-  /// Whether nobody reads a result.
-  fileprivate func isUnused(_ value: ValueID?) -> Bool {
-    value.map { users(of: $0).isEmpty && !isOutput($0) } ?? true
-  }
-
-  /// The factors of the gradient of a product's first factor: that of the product, and codes [K, N]
-  /// ([N, K] where `transB`) of zero point 0 with their scale.
-  fileprivate func inputGradient(
-    _ dx: ValueID
-  ) -> (dy: ValueID, b: ValueID, scale: ValueID, transB: Bool)? {
-    guard let id = producer(of: dx), !self[id].roundsToBfloat16 else { return nil }
-    let operands = self[id].operands, gemm: Gemm, codes: [ValueID?], axis: Int?
-    switch self[id].op {
-    case let op as Gemm:
-      guard let (node, numbers) = operation(DequantizeCodes.self, of: operands[1]) else {
-        return nil
-      }
-      (gemm, codes, axis) = (op, self[node].operands, numbers.axis)
-    case let op as OfCodes<Gemm>:
-      (gemm, codes, axis) = (op.base, [operands[1], operands[3], operands[4]], nil)
-    default: return nil
-    }
-    guard !gemm.transA, gemm.alpha == 1, operands.count < 3 || operands[2] == nil,
-      axis == nil || axis == (gemm.transB ? 1 : 0), let dy = operands[0], let b = codes[0],
-      let scale = codes[1], self[b].type.element == .i8, isZero(codes[2])
-    else { return nil }
-    return (dy, b, scale, !gemm.transB)
-  }
-
   /// Whether no element saturates: a weight on a symmetric grid over its own range.
   fileprivate func neverSaturates(_ id: NodeID) -> Bool {
     guard let op = self[id].op as? FakeQuantize, op.straightThrough == "clipped", !op.bypass,
@@ -318,17 +262,6 @@ extension Graph {
     else { return false }
     return self[node].operands[0] == self[id].operands[0] && observed.axis == op.axis
       && observed.blockSize == op.blockSize
-  }
-
-  /// Whether a zero point is 0 whatever is observed or learned.
-  private func isZero(_ value: ValueID?) -> Bool {
-    guard let value else { return true }
-    if let constant = self[value].constant?.integers { return constant.allSatisfy { $0 == 0 } }
-    if let (_, op) = operation(ScaleFromRange.self, of: value) {
-      return op.scheme == .symmetric && op.grid.min < 0
-    }
-    guard let (_, op) = operation(ScaleFromLearned.self, of: value) else { return false }
-    return op.scheme == .symmetric && op.grid.min < 0 && op.method == .lsq
   }
 
   /// Whether a node is the gradient of a fake-quantizer.

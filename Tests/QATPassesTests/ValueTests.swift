@@ -47,7 +47,7 @@ struct ValueTests {
       "make-trainable,attach-loss{kind=mse},enter-training,differentiate,clip-gradients,apply-optimizer",
       "canonicalize,fold-constants,canonicalize,apply-layer-config{preset=default},make-trainable,"
         + "prepare-batchnorm,insert-fake-quant,share-scales,calibrate,attach-loss{kind=mse},"
-        + "enter-training,differentiate,apply-optimizer,assign-layout,execute-on-integers",
+        + "enter-training,differentiate,apply-optimizer,session-training",
     ])
   func keepValues(_ sample: String, through pipeline: String) throws {
     var graph = try Sample.graph(sample)
