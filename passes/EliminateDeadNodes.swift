@@ -21,10 +21,12 @@ public struct EliminateDeadNodes: Pass {
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     for node in graph.nodes.reversed() {
       let results = graph[node].results.compactMap { $0 }
-      let isDead = results.allSatisfy { graph.users(of: $0).isEmpty && !graph.isOutput($0) }
-      if isDead && !(graph[node].op is Assign) { graph.remove(node) }
+      if results.allSatisfy({ graph.isUnused($0) }) && !(graph[node].op is Assign) {
+        graph.remove(node)
+      }
     }
-    for value in graph.constants + graph.variables
-    where graph.users(of: value).isEmpty && !graph.isOutput(value) { graph.remove(value) }
+    for value in graph.constants + graph.variables where graph.isUnused(value) {
+      graph.remove(value)
+    }
   }
 }

@@ -137,9 +137,7 @@ public struct EnterTraining: Pass {
         name: node.name + ".training", origins: node.origins, metadata: node.metadata, before: id)
       try graph.replaceAllUses(of: node.result, with: graph[new].result)
       let mask = node.results.dropFirst().first ?? nil
-      if mask.map({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) ?? true {
-        graph.remove(id)
-      }
+      if mask.map({ graph.isUnused($0) }) ?? true { graph.remove(id) }
     }
     let one = graph.addConstant(graph.freeValueName("dropout.one"), AnyTensor(Int64(1)))
     let next = try graph.addNode(Add(), [step, one], name: "dropout.step.next")

@@ -42,7 +42,7 @@ public struct FoldConstants: Pass {
         try graph.replaceAllUses(of: result, with: constant)
       }
       let names = ids.map { $0.map { graph[$0].name } }
-      if ids.allSatisfy({ $0.map { graph.users(of: $0).isEmpty && !graph.isOutput($0) } ?? true }) {
+      if ids.allSatisfy({ $0.map { graph.isUnused($0) } ?? true }) {
         graph.remove(id)
         // The constant goes on under the name of the value it stands for.
         for case .some(let name) in names {

@@ -23,29 +23,23 @@ public struct LearnScalesOnIntegers: Pass {
 
   public func run(on graph: inout Graph, _ context: inout PassContext) throws(Diagnostic) {
     var editor = GraphEditor(graph)
-    for id in graph.nodes { try multiplyCodes(for: id, &editor) }
+    for id in graph.nodes where editor.graph.contains(id) { multiplyCodes(for: id, &editor) }
     if let failure = editor.builder.failure { throw failure }
     graph = editor.graph
-    try EliminateDeadNodes().run(on: &graph, &context)
   }
 
-  private func multiplyCodes(for id: NodeID, _ editor: inout GraphEditor) throws(Diagnostic) {
-    let graph = editor.graph
-    guard let op = graph[id].op as? LearnedQuantizeGradient, op.method == .lsq, op.axis == nil,
-      op.blockSize == 0, op.grid.bits <= 8,
-      graph[id].results.count > 1, let dScale = graph[id].results[1],
-      graph[id].results.enumerated().allSatisfy({ $0 == 1 || graph.isUnused($1) }),
-      let dx = graph[id].operands[0], let x = graph[id].operands[1], graph.isUsedOnce(dx),
+  private func multiplyCodes(for id: NodeID, _ editor: inout GraphEditor) {
+    let graph = editor.graph, node = graph[id]
+    guard let op = node.op as? LearnedQuantizeGradient, op.method == .lsq, op.axis == nil,
+      op.blockSize == 0, op.grid.bits <= 8, node.results.count > 1, let dScale = node.results[1],
+      node.results.compactMap(\.self).allSatisfy({ $0 == dScale || graph.isUnused($0) }),
+      let dx = node.operands[0], let x = node.operands[1], graph.isUsedOnce(dx),
       graph[x].type.element == .f32, let factors = InputGradient(dx, in: graph)
     else { return }
-    editor.begin(at: id)
-    let operands = [factors.dy, factors.b, factors.bScale]
-    let new = editor.builder.emit(
-      GemmScaleGradient(of: op, transB: factors.transB),
-      operands + graph[id].operands[1...3].compactMap(\.self), results: 1,
-      name: graph[dScale].name + ".product")
-    try editor.builder.graph.replaceAllUses(of: dScale, with: new[0])
-    editor.noteChange(id)
+    let quantizer = node.operands[1...3].map { $0.map { Term($0) } }
+    editor.replace(
+      id, result: dScale, with: GemmScaleGradient(of: op, transB: factors.transB),
+      [Term(factors.dy), Term(factors.b), Term(factors.bScale)] + quantizer)
   }
 }
 
@@ -73,12 +67,5 @@ private struct InputGradient {
       let bScale = codes[1], graph[b].type.element == .i8, graph.isZeroPoint(codes[2])
     else { return nil }
     (self.dy, self.b, self.bScale, transB) = (dy, b, bScale, !gemm.transB)
-  }
-}
-
-extension Graph {
-  /// Whether nobody reads a result.
-  fileprivate func isUnused(_ value: ValueID?) -> Bool {
-    value.map { users(of: $0).isEmpty && !isOutput($0) } ?? true
   }
 }

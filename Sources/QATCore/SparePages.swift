@@ -46,9 +46,7 @@ package enum SparePages {
   }
 
   /// A spare of the same size, or the end of the smallest larger one, the rest of which stays.
-  private static func cut(
-    _ byteCount: Int, from spares: inout [Spare]
-  ) -> UInt? {
+  private static func cut(_ byteCount: Int, from spares: inout [Spare]) -> UInt? {
     if let same = spares.lastIndex(where: { $0.byteCount == byteCount }) {
       return spares.remove(at: same).address
     }

@@ -30,7 +30,7 @@ import QATCore
     self.multipliers = Constants(multipliers)
     self.constant = constant
     var front = ScratchLayout()
-    if constant == nil { _ = front.add(byteCount: byteCount) }
+    if constant == nil { front.add(byteCount: byteCount) }
     frontByteCount = front.byteCount
     // SAFETY: the table has a scalar row, so there is a best one.
     unsafe kernel = qat_igemm_best()!

@@ -24,10 +24,11 @@ public struct ScratchLayout: Sendable {
   public init() {}
   /// Vectors of so many floats.
   public init(floats counts: [Int]) {
-    for count in counts { _ = add(.f32, [count]) }
+    for count in counts { add(.f32, [count]) }
   }
 
   /// Room for a tensor, behind all that there is.
+  @discardableResult
   public mutating func add(_ element: ElementType, _ shape: [Int]) -> Part {
     let part = Part(offset: byteCount, element: element, shape: shape)
     parts.append(part)
@@ -37,6 +38,7 @@ public struct ScratchLayout: Sendable {
   }
 
   /// Room for what somebody else asks for.
+  @discardableResult
   public mutating func add(byteCount: Int) -> Part { add(.u8, [byteCount]) }
 }
 

@@ -27,18 +27,22 @@ public struct GraphEditor: Sendable {
     return op
   }
 
-  /// Replaces a node by an operation on terms; its first result goes on under its old name.
+  /// Replaces a node by an operation on terms; a result of it, the first unless told, goes on under its
+  /// old name. A node of which others are read stays beside the new one.
   ///
   /// Nodes that nobody reads any more are removed. The new node's origins are those of every node
   /// that went; its name is that of the product with a weight among them, or of another operation that
   /// quantization knows, so that a layer keeps its name whatever it is folded or lowered to; else that
   /// of the node it replaces.
-  public mutating func replace(_ node: NodeID, with op: any Operation, _ operands: [Term?]) {
+  /// - Parameter old: the result that the new node has instead; `nil` for the first.
+  public mutating func replace(
+    _ node: NodeID, result old: ValueID? = nil, with op: any Operation, _ operands: [Term?]
+  ) {
     begin(at: node)
-    let name = graph[graph[node].result].name
+    let old = old ?? graph[node].result, name = graph[old].name
     let values = operands.map { $0?.emit(in: &builder) }
     let result = builder.emit(op, values)
-    finish(node, result, keeping: name)
+    finish(node, old, result, keeping: name)
   }
 
   /// Replaces a node by a term.
@@ -47,7 +51,7 @@ public struct GraphEditor: Sendable {
     let name = graph[graph[node].result].name
     let isNew = builder.emitted.count
     let result = term.emit(in: &builder)
-    finish(node, result, keeping: builder.emitted.count > isNew ? name : nil)
+    finish(node, graph[node].result, result, keeping: builder.emitted.count > isNew ? name : nil)
   }
 
   /// Lets an operand of a node be another value.
@@ -89,9 +93,10 @@ public struct GraphEditor: Sendable {
     graph[node].op is any MarksGrid || graph[node].op is QuantizeLinear
   }
 
-  private mutating func finish(_ node: NodeID, _ result: ValueID, keeping name: String?) {
+  private mutating func finish(
+    _ node: NodeID, _ old: ValueID, _ result: ValueID, keeping name: String?
+  ) {
     changes += 1
-    let old = graph[node].result
     let readers = graph.users(of: old)
     let metadata = graph[node].metadata
     var origins = origins(of: node)
@@ -122,17 +127,13 @@ public struct GraphEditor: Sendable {
   /// - Returns: the nodes that went.
   @discardableResult
   private mutating func removeIfUnused(_ value: ValueID) -> [RemovedNode] {
-    guard graph.contains(value), graph.users(of: value).isEmpty, !graph.isOutput(value) else {
-      return []
-    }
+    guard graph.contains(value), graph.isUnused(value) else { return [] }
     guard let node = graph.producer(of: value) else {
       if graph[value].constant != nil { builder.graph.remove(value) }
       return []
     }
     let results = graph[node].results.compactMap { $0 }
-    guard results.allSatisfy({ graph.users(of: $0).isEmpty && !graph.isOutput($0) }) else {
-      return []
-    }
+    guard results.allSatisfy({ graph.isUnused($0) }) else { return [] }
     var gone = [
       RemovedNode(
         name: graph[node].name, kind: kind(of: node),

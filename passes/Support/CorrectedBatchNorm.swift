@@ -46,7 +46,7 @@ extension Graph {
     self = builder.graph
     try replaceAllUses(of: node.result, with: results[0])
     remove(id)
-    if users(of: x).isEmpty && !isOutput(x) { remove(product) }
+    if isUnused(x) { remove(product) }
     return [(mean, results[1]), (variance, results[2])]
   }
 }

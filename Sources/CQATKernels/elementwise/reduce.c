@@ -3,7 +3,6 @@
 enum { LANES = QAT_SUM_LANES };
 
 QAT_LANES_SUM(qat_lanes_squares, (int64_t count, const float *x), x[at] * x[at])
-QAT_LANES_SUM(qat_lanes_dot, (int64_t count, const float *a, const float *b), a[at] * b[at])
 
 // Defines `name`, of which the sum above is the body, compiled for each instruction set.
 #define BLOCK_SUM(name, parameters, arguments, sum)               \

@@ -29,3 +29,4 @@ QAT_INLINE float qat_fold(float lanes[QAT_SUM_LANES]) {
   }
 
 QAT_LANES_SUM(qat_lanes_sum, (int64_t count, const float *x), x[at])
+QAT_LANES_SUM(qat_lanes_dot, (int64_t count, const float *a, const float *b), a[at] * b[at])

@@ -34,8 +34,6 @@ QAT_VERSIONS(qat_learned_slices,
 QAT_LANES_SUM(inside_sum,
               (int64_t count, const float *dy, const float *coarse, const float *fine),
               dy[at] * ((coarse[at] * FINE + fine[at]) * (1.0f / (COARSE * FINE))))
-QAT_LANES_SUM(outside_sum, (int64_t count, const float *dy, const float *outside),
-              dy[at] * outside[at])
 
 QAT_INLINE void qat_learned_slices_sum_body(int64_t rows, int64_t columns, const float *dy,
                                             const float *coarse, const float *fine,
@@ -43,7 +41,7 @@ QAT_INLINE void qat_learned_slices_sum_body(int64_t rows, int64_t columns, const
   *sum = 0;
   for (int64_t i = 0; i < rows * columns; i += columns) {
     *sum += inside_sum(columns, dy + i, coarse + i, fine + i);
-    if (outside) *sum += outside_sum(columns, dy + i, outside + i);
+    if (outside) *sum += qat_lanes_dot(columns, dy + i, outside + i);
   }
 }
 QAT_VERSIONS(qat_learned_slices_sum,

@@ -93,6 +93,11 @@ public struct Graph: Sendable {
   /// Whether a value is one of the outputs.
   public func isOutput(_ value: ValueID) -> Bool { !self[value].outputPositions.isEmpty }
 
+  /// Whether nobody reads the value and it is no output.
+  public func isUnused(_ value: ValueID) -> Bool {
+    self[value].users.isEmpty && !isOutput(value)
+  }
+
   /// Whether exactly one operand reads the value and it is no output.
   public func isUsedOnce(_ value: ValueID) -> Bool {
     self[value].users.count == 1 && !isOutput(value)

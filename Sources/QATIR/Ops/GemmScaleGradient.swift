@@ -53,10 +53,10 @@ public struct GemmScaleGradient: Operation {
     return [TensorType(.f32, [])]
   }
 
-  /// `g`, for an `x` of this shape.
-  public func gradientScale(_ shape: [Int]) -> Double {
+  /// What the gradient of x would be given to.
+  public var quantizer: LearnedQuantizeGradient {
     var op = LearnedQuantizeGradient()
     (op.grid, op.batched) = (grid, batched)
-    return op.gradientScale(elements: shape.reduce(1, *), samples: shape.first ?? 1)
+    return op
   }
 }
