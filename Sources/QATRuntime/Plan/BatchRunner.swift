@@ -143,6 +143,8 @@ final class BatchRunner {
 
   /// What a thread's share of the caches holds.
   private static let cachedBytes = 1 << 20
+  /// What of the weights is still in the caches when the next part begins.
+  private static let keptBytes = 1 << 22
 
   /// How many samples go together; all of them where parts would leave threads without work.
   private func size(of single: Graph, _ batch: Int) -> Int {
@@ -152,8 +154,9 @@ final class BatchRunner {
     let weights = single.constants.reduce(0) { $0 + bytes($1) }
     let traffic = single.nodes.lazy.flatMap { single[$0].operands + single[$0].results }
       .reduce(0) { $0 + ($1.map { single[$0].constant == nil ? bytes($0) : 0 } ?? 0) }
-    // Each part reads the weights again: not more of them than of what its samples take.
-    let most = max(1, Self.cachedBytes / max(arena, 1), weights / max(traffic, 1))
+    // Each part waits for the weights again: not longer than for a quarter of what its samples take.
+    let awaited = max(0, weights - Self.keptBytes)
+    let most = max(1, Self.cachedBytes / max(arena, 1), 4 * awaited / max(traffic, 1))
     let threads = pool.threads, rounds = ceilDivide(batch, by: most * threads)
     let size = ceilDivide(batch, by: rounds * threads)
     let taken = ceilDivide(batch, by: size * threads) * size * threads
