@@ -43,9 +43,8 @@ struct StateUpdate {
 }
 
 extension Session {
-  /// Bytes of inputs that are run at once; the activations behind them take a multiple. Two images of
-  /// 224 x 224 pixels: each weight that is read serves both.
-  private static let partByteCount = 5 << 18
+  /// Bytes of inputs that are run at once; the activations behind them take a multiple.
+  private static let partByteCount = 1 << 20
 
   /// Runs a batch and puts the new states of observers into the session's variables: the outputs, in
   /// order. A batch of large samples is run in parts, so that memory does not depend on its size; the

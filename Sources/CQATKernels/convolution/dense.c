@@ -221,14 +221,10 @@ static void panel_of(const job *j, const uint8_t *x, int64_t group, int64_t pane
   if (j->plain) tile.codes = &result;
   // Tiles of equal size but for one row, the larger ones first: the processor learns where to jump.
   const int64_t tiles = qat_ceil_div(pixels, j->kernel->rows), larger = pixels % tiles;
-  // Meanwhile the panel behind this one comes closer, a part with each tile.
-  tile.ahead = 4 * width / tiles;
-  tile.next = tile.b + (panel + 1 < g->panels ? width * g->depth : 0);
   for (int64_t t = 0, pixel = 0; t < tiles; t++, pixel += tile.rows) {
     const int64_t to = (first + pixel) * all + channel;
     tile.rows = result.rows = (int)(pixels / tiles + (t < larger));
     tile.offsets = j->offsets + pixel;
-    if (t > 0) tile.next += tile.ahead * (g->depth / 4);
     result.y = (uint8_t *)a->y + to * element_size(a->result);
     if (a->result != QAT_CONV_CODES) tile.y = result.y;
     if (a->add) result.added = (const uint8_t *)a->add->codes + to;

@@ -126,7 +126,7 @@ typedef struct {
   const float **rows;           // of a tile
   qat_row_run *runs;
   float *copies;                // of the rows; NULL where they lie well
-  int64_t run_count, step, group;  // step: pixels of a tile
+  int64_t run_count, group;
 } chunk_of;
 
 // The part's taps in turn, cut where a block of k ends.
@@ -141,8 +141,7 @@ static void find_runs(const job *j, chunk_of *c) {
     }
 }
 
-// A tile of `m` pixels from `pixel` on by one panel. The first four tiles fetch the next panel, a
-// quarter each.
+// A tile of `m` pixels from `pixel` on by one panel.
 static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t panel) {
   const qat_sgemm_kernel *kernel = qat_sgemm_for(j->s->bf16);
   const int64_t first = panel * QAT_TILE_COLUMNS, k = c->part->taps * j->depth * j->values;
@@ -150,8 +149,6 @@ static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t 
   const int width = (int)qat_min(QAT_TILE_COLUMNS, j->outputs - first);
   const int panel_width = qat_panel_width(j->outputs, first);
   const float *b = j->packed + (size_t)c->group * j->packed_step + c->part->packed + first * k;
-  const bool fetches = pixel < 4 * c->step && first + QAT_TILE_COLUMNS < j->outputs;
-  const float *next = fetches ? b + k * QAT_TILE_COLUMNS + pixel / c->step * k * 8 : NULL;
   _Alignas(64) float sums[QAT_TILE_ROWS * QAT_TILE_COLUMNS];
   float *y[QAT_TILE_ROWS];
   const float *residual[QAT_TILE_ROWS];
@@ -167,7 +164,7 @@ static void tile(const job *j, const chunk_of *c, int64_t pixel, int m, int64_t 
     end.clamps = e->clamps, end.low = e->low, end.high = e->high;
   }
   (j->values == 2 ? kernel->paired_rows : kernel->rows)(
-      m, width, c->run_count, c->runs, b, panel_width, next, sums, false, &end);
+      m, width, c->run_count, c->runs, b, panel_width, sums, false, &end);
 }
 
 // The rows of a tile; copied for the first panel.
@@ -204,7 +201,7 @@ static void chunk(void *context, int64_t number, int worker) {
   const int64_t first = at * j->chunk, count = qat_min(j->chunk, all - first);
   qat_find_pixels(&part->grid, &source, j->results, first, count, c.pixels);
   find_runs(j, &c);
-  const int64_t step = c.step = qat_even_tile(count);
+  const int64_t step = qat_even_tile(count);
   // Few weights stay in the level-2 cache, while a tile's pixels stay in the level-1 cache for all of
   // them; of many, one panel stays there for all tiles.
   const int64_t weights =

@@ -84,7 +84,7 @@ static void multiply(const job *j, const float *dy, int64_t count, float *panel,
       const int64_t m = qat_min(step, terms - t);
       for (int64_t i = 0; i < m; i++)
         rows[i] = j->packed + (t + i) * k, y[i] = products + (t + i) * term_step(s);
-      kernel->rows((int)m, (int)pixels, runs_of(s), runs, panel, width, NULL, sums, false, &end);
+      kernel->rows((int)m, (int)pixels, runs_of(s), runs, panel, width, sums, false, &end);
     }
   }
 }

@@ -69,7 +69,6 @@ static void multiply(const job *j, room *r, int64_t count, int64_t panel) {
   const int64_t channels = j->s->in_channels, first = panel * QAT_TILE_COLUMNS;
   const int panel_width = qat_panel_width(j->s->out_channels, first);
   const int width = width_of(j, panel);
-  const bool is_last = first + QAT_TILE_COLUMNS >= j->s->out_channels;
   const int64_t step = qat_even_tile(count), positions = positions_of(j->f);
   for (int64_t p = 0; p < positions; p++) {
     const float *b = j->packed + (first * positions + p * panel_width) * channels;
@@ -78,10 +77,7 @@ static void multiply(const job *j, room *r, int64_t count, int64_t panel) {
     for (int64_t i = 0; i < count; i += step) {
       const int m = (int)qat_min(step, count - i);
       for (int k = 0; k < m; k++) r->rows[k] = inputs + (i + k) * square_step(channels);
-      // The first four tiles fetch the weights of the next position, a quarter each.
-      const bool fetches = i < 4 * step && panel_width == 32 && !(is_last && p == positions - 1);
-      const float *next = fetches ? b + channels * 32 + i / step * channels * 8 : NULL;
-      kernel->rows(m, width, runs_of(j->s), r->runs, b, panel_width, next,
+      kernel->rows(m, width, runs_of(j->s), r->runs, b, panel_width,
                    products + i * QAT_TILE_COLUMNS, false, NULL);
     }
   }

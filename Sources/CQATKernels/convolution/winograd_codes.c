@@ -131,7 +131,6 @@ static void multiply(const job *j, const room *r, int64_t count, int64_t panel) 
   const int64_t column = panel * QAT_IGEMM_WIDTH;
   const int width = (int)qat_min(j->columns - column, QAT_IGEMM_WIDTH);
   const int8_t *weights = j->panels + column * POSITIONS * 4 * b->pairs;
-  const bool is_last = column + width == j->columns;
   const int64_t tiles = qat_ceil_div(count, j->kernel->rows), larger = count % tiles;
   for (int64_t block = 0; block < b->blocks; block++) {
     const int64_t before = block * b->pairs_of_block;
@@ -143,15 +142,11 @@ static void multiply(const job *j, const room *r, int64_t count, int64_t panel) 
       };
       int32_t *sums = (int32_t *)(void *)(r->products
                                           + (block * POSITIONS + p) * product_step(j));
-      const bool ends = is_last && block == b->blocks - 1 && p == POSITIONS - 1;
-      tile.ahead = 4 * width / tiles;
-      tile.next = weights + (ends ? 0 : pairs * 4 * width);
       for (int64_t t = 0, row = 0; t < tiles; t++, row += tile.rows) {
         tile.rows = (int)(count / tiles + (t < larger));
         tile.offsets = r->offsets + row;
         tile.sums = sums + row * width;
         tile.y = (const char *)tile.sums, tile.stride = 4 * width;
-        if (t > 0) tile.next += tile.ahead * pairs;
         j->kernel->pairs(&tile);
       }
     }

@@ -3,7 +3,7 @@
 
 TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
                              const qat_row_run *runs, const float *b, int64_t b_stride,
-                             const float *next, float *sums, bool add, const qat_tile_end *end) {
+                             float *sums, bool add, const qat_tile_end *end) {
   __mmask16 mask[2];
   masks_of(width, mask);
   // Rows of the result that are fetched every four steps, so that few steps fetch all.
@@ -37,11 +37,8 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
   } while (0)
     int64_t l = 0;
     for (; l + 4 <= steps; l += 4) {
-      if (next) {
-        _mm_prefetch((const char *)next, _MM_HINT_T1);
-        _mm_prefetch((const char *)(next + 16), _MM_HINT_T1);
-        next += 32;
-      }
+      UNROLL for (int i = 0; i < 4; i++)
+        fetch_row(v, b + (QAT_STEPS_AHEAD + i) * b_stride);
       // Where the result goes and what is added to it come while products are made: few at a time, as
       // many at once would keep weights waiting.
       for (int i = 0; i < at_once && fetched < m; i++, fetched++) {
@@ -91,10 +88,10 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
 
 #define ROWS(M)                                                                                \
   TARGET static void rows_##M(bool wide, int width, int64_t count, const qat_row_run *runs,    \
-                              const float *b, int64_t b_stride, const float *next, float *sums, \
-                              bool add, const qat_tile_end *end) {                             \
-    if (wide) rows_tile(M, 2, width, count, runs, b, b_stride, next, sums, add, end);          \
-    else rows_tile(M, 1, width, count, runs, b, b_stride, next, sums, add, end);               \
+                              const float *b, int64_t b_stride, float *sums, bool add,         \
+                              const qat_tile_end *end) {                                       \
+    if (wide) rows_tile(M, 2, width, count, runs, b, b_stride, sums, add, end);                \
+    else rows_tile(M, 1, width, count, runs, b, b_stride, sums, add, end);                     \
   }                                                                                            \
   TARGET static void columns_##M(bool wide, int width, int64_t count, const qat_column_run *runs, \
                                  int64_t a_stride, int64_t b_stride, float *sums, bool add,    \
@@ -105,9 +102,9 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
 EACH_M(ROWS)
 
 static void qat_f32_rows__avx512(int m, int width, int64_t count, const qat_row_run *runs,
-                                 const float *b, int64_t b_stride, const float *next, float *sums,
-                                 bool add, const qat_tile_end *end) {
-  BY_M(rows, width > 16, width, count, runs, b, b_stride, next, sums, add, end)
+                                 const float *b, int64_t b_stride, float *sums, bool add,
+                                 const qat_tile_end *end) {
+  BY_M(rows, width > 16, width, count, runs, b, b_stride, sums, add, end)
 }
 
 static void qat_f32_columns__avx512(int m, int width, int64_t count, const qat_column_run *runs,

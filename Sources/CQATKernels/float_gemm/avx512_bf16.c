@@ -77,8 +77,7 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
 
 TARGET_INLINE void paired_rows_tile(const int m, const int v, int width, int64_t count,
                                     const qat_row_run *runs, const float *b, int64_t b_stride,
-                                    const float *next, float *sums, bool add,
-                                    const qat_tile_end *end) {
+                                    float *sums, bool add, const qat_tile_end *end) {
   __mmask16 mask[2];
   masks_of(width, mask);
   sums_of_tile c;
@@ -88,10 +87,8 @@ TARGET_INLINE void paired_rows_tile(const int m, const int v, int width, int64_t
     UNROLL for (int i = 0; i < m; i++)
       a.row[i] = (const uint16_t *)(const void *)(runs[r].rows[i] + runs[r].offset);
     for (int64_t l = 0; l < runs[r].steps; l++, b += 2 * b_stride) {
-      if (next) {
-        _mm_prefetch((const char *)next, _MM_HINT_T1);
-        next += 16;
-      }
+      fetch_row(v, b + QAT_STEPS_AHEAD * b_stride);
+      fetch_row(v, b + (QAT_STEPS_AHEAD + 1) * b_stride);
       __m512i w[2];
       load_pairs(v, mask, b, b_stride, false, w);
       multiply(m, v, &a, 2 * l, w, c);
@@ -132,10 +129,10 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
 
 #define TILES(M)                                                                                 \
   TARGET static void paired_rows_##M(bool wide, int width, int64_t count, const qat_row_run *runs, \
-                                     const float *b, int64_t b_stride, const float *next,        \
+                                     const float *b, int64_t b_stride,                           \
                                      float *sums, bool add, const qat_tile_end *end) {           \
-    if (wide) paired_rows_tile(M, 2, width, count, runs, b, b_stride, next, sums, add, end);     \
-    else paired_rows_tile(M, 1, width, count, runs, b, b_stride, next, sums, add, end);          \
+    if (wide) paired_rows_tile(M, 2, width, count, runs, b, b_stride, sums, add, end);     \
+    else paired_rows_tile(M, 1, width, count, runs, b, b_stride, sums, add, end);          \
   }                                                                                              \
   TARGET static void rows_##M(bool wide, int width, int64_t count, const qat_row_run *runs,      \
                               const float *b, int64_t b_stride, float *sums, bool add,           \
@@ -152,16 +149,15 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
 EACH_M(TILES)
 
 static void rows_product(int m, int width, int64_t count, const qat_row_run *runs, const float *b,
-                         int64_t b_stride, const float *next, float *sums, bool add,
+                         int64_t b_stride, float *sums, bool add,
                          const qat_tile_end *end) {
-  (void)next;
   BY_M(rows, width > 16, width, count, runs, b, b_stride, sums, add, end)
 }
 
 static void paired_rows_product(int m, int width, int64_t count, const qat_row_run *runs,
-                                const float *b, int64_t b_stride, const float *next, float *sums,
+                                const float *b, int64_t b_stride, float *sums,
                                 bool add, const qat_tile_end *end) {
-  BY_M(paired_rows, width > 16, width, count, runs, b, b_stride, next, sums, add, end)
+  BY_M(paired_rows, width > 16, width, count, runs, b, b_stride, sums, add, end)
 }
 
 static void columns_product(int m, int width, int64_t count, const qat_column_run *runs,

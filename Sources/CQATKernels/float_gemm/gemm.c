@@ -62,7 +62,7 @@ static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x
   qat_row_run runs[STRETCH / QAT_SGEMM_K];
   for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
     runs[count++] = (qat_row_run){a, l, qat_min(QAT_SGEMM_K, k->depth - l)};
-  kernel->rows((int)m, (int)k->width, count, runs, k->b, k->b_stride, NULL, sums, add, end);
+  kernel->rows((int)m, (int)k->width, count, runs, k->b, k->b_stride, sums, add, end);
 }
 
 static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,

@@ -73,9 +73,8 @@ QAT_INLINE void columns_tile(const int m, int row, int columns, int column, int6
     }
 
 static void qat_f32_rows__scalar(int m, int width, int64_t count, const qat_row_run *runs,
-                                 const float *b, int64_t b_stride, const float *next, float *sums,
+                                 const float *b, int64_t b_stride, float *sums,
                                  bool add, const qat_tile_end *end) {
-  (void)next;
   SUB_TILES(
     if (rows == ROWS)
       rows_tile(ROWS, row, columns, column, count, runs, b + column, b_stride, sums, add, end);

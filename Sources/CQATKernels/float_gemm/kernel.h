@@ -7,6 +7,7 @@ enum {
   QAT_TILE_ROWS = 14,     // most rows of a tile
   QAT_TILE_COLUMNS = 32,  // most columns of a tile, and the width of a panel of packed B
   QAT_COPY_GAP = 16,      // between rows of A that are copied
+  QAT_STEPS_AHEAD = 64,   // how early rows of B are fetched: as long as memory takes to answer
 };
 
 // Whether rows of A, `stride` values apart, are copied first. A multiple of 4 KiB apart they share one
@@ -41,11 +42,9 @@ typedef struct {
 typedef struct {
   const char *name;
   uint32_t features;
-  // `next`: what a kernel may fetch into the level-2 cache meanwhile, 32 floats every four steps, or
-  // NULL.
+  // What lies behind b may be fetched: a panel of packed columns follows another.
   void (*rows)(int m, int width, int64_t count, const qat_row_run *runs, const float *b,
-               int64_t b_stride, const float *next, float *sums, bool add,
-               const qat_tile_end *end);
+               int64_t b_stride, float *sums, bool add, const qat_tile_end *end);
   void (*columns)(int m, int width, int64_t count, const qat_column_run *runs, int64_t a_stride,
                   int64_t b_stride, float *sums, bool add, const qat_tile_end *end);
   // Lines of neighbouring values to columns of a panel: to[row(l) * width + line] = x[line * stride +
@@ -55,8 +54,7 @@ typedef struct {
   // `rows` for rows that are pairs of bfloat16, each in the place of a float: a step takes two rows of b.
   // Or NULL.
   void (*paired_rows)(int m, int width, int64_t count, const qat_row_run *runs, const float *b,
-                      int64_t b_stride, const float *next, float *sums, bool add,
-                      const qat_tile_end *end);
+                      int64_t b_stride, float *sums, bool add, const qat_tile_end *end);
 } qat_sgemm_kernel;
 
 extern const qat_sgemm_kernel qat_sgemm_scalar;

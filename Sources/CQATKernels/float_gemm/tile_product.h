@@ -73,9 +73,8 @@ INLINE void copy_steps(int64_t count, const float *from, uint16_t *to) {
 }
 
 QAT_TILES static void rows_product(int m, int width, int64_t count, const qat_row_run *runs,
-                                   const float *b, int64_t b_stride, const float *next, float *sums,
+                                   const float *b, int64_t b_stride, float *sums,
                                    bool add, const qat_tile_end *end) {
-  (void)next;
   operands o;
   begin(&o, m, width);
   for (int64_t r = 0; r < count; r++)

@@ -2,7 +2,7 @@
 #include "codes_avx512.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
-enum { ROWS = 14 };
+enum { ROWS = 14, AHEAD = 64 };  // AHEAD: steps, as QAT_STEPS_AHEAD
 
 // Two rows of 32 columns, or four of 16, at a time.
 TARGET __attribute__((always_inline)) static inline void store_codes(
@@ -45,7 +45,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   const int64_t end = 4 * t->quads, step = 64 * vectors;
   const char *y = t->y;
   int unfetched = y ? rows : 0;
-  const int8_t *b = t->b, *next = t->next;
+  const int8_t *b = t->b;
   for (int64_t s = 0; s < t->segment_count; s++) {
     const uint8_t *a[ROWS];
     for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
@@ -53,10 +53,10 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
 #define STEP(w)                                                             \
   {                                                                         \
     __m512i z[2];                                                           \
-    _mm_prefetch((const char *)next, _MM_HINT_T1);                          \
-    next += t->ahead;                                                       \
-    for (int v = 0; v < vectors; v++)                                       \
+    for (int v = 0; v < vectors; v++) {                                     \
+      _mm_prefetch((const char *)(b + (AHEAD + (w)) * step + 64 * v), _MM_HINT_T0); \
       z[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
+    }                                                                       \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \
       const __m512i x = _mm512_set1_epi32((int)qat_load4(a[i] + l + 4 * (w))); \
       for (int v = 0; v < vectors; v++)                                     \

@@ -22,10 +22,7 @@ typedef struct {
   const int64_t *offsets;       // of each row
   const int64_t *segments;      // of each segment
   int64_t segment_count, quads; // groups of four bytes of a segment
-  const int8_t *b;              // a panel, 64-byte aligned
-  // What will be B: `ahead` bytes of it may be fetched for each group of four.
-  const int8_t *next;
-  int64_t ahead;
+  const int8_t *b;              // a panel, 64-byte aligned; what lies behind it may be fetched
   // Where rows of `width` sums or real numbers go, `stride` bytes apart: they may be fetched. Or NULL.
   const char *y;
   int64_t stride;
