@@ -51,6 +51,9 @@ static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x
   int64_t count = 0;
   if (x->a_transposed) {
     qat_column_run runs[STRETCH / QAT_SGEMM_K];
+    // A short sum is stored before the result's lines have come.
+    for (int64_t i = 0; end && i < m; i++)
+      for (int64_t j = 0; j < k->width; j += 16) __builtin_prefetch(end->y[i] + end->column + j, 1);
     for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
       runs[count++] = (qat_column_run){from.a + l * from.k_step, k->b + l * k->b_stride,
                                        qat_min(QAT_SGEMM_K, k->depth - l)};
