@@ -72,7 +72,11 @@ TARGET_INLINE void rows_tile(const int m, const bool whole, int row, int columns
     const float *a[ROWS];
     UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[row + i] + runs[r].offset;
     done += runs[r].steps;
-    for (int64_t l = 0; l < runs[r].steps; l++, b += b_stride) STEP(a[i][l]);
+    for (int64_t l = 0; l < runs[r].steps; l++, b += b_stride) {
+      // A step of 6 rows is half as long as one of 14 in AVX-512.
+      _mm_prefetch((const char *)(b + 2 * QAT_STEPS_AHEAD * b_stride), _MM_HINT_T0);
+      STEP(a[i][l]);
+    }
   }
   finish(m, c, mask, sums, add, end, row, column);
 }

@@ -2,7 +2,7 @@
 #include "codes_avx512.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
-enum { ROWS = 14, AHEAD = 64 };  // AHEAD: steps, as QAT_STEPS_AHEAD
+enum { ROWS = 14 };
 
 // Two rows of 32 columns, or four of 16, at a time.
 TARGET __attribute__((always_inline)) static inline void store_codes(
@@ -54,7 +54,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   {                                                                         \
     __m512i z[2];                                                           \
     for (int v = 0; v < vectors; v++) {                                     \
-      _mm_prefetch((const char *)(b + (AHEAD + (w)) * step + 64 * v), _MM_HINT_T0); \
+      _mm_prefetch((const char *)(b + (QAT_IGEMM_AHEAD + (w)) * step + 64 * v), _MM_HINT_T0); \
       z[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
     }                                                                       \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \
