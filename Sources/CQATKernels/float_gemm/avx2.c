@@ -114,8 +114,8 @@ TARGET_INLINE void columns_tile(const int m, const bool whole, int row, int colu
 
 QAT_TARGET_AVX2 static void qat_f32_rows__avx2(int m, int width, int64_t count,
                                                const qat_row_run *runs, const float *b,
-                                               int64_t b_stride, float *sums,
-                                               bool add, const qat_tile_end *end) {
+                                               int64_t b_stride, float *sums, bool add,
+                                               const qat_tile_end *end) {
 #define ROWS_CASE(M)                                                                         \
   case M:                                                                                    \
     if (columns == COLUMNS)                                                                  \

@@ -22,9 +22,6 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
     UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[i] + runs[r].offset;
     const int64_t steps = runs[r].steps;
     done += steps;
-#define FETCH(rows)                                                                  \
-  UNROLL for (int j = 0; j < v; j++)                                                 \
-    _mm_prefetch((const char *)((rows)[fetched] + end->column + j * 16), _MM_HINT_T0)
 #define STEP(l)                                                                      \
   do {                                                                               \
     __m512 w[2];                                                                     \
@@ -42,8 +39,8 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
       // Where the result goes and what is added to it come while products are made: few at a time, as
       // many at once would keep weights waiting.
       for (int i = 0; i < at_once && fetched < m; i++, fetched++) {
-        FETCH(end->y);
-        if (end->residual) FETCH(end->residual);
+        fetch_row(v, end->y[fetched] + end->column);
+        if (end->residual) fetch_row(v, end->residual[fetched] + end->column);
       }
       STEP(l);
       STEP(l + 1);
@@ -52,7 +49,6 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
     }
     for (; l < steps; l++) STEP(l);
 #undef STEP
-#undef FETCH
   }
   finish(m, v, c, mask, sums, add, end);
 }

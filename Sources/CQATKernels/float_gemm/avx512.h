@@ -65,10 +65,10 @@ TARGET_INLINE void masks_of(int width, __mmask16 *mask) {
   mask[1] = (__mmask16)(width >= 32 ? 0xFFFF : width <= 16 ? 0 : (1u << (width - 16)) - 1);
 }
 
-// Brings a row of B closer. No prefetcher of the processor keeps pace with products that read weights
-// which come from memory.
-TARGET_INLINE void fetch_row(const int v, const float *b) {
-  UNROLL for (int j = 0; j < v; j++) _mm_prefetch((const char *)(b + j * 16), _MM_HINT_T0);
+// Brings a row of B, or of the result, closer. No prefetcher of the processor keeps pace with products
+// that read weights which come from memory.
+TARGET_INLINE void fetch_row(const int v, const float *row) {
+  UNROLL for (int j = 0; j < v; j++) _mm_prefetch((const char *)(row + j * 16), _MM_HINT_T0);
 }
 
 TARGET_INLINE void clear(const int m, const int v, sums_of_tile c) {
