@@ -2,6 +2,7 @@
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 typedef uint32_t words4 __attribute__((vector_size(16)));
+typedef uint32_t words16 __attribute__((vector_size(64)));
 
 #define LOW8(a, b) \
   __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
@@ -25,24 +26,40 @@ QAT_INLINE void interleave(const uint8_t *b, int64_t stride, uint8_t flip, uint8
   memcpy(to, out, 64);
 }
 
-// Four columns of 16 neighbouring bytes to four groups, `step` bytes apart.
-QAT_INLINE void turn(const uint8_t *b, int64_t stride, uint8_t flip, uint8_t *to, int64_t step) {
-  words4 c[4];
+// In each four of words: the first or the last two of both, in turn; the first or the last pairs of both.
+#define LOW32(a, b) \
+  __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define HIGH32(a, b) \
+  __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define LOW64(a, b) \
+  __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HIGH64(a, b) \
+  __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+
+// 16 columns (those from `columns` on are zero) of 16 neighbouring bytes to four groups, `step` bytes
+// apart.
+QAT_INLINE void turn(const uint8_t *b, int64_t stride, int64_t columns, uint8_t flip, uint8_t *to,
+                     int64_t step) {
+  words16 c[4];
   for (int i = 0; i < 4; i++) {
-    bytes16 column;
-    memcpy(&column, b + i * stride, 16);
-    column ^= flip;
-    c[i] = (words4)column;
+    words4 fours[4];  // of columns that are four apart
+    for (int j = 0; j < 4; j++) {
+      bytes16 column = {0};
+      if (4 * j + i < columns) {
+        memcpy(&column, b + (4 * j + i) * stride, 16);
+        column ^= flip;
+      }
+      fours[j] = (words4)column;
+    }
+    c[i] = __builtin_shufflevector(
+        __builtin_shufflevector(fours[0], fours[1], 0, 1, 2, 3, 4, 5, 6, 7),
+        __builtin_shufflevector(fours[2], fours[3], 0, 1, 2, 3, 4, 5, 6, 7),
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   }
-  const words4 p = __builtin_shufflevector(c[0], c[1], 0, 4, 1, 5);
-  const words4 q = __builtin_shufflevector(c[2], c[3], 0, 4, 1, 5);
-  const words4 s = __builtin_shufflevector(c[0], c[1], 2, 6, 3, 7);
-  const words4 t = __builtin_shufflevector(c[2], c[3], 2, 6, 3, 7);
-  const words4 out[4] = {
-    __builtin_shufflevector(p, q, 0, 1, 4, 5), __builtin_shufflevector(p, q, 2, 3, 6, 7),
-    __builtin_shufflevector(s, t, 0, 1, 4, 5), __builtin_shufflevector(s, t, 2, 3, 6, 7),
-  };
-  for (int i = 0; i < 4; i++) memcpy(to + i * step, &out[i], 16);
+  const words16 p = LOW32(c[0], c[1]), q = LOW32(c[2], c[3]);
+  const words16 s = HIGH32(c[0], c[1]), t = HIGH32(c[2], c[3]);
+  const words16 out[4] = {LOW64(p, q), HIGH64(p, q), LOW64(s, t), HIGH64(s, t)};
+  for (int i = 0; i < 4; i++) memcpy(to + i * step, &out[i], 64);
 }
 
 // `rows` rows of 16 columns of a segment, byte by byte.
@@ -54,15 +71,17 @@ QAT_INLINE void pack_rest(const uint8_t *b, int64_t row_stride, int64_t column_s
 }
 
 // 16 columns (fewer at the edge, already zero) of a segment.
-static void pack_columns(const uint8_t *b, int64_t row_stride, int64_t column_stride, uint8_t flip,
-                         int64_t run, int64_t columns, uint8_t *to, int64_t step) {
+QAT_INLINE void pack_columns(const uint8_t *b, int64_t row_stride, int64_t column_stride,
+                             uint8_t flip, int64_t run, int64_t columns, uint8_t *to,
+                             int64_t step) {
   int64_t l = 0;
   if (columns == 16 && column_stride == 1)
     for (; l + 4 <= run; l += 4) interleave(b + l * row_stride, row_stride, flip, to + l / 4 * step);
-  else if (columns % 4 == 0 && row_stride == 1)
+  else if (columns == 16 && row_stride == 1)
+    for (; l + 16 <= run; l += 16) turn(b + l, column_stride, 16, flip, to + l / 4 * step, step);
+  else if (row_stride == 1)
     for (; l + 16 <= run; l += 16)
-      for (int64_t j = 0; j < columns; j += 4)
-        turn(b + l + j * column_stride, column_stride, flip, to + l / 4 * step + 4 * j, step);
+      turn(b + l, column_stride, columns, flip, to + l / 4 * step, step);
   pack_rest(b, row_stride, column_stride, flip, l, run, columns, to, step);
 }
 
@@ -87,9 +106,9 @@ static void sum_columns(int64_t depth, int width, const int8_t *panel, int32_t *
   memcpy(sums, tile, (size_t)width * sizeof *sums);
 }
 
-void qat_igemm_pack_group(int64_t segments, int64_t run, int64_t n, const void *b,
-                          int64_t row_stride, int64_t column_stride, bool b_signed, int32_t *sums,
-                          int8_t *panels) {
+QAT_INLINE void qat_igemm_pack_group_body(int64_t segments, int64_t run, int64_t n, const void *b,
+                                          int64_t row_stride, int64_t column_stride, bool b_signed,
+                                          int32_t *sums, int8_t *panels) {
   const int64_t depth = qat_igemm_depth(segments, run), columns = qat_igemm_columns(n);
   const uint8_t *source = b, flip = b_signed ? 0 : 0x80;
   if (run % 4 || columns != n) memset(panels, 0, (size_t)(depth * columns));
@@ -105,6 +124,11 @@ void qat_igemm_pack_group(int64_t segments, int64_t run, int64_t n, const void *
     sum_columns(depth, width, panel, sums + first);
   }
 }
+
+QAT_VERSIONS(qat_igemm_pack_group,
+             (int64_t segments, int64_t run, int64_t n, const void *b, int64_t row_stride,
+              int64_t column_stride, bool b_signed, int32_t *sums, int8_t *panels),
+             (segments, run, n, b, row_stride, column_stride, b_signed, sums, panels))
 
 size_t qat_igemm_packed_size(int64_t k, int64_t n) {
   return (size_t)(qat_igemm_columns(n) * (4 + qat_igemm_depth(1, k)));

@@ -1,7 +1,7 @@
 #include "../elementwise/sums.h"
 #include "steps.h"
 
-enum { LANES = QAT_SUM_LANES, RUN = QAT_SUM_BLOCK, SHORT = 32 };
+enum { LANES = QAT_SUM_LANES, RUN = QAT_SUM_BLOCK, SHORT = 32, PAIR = 2 };
 
 typedef struct {
   float scale, low, high;              // of the grid, counted from the zero point
@@ -20,22 +20,43 @@ typedef struct { floats scales, offsets; } lane_sums;
 // inside contribute rint(t) - t; whether those outside count for an offset.
 typedef struct { bool divides, rounds, shifts; } way;
 
+// t = x / scale, and what rounding adds to it.
+QAT_INLINE void steps_of_lanes(const learned *q, bool divides, const floats *x, floats *t,
+                               floats *rounding) {
+  const floats none = {0}, scale = q->scale + none, inverse = 1 / q->scale + none;
+  *t = divides ? *x / scale : *x * inverse;
+  if (!divides)  // as steps.h says
+    *t = __builtin_elementwise_fma(__builtin_elementwise_fma(-*t, scale, *x), inverse, *t);
+  *rounding = (*t + QAT_WHOLE) - QAT_WHOLE - *t;
+}
+
 // dx = what is left of `gradients`, and what they and `values` add to the sums. dx may be either.
 QAT_INLINE void lanes_of(const learned *q, const way w, const floats *values,
                          const floats *gradients, floats *dx, lane_sums *sums) {
   const floats x = *values, g = *gradients, none = {0};
-  const floats scale = q->scale + none, inverse = 1 / q->scale + none;
-  floats t = w.divides ? x / scale : x * inverse;
-  if (!w.divides)  // as steps.h says
-    t = __builtin_elementwise_fma(__builtin_elementwise_fma(-t, scale, x), inverse, t);
+  floats t, rounding;
+  steps_of_lanes(q, w.divides, &x, &t, &rounding);
   const lane_mask above = w.divides ? t > q->low : x >= q->least;
   const lane_mask below = w.divides ? t < q->high : x <= q->most;
   const lane_mask inside = above & below;
-  const floats rounding = w.rounds ? (t + QAT_WHOLE) - QAT_WHOLE - t : none;
-  const floats from_low = below ? rounding : q->above + none;
+  const floats from_low = below ? w.rounds ? rounding : none : q->above + none;
   sums->scales += g * (above ? from_low : q->below + none);
   if (w.shifts) sums->offsets += inside ? none : g;
   *dx = (inside & (x > q->floor)) ? g : none;
+}
+
+// The same of vectors that pass as they are, inside to the last element: false where they do not.
+QAT_INLINE bool pair_of(const learned *q, const floats x[PAIR], const floats g[PAIR],
+                        lane_sums *sums) {
+  lane_mask inside = -1 + (lane_mask){0};
+  for (int k = 0; k < PAIR; k++) inside &= (x[k] >= q->least) & (x[k] <= q->most);
+  if (!__builtin_reduce_and(inside)) return false;
+  for (int k = 0; k < PAIR; k++) {
+    floats t, rounding;
+    steps_of_lanes(q, false, x + k, &t, &rounding);
+    sums->scales += g[k] * rounding;
+  }
+  return true;
 }
 
 QAT_INLINE void run_of(int64_t count, const learned q, const way w, const float *x,
@@ -44,6 +65,16 @@ QAT_INLINE void run_of(int64_t count, const learned q, const way w, const float 
     const int64_t end = qat_min(count, start + RUN);
     int64_t i = start;
     lane_sums run = {{0}, {0}};
+    // Weights seldom reach outside.
+    if (w.rounds && !w.divides && q.floor < 0)
+      for (; i + PAIR * LANES <= end; i += PAIR * LANES) {
+        floats v[PAIR], g[PAIR];
+        memcpy(v, x + i, sizeof v);
+        memcpy(g, dy + i, sizeof g);
+        if (!pair_of(&q, v, g, &run))
+          for (int k = 0; k < PAIR; k++) lanes_of(&q, w, v + k, g + k, g + k, &run);
+        memcpy(dx + i, g, sizeof g);
+      }
     for (; i + LANES <= end; i += LANES) {
       floats v, g;
       memcpy(&v, x + i, sizeof v);

@@ -10,7 +10,7 @@
 typedef struct {
   const float *x;
   float scale, inverse, low, high;
-  float least, most;  // x between them are inside; all others saturate, or are no numbers
+  float least, most;  // all x but those between them saturate, or are no numbers
   float passing;      // the bits are those of x from here to `most`
   int32_t zero;
   bool positive;      // bits of positive elements alone
@@ -164,11 +164,11 @@ QAT_TARGET_AVX2 static int64_t apply__avx2(int64_t count, const float *dy, const
 }
 
 // What can run the loops for vectors, which need the inverse of the scale and as many elements as a
-// vector has.
-static uint32_t bounds_of(run *r, int64_t count) {
+// vector has. Where nobody asks which elements saturate, bounds are anything that does.
+static uint32_t bounds_of(run *r, int64_t count, bool exact) {
   if (count < 16 || !qat_has_inverse(r->scale)) return 0;
-  r->least = least_of(r->scale, r->low, true);
-  r->most = -least_of(r->scale, -r->high, true);
+  r->least = exact ? least_of(r->scale, r->low, true) : r->low * r->scale;
+  r->most = exact ? -least_of(r->scale, -r->high, true) : r->high * r->scale;
   r->passing = r->positive && r->least <= 0 ? 0x1p-149f : r->least;
   return qat_cpu_features();
 }
@@ -177,7 +177,7 @@ static uint32_t bounds_of(run *r, int64_t count) {
 static void run_all(run *r, int64_t count, bool codes) {
   int64_t done = 0;
 #if defined(__x86_64__)
-  const uint32_t cpu = bounds_of(r, count);
+  const uint32_t cpu = bounds_of(r, count, r->bits != NULL);
   if (cpu & QAT_CPU_AVX512) done = run__avx512(r, count, codes);
   else if (cpu & QAT_CPU_AVX2) done = run__avx2(r, count, codes);
 #endif
@@ -204,7 +204,7 @@ void qat_pass_run(int64_t count, const float *x, float scale, float low, float h
   int64_t done = 0;
 #if defined(__x86_64__)
   run r = {.x = x, .scale = scale, .inverse = 1 / scale, .low = low, .high = high};
-  const uint32_t cpu = bounds_of(&r, count);
+  const uint32_t cpu = bounds_of(&r, count, true);
   if (cpu & QAT_CPU_AVX512) done = pass__avx512(&r, count, dy, dx);
   else if (cpu & QAT_CPU_AVX2) done = pass__avx2(&r, count, dy, dx);
 #endif

@@ -23,8 +23,10 @@ QAT_INLINE bool qat_has_inverse(float scale) { return scale > 0x1p-100f && scale
 
 // The least number whose quotient by such a scale is above `low` or, where it `rounds`, rounds to it.
 QAT_INLINE float least_of(float scale, float low, bool rounds) {
-  // A quotient below half of the least float is 0.
-  float x = rounds ? (low - 0.5f) * scale : low == 0 ? scale * 0x1p-75f * 0x1p-75f : low * scale;
+  float x = (rounds ? low - 0.5f : low) * scale;
+  // A quotient below half of the least float is 0. By a call, so that nothing computes it in vain: it
+  // is slow to be so small.
+  if (x == 0) x = ldexpf(scale, -150);
   while (rounds ? qat_round(x / scale) >= low : x / scale > low) x = nextafterf(x, -INFINITY);
   while (rounds ? qat_round(x / scale) < low : x / scale <= low) x = nextafterf(x, INFINITY);
   return x;
