@@ -17,6 +17,6 @@ extension PassRegistry {
     QuantizeWeights.self, LowerToQDQ.self, FormIntegerRegions.self, LowerToInteger.self,
     LowerDynamic.self, LowerWeightOnly.self, ProveIntegerSafety.self, IsolateIslands.self,
     FuseTables.self, AssignLayout.self, FuseEpilogues.self, ExecuteOnIntegers.self,
-    LearnScalesOnIntegers.self, PlanMemory.self,
+    LearnScalesOnIntegers.self, LearnScalesThroughWeights.self, FuseUpdates.self, PlanMemory.self,
   ])
 }

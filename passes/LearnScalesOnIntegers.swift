@@ -12,7 +12,7 @@ import QATRewrite
 ///
 /// A product as large as the layer in float becomes one of codes, half as long. Of method `lsq`, with one
 /// scale for the input and weights whose zero point is 0; it stands behind `execute-on-integers`, which
-/// makes the codes. Convolutions stay as they are: their inputs have few channels, and little to multiply.
+/// makes the codes. Convolutions are `learn-scales-through-weights`'.
 public struct LearnScalesOnIntegers: Pass {
   public static let name: PassName = "learn-scales-on-integers"
   public static let summary = "multiply codes for the learned scale of a network's input"
@@ -29,17 +29,14 @@ public struct LearnScalesOnIntegers: Pass {
   }
 
   private func multiplyCodes(for id: NodeID, _ editor: inout GraphEditor) {
-    let graph = editor.graph, node = graph[id]
-    guard let op = node.op as? LearnedQuantizeGradient, op.method == .lsq, op.axis == nil,
-      op.blockSize == 0, op.grid.bits <= 8, node.results.count > 1, let dScale = node.results[1],
-      node.results.compactMap(\.self).allSatisfy({ $0 == dScale || graph.isUnused($0) }),
-      let dx = node.operands[0], let x = node.operands[1], graph.isUsedOnce(dx),
-      graph[x].type.element == .f32, let factors = InputGradient(dx, in: graph)
+    guard let scale = LearnedInputScale(id, in: editor.graph), scale.op.grid.bits <= 8,
+      let factors = InputGradient(scale.dx, in: editor.graph)
     else { return }
-    let quantizer = node.operands[1...3].map { $0.map { Term($0) } }
     editor.replace(
-      id, result: dScale, with: GemmScaleGradient(of: op, transB: factors.transB),
-      [Term(factors.dy), Term(factors.b), Term(factors.bScale)] + quantizer)
+      id, result: scale.gradient, with: GemmScaleGradient(of: scale.op, transB: factors.transB),
+      [
+        Term(factors.dy), Term(factors.b), Term(factors.bScale), scale.x, scale.scale, scale.zero,
+      ])
   }
 }
 

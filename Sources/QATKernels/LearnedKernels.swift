@@ -16,6 +16,37 @@ public enum LearnedKernels {
     layout.channels == 1 ? max(1, (layout.count - 1) / ThreadPool.elements + 1) : 1
   }
 
+  /// So many elements of each of some channels, which begin at an element, and where their sums go.
+  private typealias Runs = (
+    _ outer: Int, _ channels: Range<Int>, _ inner: Int, _ start: Int,
+    _ sums: UnsafeMutablePointer<Double>
+  ) -> Void
+
+  /// Shares a tensor among threads; sums of parts are added in order.
+  private static func share(
+    _ layout: CodeLayout, _ pool: ThreadPool, _ sums: UnsafeMutablePointer<Double>, _ run: Runs
+  ) {
+    let parts = partCount(layout)
+    guard layout.channels == 1 else {
+      // Channels that lie in several places stay together.
+      let step = layout.outer == 1 ? ThreadPool.rows(of: layout.inner) : layout.channels
+      return pool.share(layout.channels, by: step) {
+        unsafe run(
+          layout.outer, $0, layout.inner, $0.lowerBound * layout.inner, sums + 2 * $0.lowerBound)
+      }
+    }
+    pool.share(parts, by: 1) {
+      for part in $0 {
+        let start = part * ThreadPool.elements
+        unsafe run(
+          1, 0..<1, min(ThreadPool.elements, layout.count - start), start, sums + 2 * part)
+      }
+    }
+    for part in 1..<parts {
+      for index in 0..<2 { unsafe sums[index] += sums[2 * part + index] }
+    }
+  }
+
   /// The gradients of `qat.LearnedQuantizeGradient`; `factor` is its g.
   public static func gradient(
     _ layout: CodeLayout, _ method: LearnedMethod, dy: TensorView, x: TensorView,
@@ -28,39 +59,13 @@ public enum LearnedKernels {
     precondition(scratch.byteCount >= scratchByteCount(layout))
     // SAFETY: sizes were checked; memory of views is aligned to 16 bytes.
     let sums = unsafe scratch.base.assumingMemoryBound(to: Double.self)
-    /// So many elements of each of some channels, which begin at an element.
-    func run(
-      outer: Int, _ channels: Range<Int>, inner: Int, at start: Int,
-      sums: UnsafeMutablePointer<Double>
-    ) {
+    unsafe share(layout, pool, sums) { outer, channels, inner, start, sums in
       unsafe qat_learned_gradient(
         Int64(outer), Int64(channels.count), Int64(inner), x.pointer(Float.self) + start,
         scale.pointer(Float.self) + channels.lowerBound,
         zero.pointer(Int32.self) + channels.lowerBound, range.lowerBound, range.upperBound,
         code(method), positive, dy.pointer(Float.self) + start, dx.pointer(Float.self) + start, sums
       )
-    }
-    let parts = partCount(layout)
-    if layout.channels == 1 {
-      pool.share(parts, by: 1) {
-        for part in $0 {
-          let start = part * ThreadPool.elements
-          unsafe run(
-            outer: 1, 0..<1, inner: min(ThreadPool.elements, layout.count - start), at: start,
-            sums: sums + 2 * part)
-        }
-      }
-      for part in 1..<parts {
-        for index in 0..<2 { unsafe sums[index] += sums[2 * part + index] }
-      }
-    } else {
-      // Channels that lie in several places stay together.
-      let step = layout.outer == 1 ? ThreadPool.rows(of: layout.inner) : layout.channels
-      pool.share(layout.channels, by: step) {
-        unsafe run(
-          outer: layout.outer, $0, inner: layout.inner, at: $0.lowerBound * layout.inner,
-          sums: sums + 2 * $0.lowerBound)
-      }
     }
     for (index, result) in [dScale, dOffset].enumerated() {
       guard let result else { continue }
@@ -70,6 +75,48 @@ public enum LearnedKernels {
         unsafe result.pointer(Float.self)[c] =
           isOffsetOfNone ? 0 : Float(factor * sums[2 * c + index])
       }
+    }
+  }
+
+  /// The results of `qat.LearnedSGD`, of a layout whose channels come first; `factor` is its g.
+  public static func sgd(
+    _ layout: CodeLayout, _ step: SGDStep, w: TensorView, dy: TensorView, velocity: TensorView,
+    scale: TensorView, zero: TensorView, range: ClosedRange<Int32>, factor: Double,
+    newW: MutableTensorView, newVelocity: MutableTensorView, dScale: MutableTensorView,
+    _ pool: ThreadPool, scratch: MutableTensorView
+  ) {
+    for count in [w.count, dy.count, velocity.count, newW.count, newVelocity.count] {
+      precondition(count == layout.count)
+    }
+    for count in [scale.count, zero.count, dScale.count] { precondition(count == layout.channels) }
+    precondition(layout.outer == 1 && scratch.byteCount >= scratchByteCount(layout))
+    // SAFETY: sizes were checked; memory of views is aligned to 16 bytes.
+    let sums = unsafe scratch.base.assumingMemoryBound(to: Double.self)
+    unsafe share(layout, pool, sums) { _, channels, inner, start, sums in
+      var step = step.c
+      unsafe qat_learned_sgd(
+        Int64(channels.count), Int64(inner), scale.pointer(Float.self) + channels.lowerBound,
+        zero.pointer(Int32.self) + channels.lowerBound, range.lowerBound, range.upperBound, &step,
+        dy.pointer(Float.self) + start, w.pointer(Float.self) + start,
+        velocity.pointer(Float.self) + start, newW.pointer(Float.self) + start,
+        newVelocity.pointer(Float.self) + start, sums)
+    }
+    for c in 0..<layout.channels {
+      unsafe dScale.pointer(Float.self)[c] = Float(factor * sums[2 * c])
+    }
+  }
+
+  /// y of `qat.ScaleDerivative`.
+  public static func scaleDerivative(
+    x: TensorView, scale: Float, zero: Int32, range: ClosedRange<Int32>, factor: Float,
+    y: MutableTensorView, _ pool: ThreadPool
+  ) {
+    precondition(x.count == y.count)
+    pool.share(x.count) {
+      // SAFETY: both hold as many elements.
+      unsafe qat_scale_derivative(
+        Int64($0.count), x.pointer(Float.self) + $0.lowerBound, scale, zero, range.lowerBound,
+        range.upperBound, factor, y.pointer(Float.self) + $0.lowerBound)
     }
   }
 

@@ -1,21 +1,36 @@
 internal import CQATKernels
 import QATCore
 
+/// What a step of SGD does with a gradient.
+public struct SGDStep: Sendable {
+  public let rate: Float, momentum: Float, weightDecay: Float
+  public let nesterov: Bool
+
+  public init(rate: Float, momentum: Float, weightDecay: Float, nesterov: Bool) {
+    (self.rate, self.momentum, self.weightDecay) = (rate, momentum, weightDecay)
+    self.nesterov = nesterov
+  }
+
+  var c: qat_sgd {
+    qat_sgd(rate: rate, momentum: momentum, weight_decay: weightDecay, nesterov: nesterov)
+  }
+}
+
 /// Updates of parameters; new state may lie where the old one does.
 public enum OptimizerKernels {
   /// One step of SGD.
   public static func sgd(
-    w: TensorView, gradient: TensorView, velocity: TensorView, rate: Float, momentum: Float,
-    nesterov: Bool, weightDecay: Float, newW: MutableTensorView, newVelocity: MutableTensorView
+    w: TensorView, gradient: TensorView, velocity: TensorView, _ step: SGDStep,
+    newW: MutableTensorView, newVelocity: MutableTensorView
   ) {
     for count in [w.count, gradient.count, velocity.count, newVelocity.count] {
       precondition(count == newW.count)
     }
+    var step = step.c
     // SAFETY: sizes were checked.
     unsafe qat_sgd_f32(
-      Int64(newW.count), gradient.pointer(Float.self), rate, momentum, 0, nesterov, weightDecay,
-      w.pointer(Float.self), velocity.pointer(Float.self), newW.pointer(Float.self),
-      newVelocity.pointer(Float.self))
+      Int64(newW.count), &step, gradient.pointer(Float.self), w.pointer(Float.self),
+      velocity.pointer(Float.self), newW.pointer(Float.self), newVelocity.pointer(Float.self))
   }
 
   /// One step of Adam.

@@ -143,13 +143,14 @@ extension KernelTests {
           var moved = w
           var velocity = [Float](repeating: 0.5, count: 37)
           var faster = velocity
-          qat_sgd_f32(37, g, 0.1, 0.9, 0, nesterov, 0.01, w, velocity, &moved, &faster)
+          var step = qat_sgd(
+            rate: 0.1, momentum: 0.9, weight_decay: 0.01, nesterov: nesterov)
+          qat_sgd_f32(37, &step, g, w, velocity, &moved, &faster)
           // In place.
           p.withUnsafeMutableBufferPointer { p in
             velocity.withUnsafeMutableBufferPointer { v in
               qat_sgd_f32(
-                37, g, 0.1, 0.9, 0, nesterov, 0.01, p.baseAddress, v.baseAddress, p.baseAddress,
-                v.baseAddress)
+                37, &step, g, p.baseAddress, v.baseAddress, p.baseAddress, v.baseAddress)
             }
           }
           #expect(p == moved && velocity == faster)

@@ -156,6 +156,39 @@ extension KernelTests {
       }
     }
 
+    @Test(
+      "update weights as a step of SGD by their learned gradients does",
+      arguments: [5, 32, 83, 4200])
+    func learnedSteps(_ inner: Int) {
+      var random = Random(UInt64(inner)),
+        step = qat_sgd(
+          rate: 0.1, momentum: 0.9, weight_decay: 0.01, nesterov: inner % 2 == 0)
+      let count = 3 * inner, dy = random.floats(count), w = random.floats(count)
+      let velocity = random.floats(count)
+      // Everything inside, some of it, and nearly nothing; of a number that has no inverse, too.
+      for scales in [[0.1, 0.01, 1e-4], [0.1, 1e-35, 0.02]] as [[Float]] {
+        let zeros: [Int32] = [0, 3, 0]
+        var sums = [Double](repeating: 9, count: 6)
+        let found = sameOnEachCPU {
+          var moved = w, faster = velocity
+          moved.withUnsafeMutableBufferPointer { w in
+            faster.withUnsafeMutableBufferPointer { v in
+              qat_learned_sgd(
+                3, Int64(inner), scales, zeros, -128, 127, &step, dy, w.baseAddress, v.baseAddress,
+                w.baseAddress, v.baseAddress, &sums)
+            }
+          }
+          return [moved, faster]
+        }
+        var dx = dy, moved = w, faster = velocity
+        var expected = [Double](repeating: 0, count: 6)
+        qat_learned_gradient(
+          1, 3, Int64(inner), w, scales, zeros, -128, 127, QAT_LSQ, false, dy, &dx, &expected)
+        qat_sgd_f32(Int64(count), &step, dx, w, velocity, &moved, &faster)
+        #expect(found == [moved, faster] && sums == expected)
+      }
+    }
+
     @Test("have a scale a channel")
     func useAxis() {
       let scale: [Float] = [1, 0.5, 0.25]

@@ -51,6 +51,10 @@ extension FakeQuantizeGradient: QuantizesImages {
 extension LearnedQuantizeGradient: QuantizesImages {
   func images(_: [TensorType?]) -> [Int] { [0, 1] }
 }
+extension ScaleDerivative: HasChannelsLastForm {
+  func images(_: [TensorType?]) -> [Int] { [0] }
+  func channelsLast(_: [TensorType?]) -> (any Operation)? { self }
+}
 extension Observe: QuantizesImages { var imageResults: [Int] { [] } }
 extension LearnRange: QuantizesImages { var imageResults: [Int] { [] } }
 

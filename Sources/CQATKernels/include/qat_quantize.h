@@ -91,7 +91,10 @@ void qat_learned_gradient(int64_t outer, int64_t channels, int64_t inner, const 
                           const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
                           qat_learned method, bool positive, const float *dy, float *dx,
                           double *sums);
-// What elements of x contribute to sums[0] of QAT_LSQ, with one scale, as codes (u8):
+// What elements of x contribute to sums[0] of QAT_LSQ, with one scale, times g.
+void qat_scale_derivative(int64_t count, const float *x, float scale, int32_t zero, int32_t lo,
+                          int32_t hi, float g, float *y);
+// The same without g, as codes (u8):
 //   inside:  rint(t) - t, rounded to (coarse - 128) / 254 + (fine - 128) / 65024
 //   outside: that of Qn or Qp; the zero point for elements inside. Signed codes are code + 128.
 // `any`: whether an element outside contributes, so that `outside` is not the zero point alone.

@@ -1,4 +1,4 @@
-#include "../internal.h"
+#include "sgd.h"
 
 // Builds without optimization do not vectorise, and would warn of it.
 #pragma clang diagnostic ignored "-Wpass-failed"
@@ -6,27 +6,21 @@
 // Old and new state may be the same memory, element on element, which is what the pragmas are for.
 #define ELEMENTS _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < count; i++)
 
-QAT_INLINE void qat_sgd_f32_body(int64_t count, const float *gradient, float rate, float momentum,
-                                 float dampening, bool nesterov, float weight_decay, const float *w,
-                                 const float *velocity, float *new_w, float *new_velocity) {
-  if (!velocity) {
-    ELEMENTS new_w[i] = w[i] - rate * (gradient[i] + weight_decay * w[i]);
-    return;
-  }
-  const float fresh = 1.0f - dampening;
+QAT_INLINE void qat_sgd_f32_body(int64_t count, const qat_sgd *step, const float *gradient,
+                                 const float *w, const float *velocity, float *new_w,
+                                 float *new_velocity) {
+  const qat_sgd s = *step;
   ELEMENTS {
-    const float g = gradient[i] + weight_decay * w[i];
-    const float v = momentum * velocity[i] + fresh * g;
+    float moved = w[i], v = velocity[i];
+    QAT_SGD_STEP(s, moved, gradient[i], v);
     new_velocity[i] = v;
-    new_w[i] = w[i] - rate * (nesterov ? g + momentum * v : v);
+    new_w[i] = moved;
   }
 }
 QAT_VERSIONS(qat_sgd_f32,
-             (int64_t count, const float *gradient, float rate, float momentum, float dampening,
-              bool nesterov, float weight_decay, const float *w, const float *velocity,
-              float *new_w, float *new_velocity),
-             (count, gradient, rate, momentum, dampening, nesterov, weight_decay, w, velocity,
-              new_w, new_velocity))
+             (int64_t count, const qat_sgd *step, const float *gradient, const float *w,
+              const float *velocity, float *new_w, float *new_velocity),
+             (count, step, gradient, w, velocity, new_w, new_velocity))
 
 // sqrtf may set errno, which keeps a loop from becoming vectors.
 QAT_INLINE float root_of(float x) { return __builtin_elementwise_sqrt(x); }

@@ -1,4 +1,5 @@
 #include "../elementwise/sums.h"
+#include "../optimizer/sgd.h"
 #include "steps.h"
 
 enum { LANES = QAT_SUM_LANES, RUN = QAT_SUM_BLOCK, SHORT = 32, PAIR = 2 };
@@ -59,10 +60,32 @@ QAT_INLINE bool pair_of(const learned *q, const floats x[PAIR], const floats g[P
   return true;
 }
 
-QAT_INLINE void run_of(int64_t count, const learned q, const way w, const float *x,
-                       const float *dy, float *dx, double *sums) {
-  for (int64_t start = 0; start < count; start += RUN) {
-    const int64_t end = qat_min(count, start + RUN);
+// Where gradients go: to dx or, where that is NULL, into an update of x.
+typedef struct {
+  float *dx;
+  qat_sgd step;
+  const float *velocity;
+  float *new_x, *new_velocity;
+} target;
+
+// `bytes` of a vector of gradients, from element `at` on.
+QAT_INLINE void put(const target *to, int64_t at, size_t bytes, const floats *x, const floats *g) {
+  if (to->dx) {
+    memcpy(to->dx + at, g, bytes);
+    return;
+  }
+  floats w = *x, v = {0};
+  memcpy(&v, to->velocity + at, bytes);
+  QAT_SGD_STEP(to->step, w, *g, v);
+  memcpy(to->new_x + at, &w, bytes);
+  memcpy(to->new_velocity + at, &v, bytes);
+}
+
+// A run of `count` elements from `first` on.
+QAT_INLINE void run_of(int64_t first, int64_t count, const learned q, const way w, const float *x,
+                       const float *dy, const target to, double *sums) {
+  for (int64_t start = first; start < first + count; start += RUN) {
+    const int64_t end = qat_min(first + count, start + RUN);
     int64_t i = start;
     lane_sums run = {{0}, {0}};
     // Weights seldom reach outside.
@@ -73,14 +96,14 @@ QAT_INLINE void run_of(int64_t count, const learned q, const way w, const float 
         memcpy(g, dy + i, sizeof g);
         if (!pair_of(&q, v, g, &run))
           for (int k = 0; k < PAIR; k++) lanes_of(&q, w, v + k, g + k, g + k, &run);
-        memcpy(dx + i, g, sizeof g);
+        for (int k = 0; k < PAIR; k++) put(&to, i + k * LANES, sizeof *g, v + k, g + k);
       }
     for (; i + LANES <= end; i += LANES) {
       floats v, g;
       memcpy(&v, x + i, sizeof v);
       memcpy(&g, dy + i, sizeof g);
       lanes_of(&q, w, &v, &g, &g, &run);
-      memcpy(dx + i, &g, sizeof g);
+      put(&to, i, sizeof g, &v, &g);
     }
     if (i < end) {  // a gradient of 0 adds nothing
       const size_t left = (size_t)(end - i) * sizeof(float);
@@ -88,10 +111,36 @@ QAT_INLINE void run_of(int64_t count, const learned q, const way w, const float 
       memcpy(&v, x + i, left);
       memcpy(&g, dy + i, left);
       lanes_of(&q, w, &v, &g, &g, &run);
-      memcpy(dx + i, &g, left);
+      put(&to, i, left, &v, &g);
     }
     sums[0] += qat_fold((float *)&run.scales);
     sums[1] += qat_fold((float *)&run.offsets);
+  }
+}
+
+// Of [channels][inner] elements from `first` on.
+QAT_INLINE void runs_of(int64_t first, int64_t channels, int64_t inner, const float *x,
+                        const float *scale, const int32_t *zero, int32_t lo, int32_t hi,
+                        qat_learned method, bool positive, const float *dy, const target to,
+                        double *sums) {
+  for (int64_t c = 0; c < channels; c++, first += inner) {
+    const int32_t origin = method == QAT_LSQ_PLUS ? 0 : zero[c];
+    learned q = {
+      .scale = scale[c], .low = (float)(lo - zero[c]), .high = (float)(hi - zero[c]),
+      .below = (float)(lo - origin), .above = (float)(hi - origin),
+      .floor = positive ? 0 : -INFINITY,
+    };
+    const bool divides = inner < SHORT || !qat_has_inverse(q.scale);
+    if (!divides) {
+      q.least = least_of(q.scale, q.low, false);
+      q.most = -least_of(q.scale, -q.high, false);
+    }
+#define RUN_OF(divides, rounds, shifts) \
+  run_of(first, inner, q, (way){divides, rounds, shifts}, x, dy, to, sums + 2 * c)
+    if (divides) RUN_OF(true, method != QAT_PACT, true);
+    else if (method == QAT_LSQ) RUN_OF(false, true, false);
+    else if (method == QAT_LSQ_PLUS) RUN_OF(false, true, true);
+    else RUN_OF(false, false, false);
   }
 }
 
@@ -102,32 +151,46 @@ QAT_INLINE void qat_learned_gradient_body(int64_t outer, int64_t channels, int64
                                           double *sums) {
   for (int64_t c = 0; c < 2 * channels; c++) sums[c] = 0;
   for (int64_t o = 0; o < outer; o++)
-    for (int64_t c = 0; c < channels; c++) {
-      const int32_t origin = method == QAT_LSQ_PLUS ? 0 : zero[c];
-      learned q = {
-        .scale = scale[c], .low = (float)(lo - zero[c]), .high = (float)(hi - zero[c]),
-        .below = (float)(lo - origin), .above = (float)(hi - origin),
-        .floor = positive ? 0 : -INFINITY,
-      };
-      const int64_t at = (o * channels + c) * inner;
-      const bool divides = inner < SHORT || !qat_has_inverse(q.scale);
-      if (!divides) {
-        q.least = least_of(q.scale, q.low, false);
-        q.most = -least_of(q.scale, -q.high, false);
-      }
-#define RUN_OF(divides, rounds, shifts) \
-  run_of(inner, q, (way){divides, rounds, shifts}, x + at, dy + at, dx + at, sums + 2 * c)
-      if (divides) RUN_OF(true, method != QAT_PACT, true);
-      else if (method == QAT_LSQ) RUN_OF(false, true, false);
-      else if (method == QAT_LSQ_PLUS) RUN_OF(false, true, true);
-      else RUN_OF(false, false, false);
-    }
+    runs_of(o * channels * inner, channels, inner, x, scale, zero, lo, hi, method, positive, dy,
+            (target){.dx = dx}, sums);
 }
 QAT_VERSIONS(qat_learned_gradient,
              (int64_t outer, int64_t channels, int64_t inner, const float *x, const float *scale,
               const int32_t *zero, int32_t lo, int32_t hi, qat_learned method, bool positive,
               const float *dy, float *dx, double *sums),
              (outer, channels, inner, x, scale, zero, lo, hi, method, positive, dy, dx, sums))
+
+QAT_INLINE void qat_learned_sgd_body(int64_t channels, int64_t inner, const float *scale,
+                                     const int32_t *zero, int32_t lo, int32_t hi,
+                                     const qat_sgd *step, const float *dy, const float *w,
+                                     const float *velocity, float *new_w, float *new_velocity,
+                                     double *sums) {
+  for (int64_t c = 0; c < 2 * channels; c++) sums[c] = 0;
+  const target to = {
+    .step = *step, .velocity = velocity, .new_x = new_w, .new_velocity = new_velocity,
+  };
+  runs_of(0, channels, inner, w, scale, zero, lo, hi, QAT_LSQ, false, dy, to, sums);
+}
+QAT_VERSIONS(qat_learned_sgd,
+             (int64_t channels, int64_t inner, const float *scale, const int32_t *zero, int32_t lo,
+              int32_t hi, const qat_sgd *step, const float *dy, const float *w,
+              const float *velocity, float *new_w, float *new_velocity, double *sums),
+             (channels, inner, scale, zero, lo, hi, step, dy, w, velocity, new_w, new_velocity,
+              sums))
+
+QAT_INLINE void qat_scale_derivative_body(int64_t count, const float *x, float scale, int32_t zero,
+                                          int32_t lo, int32_t hi, float g, float *y) {
+  const float low = (float)(lo - zero), high = (float)(hi - zero);
+  for (int64_t i = 0; i < count; i++) {
+    const float t = x[i] / scale;
+    const bool above = t > low;
+    y[i] = g * ((above & (t < high)) ? qat_round(t) - t : above ? high : low);
+  }
+}
+QAT_VERSIONS(qat_scale_derivative,
+             (int64_t count, const float *x, float scale, int32_t zero, int32_t lo, int32_t hi,
+              float g, float *y),
+             (count, x, scale, zero, lo, hi, g, y))
 
 QAT_INLINE void qat_magnitudes_body(int64_t outer, int64_t channels, int64_t inner, const float *x,
                                     double *sums, float *ranges) {

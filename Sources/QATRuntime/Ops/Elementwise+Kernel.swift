@@ -106,8 +106,7 @@ extension SGD: Executable {
       pool.share(call.result().count) { part in
         OptimizerKernels.sgd(
           w: call[0][part], gradient: call[1][part], velocity: call[2][part],
-          rate: FloatLoops.scalar(call[3]), momentum: op.momentum, nesterov: op.nesterov,
-          weightDecay: op.weightDecay, newW: call.result(0)[part],
+          op.step(rate: FloatLoops.scalar(call[3])), newW: call.result(0)[part],
           newVelocity: call.result(1)[part])
       }
     }
@@ -116,6 +115,12 @@ extension SGD: Executable {
 extension SGD: OverwritesOperand {
   public func overwritableOperands(by result: Int) -> [Int] { [[0], [2]][result] }
 }
+extension SGD {
+  func step(rate: Float) -> SGDStep {
+    SGDStep(rate: rate, momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
+  }
+}
+
 extension Adam: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     guard request.element(0) == .f32 else { return nil }

@@ -60,7 +60,29 @@ extension KernelCase {
         operands: [floats([21, 5]), codes([5, 37], .i8), floats([37]), scale, zero], inputs: [1],
         tolerance: 1e-5),
     ]
-    return masked + products + gradients + scaleGradients
+    return masked + products + gradients + scaleGradients + learnedUpdates
+  }()
+
+  /// The derivative by a learned scale, and updates of what has one.
+  private static let learnedUpdates: [KernelCase] = {
+    var derivative = ScaleDerivative(), sgd = SGD()
+    (derivative.grid, derivative.batched) = (.uint8, true)
+    (sgd.momentum, sgd.nesterov, sgd.weightDecay) = (0.9, true, 0.01)
+    let derivatives = [Float(0.07), 0.002].map { scale in
+      KernelCase(
+        op: derivative, operands: [floats([3, 37]), AnyTensor(scale), AnyTensor(Int32(7))],
+        inputs: [0, 1, 2])
+    }
+    let updates = [(Int?.none, [Int]()), (0, [5])].map { axis, shape in
+      KernelCase(
+        op: LearnedSGD(sgd, grid: .int8, axis: axis),
+        operands: [
+          floats([5, 37]), floats([5, 37]), floats([5, 37]), AnyTensor(Float(0.1)),
+          floats(shape, 0.004, 0.02),
+          AnyTensor(shape: shape, Array(repeating: Int32(0), count: shape.reduce(1, *))),
+        ], results: 3, tolerance: 1e-5)
+    }
+    return derivatives + updates
   }()
 
   /// Of learned scales: with elements outside of the grid and without.
