@@ -17,7 +17,8 @@ import QATRewrite
 /// Of method `lsq`, with one scale.
 public struct LearnScalesThroughWeights: Pass {
   public static let name: PassName = "learn-scales-through-weights"
-  public static let summary = "sum the learned scale of a network's input by the gradient of weights"
+  public static let summary =
+    "sum the learned scale of a network's input by the gradient of weights"
   // The same terms in another order.
   public static let effect: Effect = .within(relativeTolerance: 1e-4)
 
