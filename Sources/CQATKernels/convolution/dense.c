@@ -157,7 +157,7 @@ typedef struct {
   const qat_conv_s8_arguments *a;
   geometry g;
   bool copies, corrects;       // pads or turns codes; zero points of B
-  bool plain;                  // a kernel may store codes itself
+  bool plain;                  // a kernel may store the result itself
   uint32_t shift;              // of the packed weights
   uint8_t flip;                // of the images
   int64_t line, image;         // bytes of what is read
@@ -218,7 +218,7 @@ static void panel_of(const job *j, const uint8_t *x, int64_t group, int64_t pane
     .sums = sums, .m = j->m + at, .zero = a->zero, .lo = a->lo, .hi = a->hi, .stride = all,
     .add = a->add, .offset = a->offset ? a->offset + channel : NULL,
   };
-  if (j->plain) tile.codes = &result;
+  if (j->plain) tile.result = &result;
   // Tiles of equal size but for one row, the larger ones first: the processor learns where to jump.
   const int64_t tiles = qat_ceil_div(pixels, j->kernel->rows), larger = pixels % tiles;
   for (int64_t t = 0, pixel = 0; t < tiles; t++, pixel += tile.rows) {
@@ -299,7 +299,8 @@ static void prepare(job *j) {
   bool below_one = false;
   if (a->result == QAT_CONV_CODES)
     qat_below_one(a->m_scalar ? 1 : s->out_channels, a->m, &below_one);
-  j->plain = !j->corrects && qat_igemm_is_plain(a, below_one);
+  j->plain =
+      !j->corrects && (a->result != QAT_CONV_CODES || qat_igemm_is_plain(a, below_one));
   int64_t *to = j->segments;
   for (int64_t y = 0; y < s->kernel_height; y++)
     for (int64_t x = 0; x < (g->joined ? 1 : s->kernel_width); x++)

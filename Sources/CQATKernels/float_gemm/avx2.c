@@ -19,18 +19,20 @@ TARGET_INLINE void clear(const int m, sums_of_tile c) {
 }
 
 TARGET_INLINE void finish(const int m, sums_of_tile c, const __m256i *mask, float *sums, bool add,
-                          const qat_tile_end *end, int row, int column) {
+                          const qat_tile_end *old, const qat_tile_end *end, int row, int column) {
   UNROLL for (int i = 0; i < m; i++)
     UNROLL for (int j = 0; j < 2; j++) {
       float *own = sums + (row + i) * 32 + column + j * 8;
       __m256 x = c[i][j];
       if (add) x = _mm256_add_ps(_mm256_loadu_ps(own), x);
+      if (old)
+        x = _mm256_add_ps(
+            _mm256_maskload_ps(old->y[row + i] + old->column + column + j * 8, mask[j]), x);
       if (!end) {
         _mm256_storeu_ps(own, x);
         continue;
       }
       float *y = end->y[row + i] + end->column + column + j * 8;
-      if (end->accumulate) x = _mm256_add_ps(_mm256_maskload_ps(y, mask[j]), x);
       if (end->row_bias) x = _mm256_add_ps(x, _mm256_set1_ps(end->row_bias[row + i]));
       if (end->bias)
         x = _mm256_add_ps(x, _mm256_maskload_ps(end->bias + column + j * 8, mask[j]));
@@ -62,12 +64,13 @@ TARGET_INLINE void rows_tile(const int m, const bool whole, int row, int columns
   masks_of(columns, mask);
   sums_of_tile c;
   clear(m, c);
+  const qat_tile_end *old = qat_old_of(end);
   int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
     if (done == QAT_SGEMM_K) {
-      finish(m, c, mask, sums, add, NULL, row, column);
+      finish(m, c, mask, sums, add, old, NULL, row, column);
       clear(m, c);
-      add = true, done = 0;
+      old = NULL, add = true, done = 0;
     }
     const float *a[ROWS];
     UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[row + i] + runs[r].offset;
@@ -78,7 +81,7 @@ TARGET_INLINE void rows_tile(const int m, const bool whole, int row, int columns
       STEP(a[i][l]);
     }
   }
-  finish(m, c, mask, sums, add, end, row, column);
+  finish(m, c, mask, sums, add, old, end, row, column);
 }
 
 TARGET_INLINE void columns_tile(const int m, const bool whole, int row, int columns, int column,
@@ -88,18 +91,19 @@ TARGET_INLINE void columns_tile(const int m, const bool whole, int row, int colu
   masks_of(columns, mask);
   sums_of_tile c;
   clear(m, c);
+  const qat_tile_end *old = qat_old_of(end);
   int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
     if (done == QAT_SGEMM_K) {
-      finish(m, c, mask, sums, add, NULL, row, column);
+      finish(m, c, mask, sums, add, old, NULL, row, column);
       clear(m, c);
-      add = true, done = 0;
+      old = NULL, add = true, done = 0;
     }
     done += runs[r].steps;
     const float *a = runs[r].a + row, *b = runs[r].b + column;
     for (int64_t l = 0; l < runs[r].steps; l++, a += a_stride, b += b_stride) STEP(a[i]);
   }
-  finish(m, c, mask, sums, add, end, row, column);
+  finish(m, c, mask, sums, add, old, end, row, column);
 }
 
 #define SUB_TILES(CASE)                                                        \

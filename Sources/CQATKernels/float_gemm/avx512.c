@@ -11,12 +11,13 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
   int fetched = end ? 0 : m;
   sums_of_tile c;
   clear(m, v, c);
+  const qat_tile_end *old = qat_old_of(end);
   int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
     if (done == QAT_SGEMM_K) {
-      finish(m, v, c, mask, sums, add, NULL);
+      finish(m, v, c, mask, sums, add, old, NULL);
       clear(m, v, c);
-      add = true, done = 0;
+      old = NULL, add = true, done = 0;
     }
     const float *a[QAT_TILE_ROWS];
     UNROLL for (int i = 0; i < m; i++) a[i] = runs[r].rows[i] + runs[r].offset;
@@ -50,7 +51,7 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
     for (; l < steps; l++) STEP(l);
 #undef STEP
   }
-  finish(m, v, c, mask, sums, add, end);
+  finish(m, v, c, mask, sums, add, old, end);
 }
 
 TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t count,
@@ -60,12 +61,13 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
   masks_of(width, mask);
   sums_of_tile c;
   clear(m, v, c);
+  const qat_tile_end *old = qat_old_of(end);
   int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
     if (done == QAT_SGEMM_K) {
-      finish(m, v, c, mask, sums, add, NULL);
+      finish(m, v, c, mask, sums, add, old, NULL);
       clear(m, v, c);
-      add = true, done = 0;
+      old = NULL, add = true, done = 0;
     }
     done += runs[r].steps;
     const float *a = runs[r].a, *b = runs[r].b;
@@ -79,7 +81,7 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
       }
     }
   }
-  finish(m, v, c, mask, sums, add, end);
+  finish(m, v, c, mask, sums, add, old, end);
 }
 
 #define ROWS(M)                                                                                \

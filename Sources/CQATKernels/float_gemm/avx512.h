@@ -31,22 +31,18 @@
 typedef __m512 sums_of_tile[QAT_TILE_ROWS][2];
 
 TARGET_INLINE void finish(const int m, const int v, sums_of_tile c, const __mmask16 *mask,
-                          float *sums, bool add, const qat_tile_end *end) {
-  if (add) {
-    UNROLL for (int i = 0; i < m; i++)
-      UNROLL for (int j = 0; j < v; j++)
-        c[i][j] = _mm512_add_ps(_mm512_loadu_ps(sums + i * 32 + j * 16), c[i][j]);
-  }
-  if (!end) {
-    UNROLL for (int i = 0; i < m; i++)
-      UNROLL for (int j = 0; j < v; j++) _mm512_storeu_ps(sums + i * 32 + j * 16, c[i][j]);
-    return;
-  }
+                          float *sums, bool add, const qat_tile_end *old,
+                          const qat_tile_end *end) {
 #define EACH(...) UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < v; j++) __VA_ARGS__
 #define LOADED(x) _mm512_maskz_loadu_ps(mask[j], (x) + j * 16)
+  if (old) EACH(c[i][j] = _mm512_add_ps(LOADED(old->y[i] + old->column), c[i][j]);)
+  if (add) EACH(c[i][j] = _mm512_add_ps(_mm512_loadu_ps(sums + i * 32 + j * 16), c[i][j]);)
+  if (!end) {
+    EACH(_mm512_storeu_ps(sums + i * 32 + j * 16, c[i][j]);)
+    return;
+  }
   // One question a tile, not one a sum.
   const int64_t column = end->column;
-  if (end->accumulate) EACH(c[i][j] = _mm512_add_ps(LOADED(end->y[i] + column), c[i][j]);)
   if (end->row_bias) EACH(c[i][j] = _mm512_add_ps(c[i][j], _mm512_set1_ps(end->row_bias[i]));)
   if (end->bias) EACH(c[i][j] = _mm512_add_ps(c[i][j], LOADED(end->bias));)
   if (end->residual) EACH(c[i][j] = _mm512_add_ps(c[i][j], LOADED(end->residual[i] + column));)

@@ -72,7 +72,7 @@ TARGET_INLINE void rows_tile(const int m, const int v, int width, int64_t count,
     b += steps * b_stride;
     steps = 0;
   }
-  finish(m, v, c, mask, sums, add, end);
+  finish(m, v, c, mask, sums, add, qat_old_of(end), end);
 }
 
 TARGET_INLINE void paired_rows_tile(const int m, const int v, int width, int64_t count,
@@ -94,7 +94,7 @@ TARGET_INLINE void paired_rows_tile(const int m, const int v, int width, int64_t
       multiply(m, v, &a, 2 * l, w, c);
     }
   }
-  finish(m, v, c, mask, sums, add, end);
+  finish(m, v, c, mask, sums, add, qat_old_of(end), end);
 }
 
 TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t count,
@@ -124,7 +124,7 @@ TARGET_INLINE void columns_tile(const int m, const int v, int width, int64_t cou
       }
     }
   }
-  finish(m, v, c, mask, sums, add, end);
+  finish(m, v, c, mask, sums, add, qat_old_of(end), end);
 }
 
 #define TILES(M)                                                                                 \

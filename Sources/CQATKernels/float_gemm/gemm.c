@@ -47,7 +47,7 @@ typedef struct { const float *a; int64_t row_step, k_step; } rows_of_a;
 
 // The sums of a tile and a stretch, in blocks.
 static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,
-                    rows_of_a from, int64_t m, float *sums, bool add, const qat_tile_end *end) {
+                    rows_of_a from, int64_t m, float *sums, const qat_tile_end *end) {
   int64_t count = 0;
   if (x->a_transposed) {
     qat_column_run runs[STRETCH / QAT_SGEMM_K];
@@ -57,7 +57,7 @@ static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x
     for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
       runs[count++] = (qat_column_run){from.a + l * from.k_step, k->b + l * k->b_stride,
                                        qat_min(QAT_SGEMM_K, k->depth - l)};
-    kernel->columns((int)m, (int)k->width, count, runs, from.k_step, k->b_stride, sums, add, end);
+    kernel->columns((int)m, (int)k->width, count, runs, from.k_step, k->b_stride, sums, false, end);
     return;
   }
   const float *a[QAT_TILE_ROWS];
@@ -65,7 +65,7 @@ static void sums_of(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x
   qat_row_run runs[STRETCH / QAT_SGEMM_K];
   for (int64_t l = 0; l < k->depth; l += QAT_SGEMM_K)
     runs[count++] = (qat_row_run){a, l, qat_min(QAT_SGEMM_K, k->depth - l)};
-  kernel->rows((int)m, (int)k->width, count, runs, k->b, k->b_stride, sums, add, end);
+  kernel->rows((int)m, (int)k->width, count, runs, k->b, k->b_stride, sums, false, end);
 }
 
 static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, const stretch *k,
@@ -77,18 +77,14 @@ static void tile(const qat_sgemm_kernel *kernel, const qat_sgemm_arguments *x, c
   const float *row_bias = last && x->row_bias ? x->row_bias + row : NULL;
   const float *column_bias = last && x->column_bias ? x->column_bias + column : NULL;
   if (x->alpha != 1 || (x->beta != 0 && x->beta != 1)) {
-    sums_of(kernel, x, k, from, m, sums, false, NULL);
+    sums_of(kernel, x, k, from, m, sums, NULL);
     qat_sgemm_store(sums, m, k->width, x, k->l ? 1 : x->beta, (place){c[0] + column, x->c_stride},
                     row_bias, column_bias);
     return;
   }
-  const bool continues = k->l > 0 || x->beta == 1, single = k->depth <= QAT_SGEMM_K;
-  if (continues && !single)
-    for (int64_t i = 0; i < m; i++)
-      memcpy(sums + i * QAT_TILE_COLUMNS, c[i] + column, (size_t)k->width * sizeof *sums);
   const qat_tile_end end = {.y = c, .column = column, .row_bias = row_bias, .bias = column_bias,
-                            .accumulate = continues && single};
-  sums_of(kernel, x, k, from, m, sums, continues && !single, &end);
+                            .accumulate = k->l > 0 || x->beta == 1};
+  sums_of(kernel, x, k, from, m, sums, &end);
 }
 
 // Without products only the other terms are left.

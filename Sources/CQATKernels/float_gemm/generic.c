@@ -7,10 +7,10 @@ enum { ROWS = 8, COLUMNS = 8 };
 typedef float sums_of_tile[ROWS][COLUMNS];
 
 static void finish(int m, int columns, sums_of_tile c, float *sums, bool add,
-                   const qat_tile_end *end, int row, int column) {
+                   const qat_tile_end *old, const qat_tile_end *end, int row, int column) {
   for (int i = 0; i < m; i++)
-    qat_finish_row(COLUMNS, columns, c[i], sums + (row + i) * QAT_TILE_COLUMNS + column, add, end,
-                   row + i, column);
+    qat_finish_row(COLUMNS, columns, c[i], sums + (row + i) * QAT_TILE_COLUMNS + column, add, old,
+                   end, row + i, column);
 }
 
 QAT_INLINE void step(const int m, const float *a[ROWS], int64_t l, const float *b, int columns,
@@ -28,31 +28,33 @@ QAT_INLINE void rows_tile(const int m, int row, int columns, int column, int64_t
                           const qat_row_run *runs, const float *b, int64_t b_stride, float *sums,
                           bool add, const qat_tile_end *end) {
   sums_of_tile c = {{0}};
+  const qat_tile_end *old = qat_old_of(end);
   int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
     if (done == QAT_SGEMM_K) {
-      finish(m, columns, c, sums, add, NULL, row, column);
+      finish(m, columns, c, sums, add, old, NULL, row, column);
       memset(c, 0, sizeof(sums_of_tile));
-      add = true, done = 0;
+      old = NULL, add = true, done = 0;
     }
     const float *a[ROWS];
     for (int i = 0; i < m; i++) a[i] = runs[r].rows[row + i] + runs[r].offset;
     done += runs[r].steps;
     for (int64_t l = 0; l < runs[r].steps; l++, b += b_stride) step(m, a, l, b, columns, c);
   }
-  finish(m, columns, c, sums, add, end, row, column);
+  finish(m, columns, c, sums, add, old, end, row, column);
 }
 
 QAT_INLINE void columns_tile(const int m, int row, int columns, int column, int64_t count,
                              const qat_column_run *runs, int64_t a_stride, int64_t b_stride,
                              float *sums, bool add, const qat_tile_end *end) {
   sums_of_tile c = {{0}};
+  const qat_tile_end *old = qat_old_of(end);
   int64_t done = 0;
   for (int64_t r = 0; r < count; r++) {
     if (done == QAT_SGEMM_K) {
-      finish(m, columns, c, sums, add, NULL, row, column);
+      finish(m, columns, c, sums, add, old, NULL, row, column);
       memset(c, 0, sizeof(sums_of_tile));
-      add = true, done = 0;
+      old = NULL, add = true, done = 0;
     }
     done += runs[r].steps;
     const float *b = runs[r].b + column;
@@ -61,7 +63,7 @@ QAT_INLINE void columns_tile(const int m, int row, int columns, int column, int6
     for (int64_t l = 0; l < runs[r].steps; l++, b += b_stride)
       step(m, a, l * a_stride, b, columns, c);
   }
-  finish(m, columns, c, sums, add, end, row, column);
+  finish(m, columns, c, sums, add, old, end, row, column);
 }
 
 #define SUB_TILES(...)                                                   \

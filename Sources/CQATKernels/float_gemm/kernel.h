@@ -27,7 +27,7 @@ typedef struct { const float *a, *b; int64_t steps; } qat_column_run;
 typedef struct {
   float *const *y;
   int64_t column;
-  bool accumulate;                 // adds what is there
+  bool accumulate;                 // what is there is added to the first block
   const float *row_bias;           // by row of the tile, or NULL
   const float *bias;               // by column of the tile, or NULL
   const float *const *residual;    // rows to add, from `column` on, or NULL
@@ -75,10 +75,19 @@ bool qat_sgemm_has_tiles(void);
 void qat_transpose_lines(int64_t lines, int64_t k, const float *x, int64_t stride, int width,
                          int64_t taps, float *to);
 
-// The way out of one row of a tile: the first `columns` of `count` sums c, from `column` on.
+// Where the first block of a tile finds what it is added to, or NULL.
+QAT_INLINE const qat_tile_end *qat_old_of(const qat_tile_end *end) {
+  return end && end->accumulate ? end : NULL;
+}
+
+// The way out of one row of a block: the first `columns` of `count` sums c, from `column` on. With `old`
+// it is the first of its tile, with `end` the last.
 QAT_INLINE void qat_finish_row(const int count, int columns, float *c, float *sums, bool add,
-                               const qat_tile_end *end, int row, int column) {
+                               const qat_tile_end *old, const qat_tile_end *end, int row,
+                               int column) {
   if (add) for (int j = 0; j < count; j++) c[j] += sums[j];
+  if (old)
+    for (int j = 0; j < columns; j++) c[j] += old->y[row][old->column + column + j];
   if (!end) {
     for (int j = 0; j < count; j++) sums[j] = c[j];
     return;
@@ -86,7 +95,6 @@ QAT_INLINE void qat_finish_row(const int count, int columns, float *c, float *su
   float *y = end->y[row] + end->column + column;
   for (int j = 0; j < columns; j++) {
     float x = c[j];
-    if (end->accumulate) x += y[j];
     if (end->row_bias) x += end->row_bias[row];
     if (end->bias) x += end->bias[column + j];
     if (end->residual) x += end->residual[row][end->column + column + j];

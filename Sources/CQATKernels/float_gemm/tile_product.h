@@ -65,7 +65,8 @@ QAT_TILES static void finish(operands *o, float *sums, bool add, const qat_tile_
   qat_tile_store(1, &c[0][16], sizeof *c);
   qat_tile_release();
   for (int i = 0; i < o->rows; i++)
-    qat_finish_row(o->width, o->width, c[i], sums + i * QAT_TILE_COLUMNS, add, end, i, 0);
+    qat_finish_row(o->width, o->width, c[i], sums + i * QAT_TILE_COLUMNS, add, qat_old_of(end),
+                   end, i, 0);
 }
 
 INLINE void copy_steps(int64_t count, const float *from, uint16_t *to) {

@@ -25,6 +25,27 @@ TARGET __attribute__((always_inline)) static inline void store_codes(
   }
 }
 
+// Sums, or the real numbers that they stand for.
+TARGET __attribute__((always_inline)) static inline void store_words(
+    const qat_igemm_result *r, const int rows, const int vectors, __m512i c[ROWS][2]) {
+  for (int v = 0; v < vectors; v++) {
+    const int left = r->columns - 16 * v;
+    const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xFFFF);
+    int32_t *y = (int32_t *)r->y + 16 * v;
+    if (r->result == QAT_CONV_SUMS) {
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++, y += r->stride)
+        _mm512_mask_storeu_epi32(y, mask, c[i][v]);
+      continue;
+    }
+    // A sum with -0 is what it was, 0 and -0 too.
+    const __m512 m = _mm512_loadu_ps(r->m + 16 * v);
+    const __m512 offset = r->offset ? _mm512_maskz_loadu_ps(mask, r->offset + 16 * v)
+                                    : _mm512_set1_ps(-0.0f);
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++, y += r->stride)
+      _mm512_mask_storeu_ps(y, mask, _mm512_fmadd_ps(_mm512_cvtepi32_ps(c[i][v]), m, offset));
+  }
+}
+
 TARGET __attribute__((always_inline)) static inline __m512i dot(const bool pairs, __m512i c,
                                                                 __m512i a, __m512i b) {
   return pairs ? _mm512_dpwssd_epi32(c, a, b) : _mm512_dpbusd_epi32(c, a, b);
@@ -90,7 +111,11 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   for (int w = 1; w < ways; w++)
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
       for (int v = 0; v < vectors; v++) c[0][i][v] = _mm512_add_epi32(c[0][i][v], c[w][i][v]);
-  if (t->codes) return store_codes(t->codes, rows, vectors, c[0]);
+  if (t->result) {
+    if (t->result->result == QAT_CONV_CODES) store_codes(t->result, rows, vectors, c[0]);
+    else store_words(t->result, rows, vectors, c[0]);
+    return;
+  }
   _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
     for (int v = 0; v < vectors; v++)
       _mm512_store_si512(t->sums + (i * vectors + v) * 16, c[0][i][v]);
@@ -112,7 +137,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
 TARGET static bool qat_u8s8_gemm_14x32__avx512vnni(const qat_igemm_tile *t) {
   const bool pairs = false;
   CASES
-  return t->codes;
+  return t->result;
 }
 
 TARGET void qat_s16_tile__avx512vnni(const qat_igemm_tile *t) {

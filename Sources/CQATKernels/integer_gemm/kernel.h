@@ -31,8 +31,8 @@ typedef struct {
   int64_t stride;
   const int32_t *start;         // `width` of them
   int32_t *sums;                // [rows][width], 64-byte aligned
-  // Where `qat_igemm_is_plain`, the kernel may store codes itself, else NULL.
-  const struct qat_igemm_result *codes;
+  // Words, or codes where `qat_igemm_is_plain`, the kernel may store itself; else NULL.
+  const struct qat_igemm_result *result;
 } qat_igemm_tile;
 
 // A tile's way out: `rows` rows of the first `columns` columns go to rows of y, `stride` elements
@@ -57,13 +57,13 @@ struct qat_igemm_kernel {
   uint32_t features;            // what it needs of the CPU
   int rows;                     // most rows of a tile
   // sums[i][j] = start[j] + sum over segments s and bytes l of a[offsets[i] + segments[s] + l]
-  // * b(s, l, j), modulo 2^32. Returns whether it has stored codes instead.
+  // * b(s, l, j), modulo 2^32. Returns whether it has stored the result instead.
   bool (*tile)(const qat_igemm_tile *tile);
   void (*store)(const qat_igemm_result *result);
   void (*depthwise)(const qat_depthwise_line *line);
   void (*leave)(void);          // what a thread calls after its last tile, or NULL
   // `tile` of pairs of 16-bit values, both signed, in the place of four bytes: b is theirs as well, and
-  // two products of a pair are less than 2^31 together. Sums from 0; never stores codes.
+  // two products of a pair are less than 2^31 together. Sums from 0; never stores a result.
   void (*pairs)(const qat_igemm_tile *tile);
   bool filters;                 // at least half as many of these products a second as of `tile`
   // Products of fewer rows, or of segments of fewer groups, are another kernel's; 0 and NULL: none.
