@@ -28,7 +28,7 @@ TARGET __attribute__((always_inline)) static inline void store_codes(
 // Sums, or the real numbers that they stand for.
 TARGET __attribute__((always_inline)) static inline void store_words(
     const qat_igemm_result *r, const int rows, const int vectors, __m512i c[ROWS][2]) {
-  for (int v = 0; v < vectors; v++) {
+  _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; v++) {
     const int left = r->columns - 16 * v;
     const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xFFFF);
     int32_t *y = (int32_t *)r->y + 16 * v;
