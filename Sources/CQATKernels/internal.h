@@ -50,6 +50,10 @@
 // Elements that are worth a chunk of their own.
 enum { QAT_PART = 16384 };
 
+// Steps of a product's depth (of codes: of four) by which rows of packed weights are fetched before they
+// are multiplied: as long as memory takes to answer. Tiles of few rows, whose steps are short, double it.
+enum { QAT_STEPS_AHEAD = 64 };
+
 QAT_INLINE int64_t qat_min(int64_t a, int64_t b) { return a < b ? a : b; }
 QAT_INLINE int64_t qat_max(int64_t a, int64_t b) { return a > b ? a : b; }
 QAT_INLINE int64_t qat_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

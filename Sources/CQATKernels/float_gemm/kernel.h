@@ -7,7 +7,6 @@ enum {
   QAT_TILE_ROWS = 14,     // most rows of a tile
   QAT_TILE_COLUMNS = 32,  // most columns of a tile, and the width of a panel of packed B
   QAT_COPY_GAP = 16,      // between rows of A that are copied
-  QAT_STEPS_AHEAD = 64,   // how early rows of B are fetched: as long as memory takes to answer
 };
 
 // Whether rows of A, `stride` values apart, are copied first. A multiple of 4 KiB apart they share one

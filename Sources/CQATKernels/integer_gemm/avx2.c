@@ -22,7 +22,7 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
     const uint8_t *a[ROWS];
     for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
     for (int64_t l = 0; l < 4 * t->quads; l += 4, b += step) {
-      _mm_prefetch((const char *)(b + QAT_IGEMM_AHEAD * step), _MM_HINT_T0);
+      _mm_prefetch((const char *)(b + QAT_STEPS_AHEAD * step), _MM_HINT_T0);
       const __m256i b0 = _mm256_load_si256((const __m256i *)b);
       const __m256i b1 = _mm256_load_si256((const __m256i *)(b + 32));
       const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(b0, 8), 8);

@@ -75,7 +75,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   {                                                                         \
     __m512i z[2];                                                           \
     for (int v = 0; v < vectors; v++) {                                     \
-      _mm_prefetch((const char *)(b + (QAT_IGEMM_AHEAD + (w)) * step + 64 * v), _MM_HINT_T0); \
+      _mm_prefetch((const char *)(b + (QAT_STEPS_AHEAD + (w)) * step + 64 * v), _MM_HINT_T0); \
       z[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
     }                                                                       \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \

@@ -26,7 +26,7 @@ TARGET __attribute__((always_inline)) static inline void half_of(const qat_igemm
     for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
     for (int64_t l = 0; l < 4 * t->quads; l += 4, b += step) {
       // A step of 6 rows is half as long as one of 14.
-      _mm_prefetch((const char *)(b + 2 * QAT_IGEMM_AHEAD * step), _MM_HINT_T0);
+      _mm_prefetch((const char *)(b + 2 * QAT_STEPS_AHEAD * step), _MM_HINT_T0);
       const __m256i b0 = _mm256_load_si256((const __m256i *)b);
       const __m256i b1 = _mm256_load_si256((const __m256i *)(b + 32));
 #pragma clang loop unroll(full)

@@ -14,10 +14,7 @@
 #pragma once
 #include "../internal.h"
 
-enum {
-  QAT_IGEMM_ROWS = 32, QAT_IGEMM_WIDTH = 32,  // most of any tile
-  QAT_IGEMM_AHEAD = 64,  // groups of four: how early B is fetched, as long as memory takes to answer
-};
+enum { QAT_IGEMM_ROWS = 32, QAT_IGEMM_WIDTH = 32 };  // most of any tile
 
 typedef struct {
   int rows, width;              // 1 ... the kernel's `rows`; 16 or 32 columns
