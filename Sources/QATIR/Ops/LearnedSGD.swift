@@ -30,6 +30,7 @@ public struct LearnedSGD: Operation {
   public var axis: Int? = nil
 
   public init() {}
+  /// A step for weights that a quantizer reads.
   public init(_ sgd: SGD, grid: IntegerGrid, axis: Int?) {
     (self.sgd, self.grid, self.axis) = (sgd, grid, axis)
   }
