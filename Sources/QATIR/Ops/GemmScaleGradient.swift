@@ -55,8 +55,6 @@ public struct GemmScaleGradient: Operation {
 
   /// What the gradient of x would be given to.
   public var quantizer: LearnedQuantizeGradient {
-    var op = LearnedQuantizeGradient()
-    (op.grid, op.batched) = (grid, batched)
-    return op
+    LearnedQuantizeGradient(grid: grid, batched: batched)
   }
 }

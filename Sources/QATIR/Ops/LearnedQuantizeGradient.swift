@@ -50,6 +50,10 @@ public struct LearnedQuantizeGradient: Operation {
   public var positive = false
 
   public init() {}
+  /// That of method `lsq`, where a node sums it in another way.
+  init(grid: IntegerGrid, axis: Int? = nil, batched: Bool = false) {
+    (self.grid, self.axis, self.batched) = (grid, axis, batched)
+  }
 
   public func resultTypes(_ operands: Operands) throws(Diagnostic) -> [TensorType] {
     let x = operands[1]

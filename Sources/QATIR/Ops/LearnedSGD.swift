@@ -42,9 +42,5 @@ public struct LearnedSGD: Operation {
   }
 
   /// What makes the gradient of `w`.
-  public var quantizer: LearnedQuantizeGradient {
-    var op = LearnedQuantizeGradient()
-    (op.grid, op.axis) = (grid, axis)
-    return op
-  }
+  public var quantizer: LearnedQuantizeGradient { LearnedQuantizeGradient(grid: grid, axis: axis) }
 }

@@ -35,9 +35,7 @@ public struct ScaleDerivative: Operation {
   }
 
   /// The gradient that multiplies by it.
-  public var gradient: LearnedQuantizeGradient {
-    var op = LearnedQuantizeGradient()
-    (op.grid, op.batched) = (grid, batched)
-    return op
+  public var quantizer: LearnedQuantizeGradient {
+    LearnedQuantizeGradient(grid: grid, batched: batched)
   }
 }

@@ -51,7 +51,7 @@ extension ScaleDerivative: Executable {
   public func kernel(for request: KernelRequest) throws(Diagnostic) -> Kernel? {
     let shape = request.shape(0)
     let factor = Float(
-      gradient.gradientScale(elements: shape.reduce(1, *), samples: shape.first ?? 1))
+      quantizer.gradientScale(elements: shape.reduce(1, *), samples: shape.first ?? 1))
     let range = Int32(grid.min)...Int32(grid.max), pool = request.pool
     return Kernel { call in
       LearnedKernels.scaleDerivative(
