@@ -70,6 +70,11 @@ QAT_INLINE uint32_t qat_load4(const void *a) {
   memcpy(&word, a, 4);
   return word;
 }
+QAT_INLINE uint64_t qat_load8(const void *a) {
+  uint64_t words;
+  memcpy(&words, a, 8);
+  return words;
+}
 
 // t kept inside lo...hi; a NaN becomes `lo`.
 QAT_INLINE float qat_clamp(float t, float lo, float hi) {

@@ -2,18 +2,32 @@
 
 enum { LANES = 2 * QAT_IGEMM_WIDTH };  // both channels of a pair, of all columns
 
-// Squares that do not reach far beyond their images, and enough of them to read weights for that no
-// cache holds.
+// Two thirds of the products' time or less, and enough squares to read weights for that no cache
+// holds.
 bool qat_conv_s8_is_minimal(const qat_conv_shape *s) {
-  const int64_t squares = squares_of_image(s, STEP);
   return is_filter(s, 32) && qat_igemm_best()->filters
-         && 3 * RESULTS * squares <= 4 * out_plane(s)
-         && (s->batch * squares >= 14 || qat_winograd_codes_packed_size(s) <= 384 << 10);
+         && side_positions(s->out_height) * side_positions(s->out_width) <= 3 * out_plane(s)
+         && (s->batch * squares_of_image(s, STEP) >= 14
+             || qat_winograd_codes_packed_size(s) <= 384 << 10);
 }
 
 size_t qat_winograd_codes_packed_size(const qat_conv_shape *s) {
   return (size_t)(qat_igemm_columns(s->out_channels)
-                  * (4 + POSITIONS * 4 * channel_blocks_of(s).pairs));
+                  * (4 + POSITIONS * 4 * qat_ceil_div(s->in_channels, 2)))
+         + sizeof(winograd_header);
+}
+
+// Whether sums over a block of channels are small enough for the largest blocks.
+static bool are_small(const qat_conv_shape *s, const int8_t *w) {
+  const int64_t block = 9 * 2 * channel_blocks_of(s, MOST_PAIRS).pairs_of_block;
+  for (int64_t o = 0; o < s->out_channels; o++, w += depth(s))
+    for (int64_t first = 0; first < depth(s); first += block) {
+      int64_t sum = 0;
+      for (int64_t i = first; i < qat_min(first + block, depth(s)); i++)
+        sum += w[i] < 0 ? -w[i] : w[i];
+      if (sum >= 1 << 18) return false;
+    }
+  return true;
 }
 
 // G g of three values.
@@ -50,10 +64,12 @@ void qat_winograd_codes_pack(const qat_conv_shape *s, const void *given, bool w_
                              void *packed, void *scratch) {
   (void)w_signed, (void)scratch;
   const int8_t *w = given;
-  const channel_blocks b = channel_blocks_of(s);
+  winograd_header *header = (winograd_header *)((uint8_t *)packed + header_offset(s));
+  header->most_pairs = are_small(s, w) ? MOST_PAIRS : ANY_PAIRS;
+  const channel_blocks b = channel_blocks_of(s, header->most_pairs);
   const int64_t columns = qat_igemm_columns(s->out_channels), channels = s->in_channels;
   int32_t *sums = packed;
-  int16_t *to = (int16_t *)(void *)(sums + columns);
+  int16_t *to = (int16_t *)(void *)(header + 1);
   memset(sums, 0, (size_t)columns * sizeof *sums);
   for (int64_t first = 0; first < columns; first += QAT_IGEMM_WIDTH) {
     const int64_t width = qat_min(columns - first, QAT_IGEMM_WIDTH);

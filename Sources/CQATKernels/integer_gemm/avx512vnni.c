@@ -51,6 +51,20 @@ TARGET __attribute__((always_inline)) static inline __m512i dot(const bool pairs
   return pairs ? _mm512_dpwssd_epi32(c, a, b) : _mm512_dpbusd_epi32(c, a, b);
 }
 
+// What becomes of a tile's sums.
+TARGET __attribute__((always_inline)) static inline void leave(const qat_igemm_tile *t,
+                                                               const int rows, const int vectors,
+                                                               __m512i c[ROWS][2]) {
+  if (t->result) {
+    if (t->result->result == QAT_CONV_CODES) store_codes(t->result, rows, vectors, c);
+    else store_words(t->result, rows, vectors, c);
+    return;
+  }
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
+    for (int v = 0; v < vectors; v++)
+      _mm512_store_si512(t->sums + (i * vectors + v) * 16, c[i][v]);
+}
+
 // 14 x 32: 28 accumulators, 2 registers of B, one broadcast of A. The instruction takes five cycles
 // and two start in one, so few rows go through the depth in `ways` independent sums.
 TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm_tile *t,
@@ -108,30 +122,78 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
     }
     for (; l < end; l += 4, b += step) { STEP(0) }
   }
+#undef STEP
   for (int w = 1; w < ways; w++)
     _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
       for (int v = 0; v < vectors; v++) c[0][i][v] = _mm512_add_epi32(c[0][i][v], c[w][i][v]);
-  if (t->result) {
-    if (t->result->result == QAT_CONV_CODES) store_codes(t->result, rows, vectors, c[0]);
-    else store_words(t->result, rows, vectors, c[0]);
-    return;
-  }
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
-    for (int v = 0; v < vectors; v++)
-      _mm512_store_si512(t->sums + (i * vectors + v) * 16, c[0][i][v]);
+  leave(t, rows, vectors, c[0]);
 }
 
-// Rows of 32 and of 16 columns.
-#define CASE(n, wide, narrow)                          \
+// 14 x 16: a load of A for each product would be more loads than products. So eight bytes of A take
+// one, and meet two groups of B, half of the columns at a time: sums of even groups beside those of
+// odd ones.
+TARGET __attribute__((always_inline)) static inline void narrow_tile_of(const qat_igemm_tile *t,
+                                                                        const bool pairs,
+                                                                        const int rows) {
+  const __m512i none = _mm512_setzero_si512();
+  const __m512i start = pairs ? none : _mm512_loadu_si512(t->start);
+  __m512i c[ROWS][2];
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
+    c[i][0] = _mm512_unpacklo_epi32(start, none);
+    c[i][1] = _mm512_unpackhi_epi32(start, none);
+  }
+  const int64_t end = 4 * t->quads;
+  const char *y = t->y;
+  int unfetched = y ? rows : 0;
+  const int8_t *b = t->b;
+#define STEP(x, first, second)                                            \
+  {                                                                       \
+    const __m512i even = (first), odd = (second);                         \
+    const __m512i z[2] = {_mm512_unpacklo_epi32(even, odd),               \
+                          _mm512_unpackhi_epi32(even, odd)};              \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {   \
+      const __m512i a_i = (x);                                            \
+      c[i][0] = dot(pairs, c[i][0], a_i, z[0]);                           \
+      c[i][1] = dot(pairs, c[i][1], a_i, z[1]);                           \
+    }                                                                     \
+  }
+  for (int64_t s = 0; s < t->segment_count; s++) {
+    const uint8_t *a[ROWS];
+    for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
+    int64_t l = 0;
+    for (; l + 8 <= end; l += 8, b += 128) {
+      if (unfetched) _mm_prefetch(y, _MM_HINT_T0), y += t->stride, unfetched--;
+      _mm_prefetch((const char *)(b + QAT_STEPS_AHEAD * 64), _MM_HINT_T0);
+      _mm_prefetch((const char *)(b + (QAT_STEPS_AHEAD + 1) * 64), _MM_HINT_T0);
+      STEP(_mm512_set1_epi64((int64_t)qat_load8(a[i] + l)), _mm512_load_si512(b),
+           _mm512_load_si512(b + 64))
+    }
+    if (l < end) {
+      STEP(_mm512_set1_epi32((int)qat_load4(a[i] + l)), _mm512_load_si512(b), none)
+      b += 64;
+    }
+  }
+#undef STEP
+  __m512i sums[ROWS][2];
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
+    const __m512 low = _mm512_castsi512_ps(c[i][0]), high = _mm512_castsi512_ps(c[i][1]);
+    sums[i][0] = _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(low, high, 0x88)),
+                                  _mm512_castps_si512(_mm512_shuffle_ps(low, high, 0xDD)));
+  }
+  leave(t, rows, 1, sums);
+}
+
+// Rows of 32 columns, in so many sums, and of 16: few in four sums.
+#define CASE(n, wide)                                  \
   case n:                                              \
     if (t->width == 32) tile_of(t, pairs, n, 2, wide); \
-    else tile_of(t, pairs, n, 1, narrow);              \
+    else if ((n) < 5) tile_of(t, pairs, n, 1, 4);      \
+    else narrow_tile_of(t, pairs, n);                  \
     break;
-#define CASES                                                                              \
-  switch (t->rows) {                                                                       \
-    CASE(1, 4, 4) CASE(2, 4, 4) CASE(3, 2, 4) CASE(4, 2, 4) CASE(5, 1, 2) CASE(6, 1, 2)    \
-    CASE(7, 1, 2) CASE(8, 1, 2) CASE(9, 1, 2) CASE(10, 1, 1) CASE(11, 1, 1) CASE(12, 1, 1) \
-    CASE(13, 1, 1) CASE(14, 1, 1)                                                          \
+#define CASES                                                                          \
+  switch (t->rows) {                                                                   \
+    CASE(1, 4) CASE(2, 4) CASE(3, 2) CASE(4, 2) CASE(5, 1) CASE(6, 1) CASE(7, 1)       \
+    CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1) CASE(13, 1) CASE(14, 1)  \
   }
 
 TARGET static bool qat_u8s8_gemm_14x32__avx512vnni(const qat_igemm_tile *t) {

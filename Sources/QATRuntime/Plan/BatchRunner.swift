@@ -151,7 +151,10 @@ final class BatchRunner {
     guard GraphSplit(single, wanted: Set(single.outputs)) == nil else { return batch }
     let arena = MemoryPlan(single, keep: []).byteCount
     let bytes = { (value: ValueID) in single[value].type.byteCount ?? 0 }
-    let weights = single.constants.reduce(0) { $0 + bytes($1) }
+    // Codes of 3 x 3 kernels are read as eight times their bytes, where filtering is minimal.
+    let weights = single.constants.reduce(0) {
+      $0 + (single[$1].type.element.bitWidth > 8 ? bytes($1) : bytes($1) * 3 / 2)
+    }
     let traffic = single.nodes.lazy.flatMap { single[$0].operands + single[$0].results }
       .reduce(0) { $0 + ($1.map { single[$0].constant == nil ? bytes($0) : 0 } ?? 0) }
     // Each part waits for the weights again: not longer than for a quarter of what its samples take.
