@@ -112,7 +112,8 @@ struct CodeConvolution {
     var random = Random(UInt64(seed) &+ 1000)
     func pick(_ range: ClosedRange<Int>) -> Int { random.integer(in: range) }
     let saturates = seed % 8 == 7
-    if seed % 5 == 4 { chooseFilter(isDeep: seed % 8 > 4, pick) } else { chooseShape(seed % 5, pick) }
+    let kind = seed % 5
+    if kind == 4 { chooseFilter(isDeep: seed % 8 > 4, pick) } else { chooseShape(kind, pick) }
     xSigned = pick(0...1) == 0
     wSigned = pick(0...2) > 0 || shape.minimal
     ySigned = pick(0...1) == 0
