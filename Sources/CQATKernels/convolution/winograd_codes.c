@@ -15,6 +15,7 @@ typedef struct {
   int64_t last_row, last_column;  // positions of the last squares of a column and of a row
   int64_t row_bytes, seen_step, product_step;  // of a square in V; from one position to the next
   int64_t panels_of_part, parts;  // that threads share
+  bool fetches;                   // weights, early: no cache holds them
   uint8_t *workers;
 } job;
 
@@ -187,6 +188,10 @@ static void multiply_position(const job *j, const square_list *list, qat_igemm_t
     tile->rows = (int)(list->least + (t < list->larger));
     tile->offsets = list->offsets + first;
     tile->sums = moves ? sums : to;
+    // The first two tiles fetch a half each of what the next position reads, or one all of it.
+    const int64_t panel = tile->quads * 4 * tile->width, halves = list->tiles > 1 ? 2 : 1;
+    tile->later = j->fetches && t < 2 ? tile->b + panel + t * panel / 2 : NULL;
+    tile->later_step = 4 * tile->width / halves;
     tile->y = (const char *)to, tile->stride = 4 * QAT_IGEMM_WIDTH;
     j->kernel->pairs(tile);
     if (moves) for (int64_t i = 0; i < tile->rows; i++)
@@ -336,6 +341,7 @@ void qat_winograd_codes(const qat_igemm_kernel *kernel, const qat_conv_shape *s,
   memset(outside, (uint8_t)a->x_zero, (size_t)s->in_channels);
   j.outside = outside, j.workers = outside + padded(s->in_channels);
   j.panels = (const int8_t *)(header + 1);
+  j.fetches = qat_winograd_codes_packed_size(s) > CACHED_WEIGHTS;
   // The zero point less what centred codes are less by.
   qat_conv_starts(s->out_channels, depth(s), a->w, (uint32_t)(a->x_zero - (a->x_signed ? 0 : 128)),
                   NULL, 0, a->bias, j.start);

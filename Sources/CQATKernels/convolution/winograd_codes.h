@@ -45,6 +45,8 @@ QAT_INLINE channel_blocks channel_blocks_of(const qat_conv_shape *s, int64_t mos
 // 32 columns: [block][position][pair][column][2].
 typedef struct { _Alignas(64) int64_t most_pairs; } winograd_header;
 
+enum { CACHED_WEIGHTS = 384 << 10 };  // bytes that a cache near the processor holds
+
 QAT_INLINE int64_t header_offset(const qat_conv_shape *s) {
   return 4 * qat_igemm_columns(s->out_channels);
 }

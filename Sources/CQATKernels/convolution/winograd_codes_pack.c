@@ -8,7 +8,7 @@ bool qat_conv_s8_is_minimal(const qat_conv_shape *s) {
   return is_filter(s, 32) && qat_igemm_best()->filters
          && side_positions(s->out_height) * side_positions(s->out_width) <= 3 * out_plane(s)
          && (s->batch * squares_of_image(s, STEP) >= 14
-             || qat_winograd_codes_packed_size(s) <= 384 << 10);
+             || qat_winograd_codes_packed_size(s) <= CACHED_WEIGHTS);
 }
 
 size_t qat_winograd_codes_packed_size(const qat_conv_shape *s) {

@@ -81,6 +81,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   const char *y = t->y;
   int unfetched = y ? rows : 0;
   const int8_t *b = t->b;
+  const char *later = pairs ? (const char *)t->later : NULL;
   for (int64_t s = 0; s < t->segment_count; s++) {
     const uint8_t *a[ROWS];
     for (int i = 0; i < rows; i++) a[i] = t->a + t->offsets[i] + t->segments[s];
@@ -118,6 +119,10 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
     // A row of the result a step: all at once would keep weights waiting.
     for (; unfetched && l < end; l += 4, b += step, y += t->stride, unfetched--) {
       for (int v = 0; v < vectors; v++) _mm_prefetch(y + 64 * v, _MM_HINT_T0);
+      STEP(0)
+    }
+    for (; later && l < end; l += 4, b += step, later += t->later_step) {
+      for (int v = 0; v < vectors; v++) _mm_prefetch(later + 64 * v, _MM_HINT_T1);
       STEP(0)
     }
     for (; l < end; l += 4, b += step) { STEP(0) }

@@ -23,6 +23,9 @@ typedef struct {
   const int64_t *segments;      // of each segment
   int64_t segment_count, quads; // groups of four bytes of a segment
   const int8_t *b;              // a panel, 64-byte aligned; what lies behind it may be fetched
+  // What a later tile reads, and may be fetched by this one, `later_step` bytes a step. Or NULL.
+  const int8_t *later;
+  int64_t later_step;
   // Where rows of `width` sums or real numbers go, `stride` bytes apart: they may be fetched. Or NULL.
   const char *y;
   int64_t stride;
