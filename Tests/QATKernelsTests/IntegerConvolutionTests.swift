@@ -6,7 +6,7 @@ extension KernelTests {
   /// loop: equal to the last bit.
   @Suite("Convolutions of codes, channels last")
   struct IntegerConvolutionTests {
-    @Test("of odd shapes are those of a plain loop, for each kernel", arguments: 0..<80)
+    @Test("of odd shapes are those of a plain loop, for each kernel", arguments: 0..<160)
     func matchLoop(_ seed: Int) {
       let sample = CodeConvolution(seed)
       let expected = sample.expected()
@@ -113,9 +113,14 @@ struct CodeConvolution {
     func pick(_ range: ClosedRange<Int>) -> Int { random.integer(in: range) }
     let saturates = seed % 8 == 7
     let kind = seed % 5
-    if kind == 4 { chooseFilter(isDeep: seed % 8 > 4, pick) } else { chooseShape(kind, pick) }
+    let isWide = seed % 10 == 8
+    if kind == 4 {
+      chooseFilter(isDeep: seed % 8 > 4, pick)
+    } else {
+      chooseShape(kind, isWide: isWide, pick)
+    }
     xSigned = pick(0...1) == 0
-    wSigned = pick(0...2) > 0 || shape.minimal
+    wSigned = pick(0...2) > 0 || shape.minimal || isWide
     ySigned = pick(0...1) == 0
     x =
       saturates ? Array(repeating: xSigned ? 127 : 255, count: count(shape.in_channels, true)) : []
@@ -137,7 +142,8 @@ struct CodeConvolution {
     xZero = zeroPoint(xSigned)
     let channels = Int(shape.out_channels)
     zeros =
-      pick(0...2) == 0 && !shape.minimal ? (0..<channels).map { _ in zeroPoint(wSigned) } : nil
+      pick(0...2) == 0 && !shape.minimal && !isWide
+      ? (0..<channels).map { _ in zeroPoint(wSigned) } : nil
     bias = pick(0...2) == 0 ? nil : (0..<channels).map { _ in Int32(pick(-100_000...100_000)) }
     m = (0..<(pick(0...1) == 0 ? 1 : channels)).map { _ in
       pick(0...9) == 0 ? 1e30 : Float(pick(1...999)) / Float(1 << pick(8...22))
@@ -153,15 +159,22 @@ struct CodeConvolution {
     Int(shape.batch * channels * (input ? shape.in_height * shape.in_width : 1))
   }
 
-  private mutating func chooseShape(_ kind: Int, _ pick: (ClosedRange<Int>) -> Int) {
+  /// `isWide`: pixels of 1 x 1 kernels for several tiles of all columns, one behind the other.
+  private mutating func chooseShape(
+    _ kind: Int, isWide: Bool, _ pick: (ClosedRange<Int>) -> Int
+  ) {
     let groups = kind == 1 ? pick(2...70) : kind == 2 ? pick(1...4) : 1
     let perGroup = kind == 1 ? 1 : pick(1...(kind == 3 ? 150 : 24))
-    let results = kind == 1 ? pick(1...2) : pick(1...40)
+    let results = kind == 1 ? pick(1...2) : pick((isWide ? 32 : 1)...(isWide ? 80 : 40))
     let kernel = kind == 3 ? (1, 1) : (pick(1...5), pick(1...5))
     let pads = kind == 3 ? (0, 0) : (pick(0...kernel.0), pick(0...kernel.1))
-    let dilation = (pick(1...2), pick(1...2)), stride = (pick(1...2), pick(1...3))
+    let dilation = (pick(1...2), pick(1...2))
+    let stride = isWide ? (1, 1) : (pick(1...2), pick(1...3))
     let reach = ((kernel.0 - 1) * dilation.0 + 1, (kernel.1 - 1) * dilation.1 + 1)
-    let size = (max(pick(1...9), reach.0 - pads.0), max(pick(1...14), reach.1 - pads.1))
+    let least = isWide ? 5 : 1
+    let size = (
+      max(pick(least...9), reach.0 - pads.0), max(pick(least...14), reach.1 - pads.1)
+    )
     shape = KernelTests.ConvolutionTests.shape(
       pick(1...3), c: groups * perGroup, size.0, size.1, m: groups * results, k: kernel,
       stride: stride, dilation: dilation, pads: (pads.0, pads.1, 0, 0), groups: groups)

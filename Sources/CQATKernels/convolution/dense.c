@@ -196,6 +196,12 @@ static void copy_lines(const job *j, int64_t image, int64_t images, int64_t row,
     }
 }
 
+// Where results go, and what is added to them, from element `at` on.
+static void place(const qat_conv_s8_arguments *a, int64_t at, qat_igemm_result *result) {
+  result->y = (uint8_t *)a->y + at * element_size(a->result);
+  if (a->add) result->added = (const uint8_t *)a->add->codes + at;
+}
+
 // One panel of a group for all `pixels` of a block, whose first result is at pixel `first`.
 static void panel_of(const job *j, const uint8_t *x, int64_t group, int64_t panel, int64_t first,
                      int64_t pixels, const uint32_t *row_sums) {
@@ -219,15 +225,18 @@ static void panel_of(const job *j, const uint8_t *x, int64_t group, int64_t pane
     .add = a->add, .offset = a->offset ? a->offset + channel : NULL,
   };
   if (j->plain) tile.result = &result;
+  tile.offsets = j->offsets;
+  place(a, first * all + channel, &result);
+  const int64_t chained =
+      j->kernel->chain && !j->corrects ? j->kernel->chain(&tile, &result, pixels) : 0;
   // Tiles of equal size but for one row, the larger ones first: the processor learns where to jump.
-  const int64_t tiles = qat_ceil_div(pixels, j->kernel->rows), larger = pixels % tiles;
-  for (int64_t t = 0, pixel = 0; t < tiles; t++, pixel += tile.rows) {
-    const int64_t to = (first + pixel) * all + channel;
-    tile.rows = result.rows = (int)(pixels / tiles + (t < larger));
+  const int64_t left = pixels - chained, tiles = qat_ceil_div(left, j->kernel->rows);
+  const int64_t larger = tiles ? left % tiles : 0;
+  for (int64_t t = 0, pixel = chained; t < tiles; t++, pixel += tile.rows) {
+    tile.rows = result.rows = (int)(left / tiles + (t < larger));
     tile.offsets = j->offsets + pixel;
-    result.y = (uint8_t *)a->y + to * element_size(a->result);
+    place(a, (first + pixel) * all + channel, &result);
     if (a->result != QAT_CONV_CODES) tile.y = result.y;
-    if (a->add) result.added = (const uint8_t *)a->add->codes + to;
     if (j->kernel->tile(&tile)) continue;
     if (j->corrects)
       qat_less_zeros(tile.rows, result.columns, width, row_sums + pixel,

@@ -188,7 +188,7 @@ TARGET __attribute__((always_inline)) static inline void narrow_tile_of(const qa
   leave(t, rows, 1, sums);
 }
 
-// Rows of 32 columns, in so many sums, and of 16: few in four sums.
+// Rows of 32 columns, in `wide` sums, and of 16: few in four.
 #define CASE(n, wide)                                  \
   case n:                                              \
     if (t->width == 32) tile_of(t, pairs, n, 2, wide); \
@@ -207,6 +207,79 @@ TARGET static bool qat_u8s8_gemm_14x32__avx512vnni(const qat_igemm_tile *t) {
   return t->result;
 }
 
+// 12 x 32, each tile storing the codes of sums with others that the tile before has left in memory, two
+// rows at a time between its products: what makes such codes are other units of the processor, and a
+// short product is too long for it to look beyond. 24 accumulators leave registers for both.
+enum { CHAINED = 12 };
+
+TARGET __attribute__((always_inline)) static inline void chained_tile(
+    const qat_igemm_tile *t, const qat_igemm_result *before, const qat_avx512_ending *e,
+    const bool is_signed, const bool is_first, int64_t steps_of_rows) {
+  const int64_t end = 4 * t->quads;
+  const int8_t *b = t->b;
+  const uint8_t *a[CHAINED];
+  for (int i = 0; i < CHAINED; i++) a[i] = t->a + t->offsets[i] + *t->segments;
+  __m512i c[CHAINED][2];
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINED; i++)
+    for (int v = 0; v < 2; v++) c[i][v] = _mm512_loadu_si512(t->start + 16 * v);
+  int64_t l = 0;
+#define STEP                                                                            \
+  {                                                                                     \
+    __m512i z[2];                                                                       \
+    for (int v = 0; v < 2; v++) {                                                       \
+      _mm_prefetch((const char *)(b + QAT_STEPS_AHEAD * 128 + 64 * v), _MM_HINT_T0);    \
+      z[v] = _mm512_load_si512(b + 64 * v);                                             \
+    }                                                                                   \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINED; i++) {              \
+      const __m512i x = _mm512_set1_epi32((int)qat_load4(a[i] + l));                    \
+      for (int v = 0; v < 2; v++) c[i][v] = _mm512_dpbusd_epi32(c[i][v], x, z[v]);      \
+    }                                                                                   \
+    l += 4, b += 128;                                                                   \
+  }
+  for (int i = 0; i < CHAINED; i += 2) {
+    for (int64_t s = 0; s < steps_of_rows; s++) STEP
+    qat_avx512_end_rows(before, e, i, i + 2, 2, is_signed, true, is_first, true, true);
+  }
+  while (l < end) STEP
+#undef STEP
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINED; i++)
+    for (int v = 0; v < 2; v++) _mm512_store_si512(t->sums + (2 * i + v) * 16, c[i][v]);
+}
+
+TARGET __attribute__((always_inline)) static inline void chain_of(qat_igemm_tile t,
+                                                                  qat_igemm_result r,
+                                                                  int64_t tiles,
+                                                                  const bool is_signed,
+                                                                  const bool is_first) {
+  _Alignas(64) int32_t sums[2][CHAINED * QAT_IGEMM_WIDTH];
+  const qat_avx512_ending e = qat_avx512_ending_of(&r, 2, true);
+  t.rows = r.rows = CHAINED, t.sums = sums[0];
+  qat_u8s8_gemm_14x32__avx512vnni(&t);
+  for (int64_t i = 1; i < tiles; i++) {
+    r.sums = sums[(i - 1) % 2], t.sums = sums[i % 2], t.offsets += CHAINED;
+    chained_tile(&t, &r, &e, is_signed, is_first, 2 * t.quads / CHAINED);
+    r.y = (uint8_t *)r.y + CHAINED * r.stride, r.added += CHAINED * r.stride;
+  }
+  r.sums = sums[(tiles - 1) % 2];
+  qat_igemm_store__avx512(&r);
+}
+
+TARGET static int64_t qat_u8s8_chain_12x32__avx512vnni(const qat_igemm_tile *t,
+                                                       const qat_igemm_result *r, int64_t rows) {
+  enum { LEAST = 2, LONGEST = 256 };  // tiles; steps of a product that is short
+  // Other tiles take the rest: no rows, or more than two.
+  const int64_t rest = rows % CHAINED, tiles = rows / CHAINED - (rest == 1 || rest == 2);
+  if (!r->add || r->columns < QAT_IGEMM_WIDTH || tiles < LEAST
+      || t->segment_count > 1 || t->quads > LONGEST || !qat_avx512_is_small(r->add))
+    return 0;
+  const bool is_signed = r->add->is_signed, is_first = r->add->is_first;
+  if (is_signed && is_first) chain_of(*t, *r, tiles, true, true);
+  else if (is_signed) chain_of(*t, *r, tiles, true, false);
+  else if (is_first) chain_of(*t, *r, tiles, false, true);
+  else chain_of(*t, *r, tiles, false, false);
+  return tiles * CHAINED;
+}
+
 TARGET void qat_s16_tile__avx512vnni(const qat_igemm_tile *t) {
   const bool pairs = true;
   CASES
@@ -215,6 +288,7 @@ TARGET void qat_s16_tile__avx512vnni(const qat_igemm_tile *t) {
 const qat_igemm_kernel qat_igemm_avx512vnni = {
   .name = "avx512vnni", .features = QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, .rows = ROWS,
   .tile = qat_u8s8_gemm_14x32__avx512vnni, .store = qat_igemm_store__avx512,
+  .chain = qat_u8s8_chain_12x32__avx512vnni,
   .depthwise = qat_depthwise_line__avx512vnni, .pairs = qat_s16_tile__avx512vnni, .filters = true,
 };
 #endif

@@ -50,3 +50,83 @@ QAT_AVX512 void qat_avx512_store_rows(uint8_t *y, int64_t stride, const int vect
   if (left > 2) _mm_mask_storeu_epi8(y + 2 * stride, half, _mm512_extracti32x4_epi32(bytes, 2));
   if (left > 3) _mm_mask_storeu_epi8(y + 3 * stride, half, _mm512_extracti32x4_epi32(bytes, 3));
 }
+
+// How sums of any kind become codes: four vectors at a time, two rows of 32 columns or four of 16. The
+// limits of the packs are those of the type; those of a narrower grid follow.
+typedef struct {
+  __mmask32 mask;
+  __m512i zero, lowest, highest;
+  __m512 m[2], low, high;         // of its own codes, less the zero point
+  // Of a sum with other codes.
+  __m512 whole, less, own, other, fixed, sum_low, sum_high;
+} qat_avx512_ending;
+
+QAT_AVX512 qat_avx512_ending qat_avx512_ending_of(const qat_igemm_result *r, const int vectors,
+                                                  bool adds) {
+  qat_avx512_ending e = {
+    .mask = (__mmask32)(r->columns == 32 ? ~0u : (1u << r->columns) - 1),
+    .zero = _mm512_set1_epi16((short)r->zero),
+    .lowest = _mm512_set1_epi8((char)(adds ? r->add->lo : r->lo)),
+    .highest = _mm512_set1_epi8((char)(adds ? r->add->hi : r->hi)),
+    .low = _mm512_set1_ps((float)(r->lo - r->zero)),
+    .high = _mm512_set1_ps((float)(r->hi - r->zero)),
+  };
+  for (int v = 0; v < vectors; v++) e.m[v] = _mm512_loadu_ps(r->m + 16 * v);
+  if (!adds) return e;
+  e.whole = _mm512_set1_ps(QAT_WHOLE), e.less = _mm512_set1_ps(QAT_WHOLE - (float)r->zero);
+  e.own = _mm512_set1_ps(r->add->own_ratio), e.other = _mm512_set1_ps(r->add->ratio);
+  e.fixed = _mm512_set1_ps(r->add->fixed);
+  e.sum_low = _mm512_set1_ps((float)r->add->lo), e.sum_high = _mm512_set1_ps((float)r->add->hi);
+  return e;
+}
+
+// A sum of codes is small unless its ratios are huge: then an int32 always holds it.
+QAT_AVX512 bool qat_avx512_is_small(const qat_conv_s8_sum *add) {
+  return 256 * (fabsf(add->own_ratio) + fabsf(add->ratio)) + fabsf(add->fixed) < 1e9f;
+}
+
+QAT_AVX512 __m512i qat_avx512_widened(const uint8_t *from, __mmask16 mask, bool full,
+                                      bool is_signed) {
+  const __m128i codes =
+      full ? _mm_loadu_si128((const __m128i *)from) : _mm_maskz_loadu_epi8(mask, from);
+  return is_signed ? _mm512_cvtepi8_epi32(codes) : _mm512_cvtepu8_epi32(codes);
+}
+
+QAT_AVX512 __m512i qat_avx512_summed(const qat_avx512_ending *e, bool is_first, __m512 t,
+                                     __m512i codes, bool small) {
+  t = _mm512_min_ps(_mm512_max_ps(t, e->low), e->high);  // a NaN becomes the lowest
+  const __m512 own = _mm512_sub_ps(_mm512_add_ps(t, e->whole), e->less);
+  const __m512 other = _mm512_cvtepi32_ps(codes);
+  __m512 sum = is_first
+      ? _mm512_fmadd_ps(other, e->other, _mm512_fmadd_ps(own, e->own, e->fixed))
+      : _mm512_fmadd_ps(own, e->own, _mm512_fmadd_ps(other, e->other, e->fixed));
+  if (!small) sum = _mm512_min_ps(_mm512_max_ps(sum, e->sum_low), e->sum_high);
+  return _mm512_cvtps_epi32(sum);
+}
+
+// The rows from `i` on, of `rows`. `full`: all columns are there; `small`: the sum of codes is.
+QAT_AVX512 void qat_avx512_end_rows(const qat_igemm_result *r, const qat_avx512_ending *e, int i,
+                                    int rows, const int vectors, bool is_signed, bool adds,
+                                    bool is_first, bool full, bool small) {
+  __m512i codes[4];
+  _Pragma("clang loop unroll(full)") for (int n = 0; n < 4; n++) {
+    const int row = i + n / vectors < rows ? i + n / vectors : i, v = n % vectors;
+    const __m512i acc = _mm512_load_si512(r->sums + (row * vectors + v) * 16);
+    const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), e->m[v]);
+    // The order of the minimum's operands keeps a NaN, which becomes the lowest code.
+    codes[n] = adds ? qat_avx512_summed(e, is_first, t,
+                                        qat_avx512_widened(r->added + row * r->stride + 16 * v,
+                                                           (__mmask16)(e->mask >> 16 * v), full,
+                                                           is_signed),
+                                        small)
+                    : _mm512_cvtps_epi32(_mm512_min_ps(e->high, t));
+  }
+  __m512i p = _mm512_packs_epi32(codes[0], codes[1]), q = _mm512_packs_epi32(codes[2], codes[3]);
+  if (!adds) p = _mm512_adds_epi16(p, e->zero), q = _mm512_adds_epi16(q, e->zero);
+  const __m512i bytes =
+      is_signed
+          ? _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(p, q), e->lowest), e->highest)
+          : _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(p, q), e->lowest), e->highest);
+  qat_avx512_store_rows((uint8_t *)r->y + i * r->stride, r->stride, vectors, rows - i, e->mask,
+                        qat_avx512_ordered(bytes));
+}

@@ -60,6 +60,9 @@ struct qat_igemm_kernel {
   // * b(s, l, j), modulo 2^32. Returns whether it has stored the result instead.
   bool (*tile)(const qat_igemm_tile *tile);
   void (*store)(const qat_igemm_result *result);
+  // Tiles from `tile` on, one behind the other, and their results, sums with other codes, from `result`
+  // on. Returns how many of `rows` rows it has stored: 0 where it would be no gain. Or NULL.
+  int64_t (*chain)(const qat_igemm_tile *tile, const qat_igemm_result *result, int64_t rows);
   void (*depthwise)(const qat_depthwise_line *line);
   void (*leave)(void);          // what a thread calls after its last tile, or NULL
   // `tile` of pairs of 16-bit values, both signed, in the place of four bytes: b is theirs as well, and
