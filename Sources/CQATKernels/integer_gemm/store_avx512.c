@@ -32,7 +32,7 @@ INLINE void words_of(const qat_igemm_result *r) {
 
 #define CODES(vectors, is_signed)                                                     \
   if (!r->add) codes_of(r, vectors, is_signed, false, false, false);                  \
-  else if (r->columns == 16 * (vectors) && qat_avx512_is_small(r->add))                          \
+  else if (r->columns == 16 * (vectors) && qat_avx512_is_small(r->add))               \
     codes_of(r, vectors, is_signed, true, true, true);                                \
   else codes_of(r, vectors, is_signed, true, false, false);
 
