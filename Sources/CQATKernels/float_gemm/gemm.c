@@ -220,7 +220,7 @@ void qat_sgemm_batch(const qat_sgemm_arguments *x, int64_t batch, int64_t a_step
   const bool copies = copies_rows(x, x->m, x->n);
   const int64_t most = copies && x->b_packed ? qat_ceil_div(x->m, ROWS) : x->m / (3 * ROWS);
   const int64_t row_chunks = qat_max(1, qat_min(wanted, most));
-  const int64_t least = copies ? 2 * GROUP : row_chunks > 1 ? GROUP : GROUP / 4;
+  const int64_t least = copies ? 4 * GROUP : row_chunks > 1 ? GROUP : GROUP / 4;
   const int64_t column_chunks =
       qat_max(1, qat_min(wanted / row_chunks, qat_ceil_div(x->n, least)));
   struct job job = {
