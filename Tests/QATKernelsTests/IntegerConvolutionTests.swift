@@ -113,7 +113,7 @@ struct CodeConvolution {
     func pick(_ range: ClosedRange<Int>) -> Int { random.integer(in: range) }
     let saturates = seed % 8 == 7
     let kind = seed % 5
-    let isWide = seed % 10 == 8
+    let isWide = [5, 8].contains(seed % 10)
     if kind == 4 {
       chooseFilter(isDeep: seed % 8 > 4, pick)
     } else {
@@ -141,43 +141,54 @@ struct CodeConvolution {
     }
     xZero = zeroPoint(xSigned)
     let channels = Int(shape.out_channels)
+    let isPlain = isWide && pick(0...2) > 0  // multipliers below one, all codes
     zeros =
       pick(0...2) == 0 && !shape.minimal && !isWide
       ? (0..<channels).map { _ in zeroPoint(wSigned) } : nil
     bias = pick(0...2) == 0 ? nil : (0..<channels).map { _ in Int32(pick(-100_000...100_000)) }
     m = (0..<(pick(0...1) == 0 ? 1 : channels)).map { _ in
-      pick(0...9) == 0 ? 1e30 : Float(pick(1...999)) / Float(1 << pick(8...22))
+      pick(0...9) == 0 && !isPlain
+        ? 1e30 : Float(pick(1...999)) / Float(1 << pick((isPlain ? 10 : 8)...22))
     }
     (lo, hi) = ySigned ? (-128, 127) : (0, 255)
-    if pick(0...2) == 0 { (lo, hi) = ySigned ? (-8, 7) : (3, 15) }
+    if pick(0...2) == 0 && !isPlain { (lo, hi) = ySigned ? (-8, 7) : (3, 15) }
     zero = Int32(pick(Int(lo)...Int(hi)))
     (addedZero, sumZero, addedFirst) = (zeroPoint(ySigned), zeroPoint(ySigned), pick(0...1) == 0)
-    ratios = (Float(pick(1...300)) / 128, Float(pick(1...300)) / 128)
+    // In hundredths many sums are halves but for their rounding, which tells the order of terms; a sum of
+    // large ratios is no int32.
+    let largeRatio: Float? = seed % 32 > 27 ? 1e8 : nil
+    ratios = (largeRatio ?? Float(pick(1...300)) / 100, Float(pick(1...300)) / 100)
   }
 
   private func count(_ channels: Int64, _ input: Bool) -> Int {
     Int(shape.batch * channels * (input ? shape.in_height * shape.in_width : 1))
   }
 
-  /// `isWide`: pixels of 1 x 1 kernels for several tiles of all columns, one behind the other.
   private mutating func chooseShape(
     _ kind: Int, isWide: Bool, _ pick: (ClosedRange<Int>) -> Int
   ) {
+    if isWide { return chooseWide(kind == 3 ? 1 : pick(2...3), pick) }
     let groups = kind == 1 ? pick(2...70) : kind == 2 ? pick(1...4) : 1
     let perGroup = kind == 1 ? 1 : pick(1...(kind == 3 ? 150 : 24))
-    let results = kind == 1 ? pick(1...2) : pick((isWide ? 32 : 1)...(isWide ? 80 : 40))
+    let results = kind == 1 ? pick(1...2) : pick(1...40)
     let kernel = kind == 3 ? (1, 1) : (pick(1...5), pick(1...5))
     let pads = kind == 3 ? (0, 0) : (pick(0...kernel.0), pick(0...kernel.1))
-    let dilation = (pick(1...2), pick(1...2))
-    let stride = isWide ? (1, 1) : (pick(1...2), pick(1...3))
+    let dilation = (pick(1...2), pick(1...2)), stride = (pick(1...2), pick(1...3))
     let reach = ((kernel.0 - 1) * dilation.0 + 1, (kernel.1 - 1) * dilation.1 + 1)
-    let least = isWide ? 5 : 1
-    let size = (
-      max(pick(least...9), reach.0 - pads.0), max(pick(least...14), reach.1 - pads.1)
-    )
+    let size = (max(pick(1...9), reach.0 - pads.0), max(pick(1...14), reach.1 - pads.1))
     shape = KernelTests.ConvolutionTests.shape(
       pick(1...3), c: groups * perGroup, size.0, size.1, m: groups * results, k: kernel,
       stride: stride, dilation: dilation, pads: (pads.0, pads.1, 0, 0), groups: groups)
+  }
+
+  /// Pixels for many tiles of all columns, one behind the other.
+  private mutating func chooseWide(_ kernel: Int, _ pick: (ClosedRange<Int>) -> Int) {
+    let channels =
+      kernel > 1 ? pick(1...12) : [16, 24, 32, pick(1...16), pick(33...150)][pick(0...4)]
+    let pad = kernel > 1 ? 1 : 0
+    shape = KernelTests.ConvolutionTests.shape(
+      pick(1...2), c: channels, pick(9...12), pick(13...16), m: pick(24...80), k: (kernel, kernel),
+      stride: (1, 1), dilation: (1, pick(1...2)), pads: (pad, pad, pad, pad), groups: 1)
   }
 
   /// By minimal filtering; `isDeep`: with more channels than one block has.

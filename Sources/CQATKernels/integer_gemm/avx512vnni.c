@@ -4,36 +4,27 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 enum { ROWS = 14 };
 
-// Two rows of 32 columns, or four of 16, at a time.
 TARGET __attribute__((always_inline)) static inline void store_codes(
-    const qat_igemm_result *r, const int rows, const int vectors,
-    __m512i c[ROWS][2]) {
-  const qat_avx512_codes codes = qat_avx512_codes_of(r);
-  const __mmask32 mask = (__mmask32)(r->columns == 32 ? ~0u : (1u << r->columns) - 1);
-  __m512 m[2];
-  for (int v = 0; v < vectors; v++) m[v] = _mm512_loadu_ps(r->m + 16 * v);
+    const qat_igemm_result *r, const int rows, const int vectors, __m512i c[ROWS][2]) {
+  const qat_avx512_codes codes = qat_avx512_codes_of(r, vectors);
   uint8_t *y = r->y;
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i += 4 / vectors) {
-    __m512i q[4];
-    for (int k = 0; k < 4; k++) {
-      const int row = i + k / vectors < rows ? i + k / vectors : i;
-      q[k] = qat_avx512_rounded(c[row][k % vectors], m[k % vectors]);
-    }
-    const __m512i bytes = qat_avx512_ordered(qat_avx512_packed(&codes, q));
-    qat_avx512_store_rows(y, r->stride, vectors, rows - i, mask, bytes);
-    y += 4 / vectors * r->stride;
+  UNROLL for (int i = 0; i < rows; i += 4 / vectors, y += 4 / vectors * r->stride) {
+    __m512i sums[4];
+    for (int n = 0; n < 4; n++)
+      sums[n] = c[i + n / vectors < rows ? i + n / vectors : i][n % vectors];
+    qat_avx512_code_rows(&codes, y, r->stride, vectors, rows - i, sums);
   }
 }
 
 // Sums, or the real numbers that they stand for.
 TARGET __attribute__((always_inline)) static inline void store_words(
     const qat_igemm_result *r, const int rows, const int vectors, __m512i c[ROWS][2]) {
-  _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; v++) {
+  UNROLL for (int v = 0; v < vectors; v++) {
     const int left = r->columns - 16 * v;
     const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xFFFF);
     int32_t *y = (int32_t *)r->y + 16 * v;
     if (r->result == QAT_CONV_SUMS) {
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++, y += r->stride)
+      UNROLL for (int i = 0; i < rows; i++, y += r->stride)
         _mm512_mask_storeu_epi32(y, mask, c[i][v]);
       continue;
     }
@@ -41,7 +32,7 @@ TARGET __attribute__((always_inline)) static inline void store_words(
     const __m512 m = _mm512_loadu_ps(r->m + 16 * v);
     const __m512 offset = r->offset ? _mm512_maskz_loadu_ps(mask, r->offset + 16 * v)
                                     : _mm512_set1_ps(-0.0f);
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++, y += r->stride)
+    UNROLL for (int i = 0; i < rows; i++, y += r->stride)
       _mm512_mask_storeu_ps(y, mask, _mm512_fmadd_ps(_mm512_cvtepi32_ps(c[i][v]), m, offset));
   }
 }
@@ -60,7 +51,7 @@ TARGET __attribute__((always_inline)) static inline void leave(const qat_igemm_t
     else store_words(t->result, rows, vectors, c);
     return;
   }
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
+  UNROLL for (int i = 0; i < rows; i++)
     for (int v = 0; v < vectors; v++)
       _mm512_store_si512(t->sums + (i * vectors + v) * 16, c[i][v]);
 }
@@ -72,8 +63,8 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
                                                                  const int vectors,
                                                                  const int ways) {
   __m512i c[4][ROWS][2];
-  _Pragma("clang loop unroll(full)") for (int v = 0; v < vectors; v++)
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
+  UNROLL for (int v = 0; v < vectors; v++)
+    UNROLL for (int i = 0; i < rows; i++) {
       c[0][i][v] = pairs ? _mm512_setzero_si512() : _mm512_loadu_si512(t->start + 16 * v);
       for (int w = 1; w < ways; w++) c[w][i][v] = _mm512_setzero_si512();
     }
@@ -93,7 +84,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
       _mm_prefetch((const char *)(b + (QAT_STEPS_AHEAD + (w)) * step + 64 * v), _MM_HINT_T0); \
       z[v] = _mm512_load_si512(b + (w) * step + 64 * v);                    \
     }                                                                       \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {     \
+    UNROLL for (int i = 0; i < rows; i++) {                                 \
       const __m512i x = _mm512_set1_epi32((int)qat_load4(a[i] + l + 4 * (w))); \
       for (int v = 0; v < vectors; v++)                                     \
         c[w][i][v] = dot(pairs, c[w][i][v], x, z[v]);                       \
@@ -102,14 +93,14 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
     // A product of few rows is as fast as B is read: sixteen bytes of A take one load.
     if (ways == 4)
       for (; l + 16 <= end; l += 16, b += 4 * step)
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
+        UNROLL for (int i = 0; i < rows; i++) {
           const __m512i x =
               _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(a[i] + l)));
           const __m512i all[4] = {
             _mm512_shuffle_epi32(x, 0x00), _mm512_shuffle_epi32(x, 0x55),
             _mm512_shuffle_epi32(x, 0xAA), _mm512_shuffle_epi32(x, 0xFF),
           };
-          _Pragma("clang loop unroll(full)") for (int w = 0; w < 4; w++)
+          UNROLL for (int w = 0; w < 4; w++)
             for (int v = 0; v < vectors; v++)
               c[w][i][v] = dot(pairs, c[w][i][v], all[w],
                                _mm512_load_si512(b + w * step + 64 * v));
@@ -129,7 +120,7 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   }
 #undef STEP
   for (int w = 1; w < ways; w++)
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)
+    UNROLL for (int i = 0; i < rows; i++)
       for (int v = 0; v < vectors; v++) c[0][i][v] = _mm512_add_epi32(c[0][i][v], c[w][i][v]);
   leave(t, rows, vectors, c[0]);
 }
@@ -143,7 +134,7 @@ TARGET __attribute__((always_inline)) static inline void narrow_tile_of(const qa
   const __m512i none = _mm512_setzero_si512();
   const __m512i start = pairs ? none : _mm512_loadu_si512(t->start);
   __m512i c[ROWS][2];
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
+  UNROLL for (int i = 0; i < rows; i++) {
     c[i][0] = _mm512_unpacklo_epi32(start, none);
     c[i][1] = _mm512_unpackhi_epi32(start, none);
   }
@@ -156,7 +147,7 @@ TARGET __attribute__((always_inline)) static inline void narrow_tile_of(const qa
     const __m512i even = (first), odd = (second);                         \
     const __m512i z[2] = {_mm512_unpacklo_epi32(even, odd),               \
                           _mm512_unpackhi_epi32(even, odd)};              \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {   \
+    UNROLL for (int i = 0; i < rows; i++) {                               \
       const __m512i a_i = (x);                                            \
       c[i][0] = dot(pairs, c[i][0], a_i, z[0]);                           \
       c[i][1] = dot(pairs, c[i][1], a_i, z[1]);                           \
@@ -180,7 +171,7 @@ TARGET __attribute__((always_inline)) static inline void narrow_tile_of(const qa
   }
 #undef STEP
   __m512i sums[ROWS][2];
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++) {
+  UNROLL for (int i = 0; i < rows; i++) {
     const __m512 low = _mm512_castsi512_ps(c[i][0]), high = _mm512_castsi512_ps(c[i][1]);
     sums[i][0] = _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(low, high, 0x88)),
                                   _mm512_castps_si512(_mm512_shuffle_ps(low, high, 0xDD)));
@@ -207,79 +198,6 @@ TARGET static bool qat_u8s8_gemm_14x32__avx512vnni(const qat_igemm_tile *t) {
   return t->result;
 }
 
-// 12 x 32, each tile storing the codes of sums with others that the tile before has left in memory, two
-// rows at a time between its products: what makes such codes are other units of the processor, and a
-// short product is too long for it to look beyond. 24 accumulators leave registers for both.
-enum { CHAINED = 12 };
-
-TARGET __attribute__((always_inline)) static inline void chained_tile(
-    const qat_igemm_tile *t, const qat_igemm_result *before, const qat_avx512_ending *e,
-    const bool is_signed, const bool is_first, int64_t steps_of_rows) {
-  const int64_t end = 4 * t->quads;
-  const int8_t *b = t->b;
-  const uint8_t *a[CHAINED];
-  for (int i = 0; i < CHAINED; i++) a[i] = t->a + t->offsets[i] + *t->segments;
-  __m512i c[CHAINED][2];
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINED; i++)
-    for (int v = 0; v < 2; v++) c[i][v] = _mm512_loadu_si512(t->start + 16 * v);
-  int64_t l = 0;
-#define STEP                                                                            \
-  {                                                                                     \
-    __m512i z[2];                                                                       \
-    for (int v = 0; v < 2; v++) {                                                       \
-      _mm_prefetch((const char *)(b + QAT_STEPS_AHEAD * 128 + 64 * v), _MM_HINT_T0);    \
-      z[v] = _mm512_load_si512(b + 64 * v);                                             \
-    }                                                                                   \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINED; i++) {              \
-      const __m512i x = _mm512_set1_epi32((int)qat_load4(a[i] + l));                    \
-      for (int v = 0; v < 2; v++) c[i][v] = _mm512_dpbusd_epi32(c[i][v], x, z[v]);      \
-    }                                                                                   \
-    l += 4, b += 128;                                                                   \
-  }
-  for (int i = 0; i < CHAINED; i += 2) {
-    for (int64_t s = 0; s < steps_of_rows; s++) STEP
-    qat_avx512_end_rows(before, e, i, i + 2, 2, is_signed, true, is_first, true, true);
-  }
-  while (l < end) STEP
-#undef STEP
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINED; i++)
-    for (int v = 0; v < 2; v++) _mm512_store_si512(t->sums + (2 * i + v) * 16, c[i][v]);
-}
-
-TARGET __attribute__((always_inline)) static inline void chain_of(qat_igemm_tile t,
-                                                                  qat_igemm_result r,
-                                                                  int64_t tiles,
-                                                                  const bool is_signed,
-                                                                  const bool is_first) {
-  _Alignas(64) int32_t sums[2][CHAINED * QAT_IGEMM_WIDTH];
-  const qat_avx512_ending e = qat_avx512_ending_of(&r, 2, true);
-  t.rows = r.rows = CHAINED, t.sums = sums[0];
-  qat_u8s8_gemm_14x32__avx512vnni(&t);
-  for (int64_t i = 1; i < tiles; i++) {
-    r.sums = sums[(i - 1) % 2], t.sums = sums[i % 2], t.offsets += CHAINED;
-    chained_tile(&t, &r, &e, is_signed, is_first, 2 * t.quads / CHAINED);
-    r.y = (uint8_t *)r.y + CHAINED * r.stride, r.added += CHAINED * r.stride;
-  }
-  r.sums = sums[(tiles - 1) % 2];
-  qat_igemm_store__avx512(&r);
-}
-
-TARGET static int64_t qat_u8s8_chain_12x32__avx512vnni(const qat_igemm_tile *t,
-                                                       const qat_igemm_result *r, int64_t rows) {
-  enum { LEAST = 2, LONGEST = 256 };  // tiles; steps of a product that is short
-  // Other tiles take the rest: no rows, or more than two.
-  const int64_t rest = rows % CHAINED, tiles = rows / CHAINED - (rest == 1 || rest == 2);
-  if (!r->add || r->columns < QAT_IGEMM_WIDTH || tiles < LEAST
-      || t->segment_count > 1 || t->quads > LONGEST || !qat_avx512_is_small(r->add))
-    return 0;
-  const bool is_signed = r->add->is_signed, is_first = r->add->is_first;
-  if (is_signed && is_first) chain_of(*t, *r, tiles, true, true);
-  else if (is_signed) chain_of(*t, *r, tiles, true, false);
-  else if (is_first) chain_of(*t, *r, tiles, false, true);
-  else chain_of(*t, *r, tiles, false, false);
-  return tiles * CHAINED;
-}
-
 TARGET void qat_s16_tile__avx512vnni(const qat_igemm_tile *t) {
   const bool pairs = true;
   CASES
@@ -288,7 +206,7 @@ TARGET void qat_s16_tile__avx512vnni(const qat_igemm_tile *t) {
 const qat_igemm_kernel qat_igemm_avx512vnni = {
   .name = "avx512vnni", .features = QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, .rows = ROWS,
   .tile = qat_u8s8_gemm_14x32__avx512vnni, .store = qat_igemm_store__avx512,
-  .chain = qat_u8s8_chain_12x32__avx512vnni,
+  .chain = qat_u8s8_chain_6x32__avx512vnni,
   .depthwise = qat_depthwise_line__avx512vnni, .pairs = qat_s16_tile__avx512vnni, .filters = true,
 };
 #endif

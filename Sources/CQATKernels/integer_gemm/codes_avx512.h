@@ -6,30 +6,13 @@
 #define QAT_AVX512 \
   __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq"), always_inline)) static inline
 
-// The common case: multipliers in 0 ..< 1, so that no float is too large for an int32, and all codes
-// of the type, so that saturating while packing is the clamp. A signed code is packed as code + 128.
-typedef struct {
-  __m512i zero, flip;
-} qat_avx512_codes;
-
-QAT_AVX512 qat_avx512_codes qat_avx512_codes_of(const qat_igemm_result *r) {
-  const int shift = r->lo < 0 ? 128 : 0;
-  return (qat_avx512_codes){_mm512_set1_epi16((short)(r->zero + shift)),
-                            _mm512_set1_epi8((char)shift)};
+// The columns of a row that are there.
+QAT_AVX512 __mmask32 qat_avx512_mask_of(const qat_igemm_result *r) {
+  return (__mmask32)(r->columns == 32 ? ~0u : (1u << r->columns) - 1);
 }
 
-QAT_AVX512 __m512i qat_avx512_rounded(__m512i sum, __m512 m) {
-  return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), m));
-}
-
-// Four vectors to bytes; every 128 bits hold four of each.
-QAT_AVX512 __m512i qat_avx512_packed(const qat_avx512_codes *k, const __m512i r[4]) {
-  const __m512i p = _mm512_adds_epi16(_mm512_packs_epi32(r[0], r[1]), k->zero);
-  const __m512i q = _mm512_adds_epi16(_mm512_packs_epi32(r[2], r[3]), k->zero);
-  return _mm512_xor_si512(_mm512_packus_epi16(p, q), k->flip);
-}
-
-// The bytes of the first vector, then those of the second, ...
+// Four vectors packed to bytes, every 128 bits with four of each: those of the first vector, then
+// those of the second, ...
 QAT_AVX512 __m512i qat_avx512_ordered(__m512i bytes) {
   return _mm512_permutexvar_epi32(
       _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes);
@@ -51,6 +34,36 @@ QAT_AVX512 void qat_avx512_store_rows(uint8_t *y, int64_t stride, const int vect
   if (left > 3) _mm_mask_storeu_epi8(y + 3 * stride, half, _mm512_extracti32x4_epi32(bytes, 3));
 }
 
+// The common case: multipliers in 0 ..< 1, so that no float is too large for an int32, and all codes
+// of the type, so that saturating while packing is the clamp. A signed code is packed as code + 128.
+typedef struct {
+  __mmask32 mask;
+  __m512i zero, flip;
+  __m512 m[2];
+} qat_avx512_codes;
+
+QAT_AVX512 qat_avx512_codes qat_avx512_codes_of(const qat_igemm_result *r, const int vectors) {
+  const int shift = r->lo < 0 ? 128 : 0;
+  qat_avx512_codes k = {
+    .mask = qat_avx512_mask_of(r),
+    .zero = _mm512_set1_epi16((short)(r->zero + shift)), .flip = _mm512_set1_epi8((char)shift),
+  };
+  for (int v = 0; v < vectors; v++) k.m[v] = _mm512_loadu_ps(r->m + 16 * v);
+  return k;
+}
+
+// Four vectors of sums: two rows of 32 columns or four of 16, of which `left` are there.
+QAT_AVX512 void qat_avx512_code_rows(const qat_avx512_codes *k, uint8_t *y, int64_t stride,
+                                     const int vectors, int left, const __m512i sums[4]) {
+  __m512i r[4];
+  UNROLL for (int n = 0; n < 4; n++)
+    r[n] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[n]), k->m[n % vectors]));
+  const __m512i p = _mm512_adds_epi16(_mm512_packs_epi32(r[0], r[1]), k->zero);
+  const __m512i q = _mm512_adds_epi16(_mm512_packs_epi32(r[2], r[3]), k->zero);
+  const __m512i bytes = _mm512_xor_si512(_mm512_packus_epi16(p, q), k->flip);
+  qat_avx512_store_rows(y, stride, vectors, left, k->mask, qat_avx512_ordered(bytes));
+}
+
 // How sums of any kind become codes: four vectors at a time, two rows of 32 columns or four of 16. The
 // limits of the packs are those of the type; those of a narrower grid follow.
 typedef struct {
@@ -64,7 +77,7 @@ typedef struct {
 QAT_AVX512 qat_avx512_ending qat_avx512_ending_of(const qat_igemm_result *r, const int vectors,
                                                   bool adds) {
   qat_avx512_ending e = {
-    .mask = (__mmask32)(r->columns == 32 ? ~0u : (1u << r->columns) - 1),
+    .mask = qat_avx512_mask_of(r),
     .zero = _mm512_set1_epi16((short)r->zero),
     .lowest = _mm512_set1_epi8((char)(adds ? r->add->lo : r->lo)),
     .highest = _mm512_set1_epi8((char)(adds ? r->add->hi : r->hi)),
@@ -104,18 +117,19 @@ QAT_AVX512 __m512i qat_avx512_summed(const qat_avx512_ending *e, bool is_first, 
   return _mm512_cvtps_epi32(sum);
 }
 
-// The rows from `i` on, of `rows`. `full`: all columns are there; `small`: the sum of codes is.
-QAT_AVX512 void qat_avx512_end_rows(const qat_igemm_result *r, const qat_avx512_ending *e, int i,
-                                    int rows, const int vectors, bool is_signed, bool adds,
-                                    bool is_first, bool full, bool small) {
+// Four vectors of sums: two rows of 32 columns or four of 16, of which `left` are there, to y and with
+// the codes of `added`. `full`: all columns are there; `small`: the sum of codes is.
+QAT_AVX512 void qat_avx512_end_rows(const qat_avx512_ending *e, uint8_t *y, const uint8_t *added,
+                                    int64_t stride, const int vectors, int left, bool is_signed,
+                                    bool adds, bool is_first, bool full, bool small,
+                                    const __m512i sums[4]) {
   __m512i codes[4];
-  _Pragma("clang loop unroll(full)") for (int n = 0; n < 4; n++) {
-    const int row = i + n / vectors < rows ? i + n / vectors : i, v = n % vectors;
-    const __m512i acc = _mm512_load_si512(r->sums + (row * vectors + v) * 16);
-    const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(acc), e->m[v]);
+  UNROLL for (int n = 0; n < 4; n++) {
+    const int row = n / vectors < left ? n / vectors : 0, v = n % vectors;
+    const __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[n]), e->m[v]);
     // The order of the minimum's operands keeps a NaN, which becomes the lowest code.
     codes[n] = adds ? qat_avx512_summed(e, is_first, t,
-                                        qat_avx512_widened(r->added + row * r->stride + 16 * v,
+                                        qat_avx512_widened(added + row * stride + 16 * v,
                                                            (__mmask16)(e->mask >> 16 * v), full,
                                                            is_signed),
                                         small)
@@ -127,6 +141,5 @@ QAT_AVX512 void qat_avx512_end_rows(const qat_igemm_result *r, const qat_avx512_
       is_signed
           ? _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(p, q), e->lowest), e->highest)
           : _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(p, q), e->lowest), e->highest);
-  qat_avx512_store_rows((uint8_t *)r->y + i * r->stride, r->stride, vectors, rows - i, e->mask,
-                        qat_avx512_ordered(bytes));
+  qat_avx512_store_rows(y, stride, vectors, left, e->mask, qat_avx512_ordered(bytes));
 }

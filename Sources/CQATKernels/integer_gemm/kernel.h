@@ -60,8 +60,8 @@ struct qat_igemm_kernel {
   // * b(s, l, j), modulo 2^32. Returns whether it has stored the result instead.
   bool (*tile)(const qat_igemm_tile *tile);
   void (*store)(const qat_igemm_result *result);
-  // Tiles from `tile` on, one behind the other, and their results, sums with other codes, from `result`
-  // on. Returns how many of `rows` rows it has stored: 0 where it would be no gain. Or NULL.
+  // Tiles from `tile` on, one behind the other, and their results, codes, from `result` on. Returns how
+  // many of `rows` rows it has stored: 0 where it would be no gain. Or NULL.
   int64_t (*chain)(const qat_igemm_tile *tile, const qat_igemm_result *result, int64_t rows);
   void (*depthwise)(const qat_depthwise_line *line);
   void (*leave)(void);          // what a thread calls after its last tile, or NULL
@@ -89,6 +89,8 @@ extern const qat_igemm_kernel qat_igemm_amx;
 #endif
 #if defined(__x86_64__)
 extern const qat_igemm_kernel qat_igemm_avx2, qat_igemm_avxvnni, qat_igemm_avx512vnni;
+int64_t qat_u8s8_chain_6x32__avx512vnni(const qat_igemm_tile *tile,
+                                        const qat_igemm_result *result, int64_t rows);
 void qat_s16_tile__avx512vnni(const qat_igemm_tile *tile);
 void qat_igemm_store__avx2(const qat_igemm_result *result);
 void qat_igemm_store__avx512(const qat_igemm_result *result);

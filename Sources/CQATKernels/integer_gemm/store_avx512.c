@@ -7,9 +7,18 @@
 INLINE void codes_of(const qat_igemm_result *r, const int vectors, bool is_signed, bool adds,
                      bool full, bool small) {
   const qat_avx512_ending e = qat_avx512_ending_of(r, vectors, adds);
-  for (int i = 0; i < r->rows; i += 4 / vectors)
-    qat_avx512_end_rows(r, &e, i, r->rows, vectors, is_signed, adds, adds && r->add->is_first,
-                        full, small);
+  uint8_t *y = r->y;
+  const uint8_t *added = r->added;
+  for (int i = 0; i < r->rows; i += 4 / vectors) {
+    const int32_t *from = r->sums + i * r->width;
+    __m512i sums[4];
+    UNROLL for (int n = 0; n < 4; n++)
+      sums[n] = _mm512_load_si512(from + (n / vectors < r->rows - i ? n : n % vectors) * 16);
+    qat_avx512_end_rows(&e, y, added, r->stride, vectors, r->rows - i, is_signed, adds,
+                        adds && r->add->is_first, full, small, sums);
+    y += 4 / vectors * r->stride;
+    if (adds) added += 4 / vectors * r->stride;
+  }
 }
 
 INLINE void words_of(const qat_igemm_result *r) {
