@@ -187,7 +187,9 @@ struct CodeConvolution {
       kernel > 1 ? pick(1...12) : [16, 24, 32, pick(1...16), pick(33...150)][pick(0...4)]
     let pad = kernel > 1 ? 1 : 0
     shape = KernelTests.ConvolutionTests.shape(
-      pick(1...2), c: channels, pick(9...12), pick(13...16), m: pick(24...80), k: (kernel, kernel),
+      pick(1...2), c: channels, pick(9...12), pick(13...16),
+      m: [16, 48, 64, pick(8...80)][pick(0...3)],
+      k: (kernel, kernel),
       stride: (1, 1), dilation: (1, pick(1...2)), pads: (pad, pad, pad, pad), groups: 1)
   }
 

@@ -1,11 +1,10 @@
 #if defined(__x86_64__)
-#include "codes_avx512.h"
+#include "avx512vnni.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 enum { ROWS = 14 };
 
-TARGET __attribute__((always_inline)) static inline void store_codes(
-    const qat_igemm_result *r, const int rows, const int vectors, __m512i c[ROWS][2]) {
+TARGET_INLINE void store_codes(const qat_igemm_result *r, const int rows, const int vectors,
+                               __m512i c[ROWS][2]) {
   const qat_avx512_codes codes = qat_avx512_codes_of(r, vectors);
   uint8_t *y = r->y;
   UNROLL for (int i = 0; i < rows; i += 4 / vectors, y += 4 / vectors * r->stride) {
@@ -17,8 +16,8 @@ TARGET __attribute__((always_inline)) static inline void store_codes(
 }
 
 // Sums, or the real numbers that they stand for.
-TARGET __attribute__((always_inline)) static inline void store_words(
-    const qat_igemm_result *r, const int rows, const int vectors, __m512i c[ROWS][2]) {
+TARGET_INLINE void store_words(const qat_igemm_result *r, const int rows, const int vectors,
+                               __m512i c[ROWS][2]) {
   UNROLL for (int v = 0; v < vectors; v++) {
     const int left = r->columns - 16 * v;
     const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xFFFF);
@@ -37,15 +36,13 @@ TARGET __attribute__((always_inline)) static inline void store_words(
   }
 }
 
-TARGET __attribute__((always_inline)) static inline __m512i dot(const bool pairs, __m512i c,
-                                                                __m512i a, __m512i b) {
+TARGET_INLINE __m512i dot(const bool pairs, __m512i c, __m512i a, __m512i b) {
   return pairs ? _mm512_dpwssd_epi32(c, a, b) : _mm512_dpbusd_epi32(c, a, b);
 }
 
 // What becomes of a tile's sums.
-TARGET __attribute__((always_inline)) static inline void leave(const qat_igemm_tile *t,
-                                                               const int rows, const int vectors,
-                                                               __m512i c[ROWS][2]) {
+TARGET_INLINE void leave(const qat_igemm_tile *t, const int rows, const int vectors,
+                         __m512i c[ROWS][2]) {
   if (t->result) {
     if (t->result->result == QAT_CONV_CODES) store_codes(t->result, rows, vectors, c);
     else store_words(t->result, rows, vectors, c);
@@ -58,10 +55,8 @@ TARGET __attribute__((always_inline)) static inline void leave(const qat_igemm_t
 
 // 14 x 32: 28 accumulators, 2 registers of B, one broadcast of A. The instruction takes five cycles
 // and two start in one, so few rows go through the depth in `ways` independent sums.
-TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm_tile *t,
-                                                                 const bool pairs, const int rows,
-                                                                 const int vectors,
-                                                                 const int ways) {
+TARGET_INLINE void tile_of(const qat_igemm_tile *t, const bool pairs, const int rows,
+                           const int vectors, const int ways) {
   __m512i c[4][ROWS][2];
   UNROLL for (int v = 0; v < vectors; v++)
     UNROLL for (int i = 0; i < rows; i++) {
@@ -125,32 +120,23 @@ TARGET __attribute__((always_inline)) static inline void tile_of(const qat_igemm
   leave(t, rows, vectors, c[0]);
 }
 
-// 14 x 16: a load of A for each product would be more loads than products. So eight bytes of A take
-// one, and meet two groups of B, half of the columns at a time: sums of even groups beside those of
-// odd ones.
-TARGET __attribute__((always_inline)) static inline void narrow_tile_of(const qat_igemm_tile *t,
-                                                                        const bool pairs,
-                                                                        const int rows) {
+// 14 x 16.
+TARGET_INLINE void narrow_tile_of(const qat_igemm_tile *t, const bool pairs, const int rows) {
   const __m512i none = _mm512_setzero_si512();
-  const __m512i start = pairs ? none : _mm512_loadu_si512(t->start);
   __m512i c[ROWS][2];
-  UNROLL for (int i = 0; i < rows; i++) {
-    c[i][0] = _mm512_unpacklo_epi32(start, none);
-    c[i][1] = _mm512_unpackhi_epi32(start, none);
-  }
+  UNROLL for (int i = 0; i < rows; i++)
+    narrow_start(pairs ? none : _mm512_loadu_si512(t->start), c[i]);
   const int64_t end = 4 * t->quads;
   const char *y = t->y;
   int unfetched = y ? rows : 0;
   const int8_t *b = t->b;
-#define STEP(x, first, second)                                            \
+#define STEP(x, even, odd)                                                \
   {                                                                       \
-    const __m512i even = (first), odd = (second);                         \
-    const __m512i z[2] = {_mm512_unpacklo_epi32(even, odd),               \
-                          _mm512_unpackhi_epi32(even, odd)};              \
+    __m512i z[2];                                                         \
+    narrow_columns(even, odd, z);                                         \
     UNROLL for (int i = 0; i < rows; i++) {                               \
       const __m512i a_i = (x);                                            \
-      c[i][0] = dot(pairs, c[i][0], a_i, z[0]);                           \
-      c[i][1] = dot(pairs, c[i][1], a_i, z[1]);                           \
+      for (int v = 0; v < 2; v++) c[i][v] = dot(pairs, c[i][v], a_i, z[v]); \
     }                                                                     \
   }
   for (int64_t s = 0; s < t->segment_count; s++) {
@@ -171,11 +157,7 @@ TARGET __attribute__((always_inline)) static inline void narrow_tile_of(const qa
   }
 #undef STEP
   __m512i sums[ROWS][2];
-  UNROLL for (int i = 0; i < rows; i++) {
-    const __m512 low = _mm512_castsi512_ps(c[i][0]), high = _mm512_castsi512_ps(c[i][1]);
-    sums[i][0] = _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(low, high, 0x88)),
-                                  _mm512_castps_si512(_mm512_shuffle_ps(low, high, 0xDD)));
-  }
+  UNROLL for (int i = 0; i < rows; i++) sums[i][0] = narrow_sums(c[i]);
   leave(t, rows, 1, sums);
 }
 
@@ -206,7 +188,7 @@ TARGET void qat_s16_tile__avx512vnni(const qat_igemm_tile *t) {
 const qat_igemm_kernel qat_igemm_avx512vnni = {
   .name = "avx512vnni", .features = QAT_CPU_AVX512 | QAT_CPU_AVX512VNNI, .rows = ROWS,
   .tile = qat_u8s8_gemm_14x32__avx512vnni, .store = qat_igemm_store__avx512,
-  .chain = qat_u8s8_chain_6x32__avx512vnni,
+  .chain = qat_u8s8_chain__avx512vnni,
   .depthwise = qat_depthwise_line__avx512vnni, .pairs = qat_s16_tile__avx512vnni, .filters = true,
 };
 #endif

@@ -89,8 +89,8 @@ extern const qat_igemm_kernel qat_igemm_amx;
 #endif
 #if defined(__x86_64__)
 extern const qat_igemm_kernel qat_igemm_avx2, qat_igemm_avxvnni, qat_igemm_avx512vnni;
-int64_t qat_u8s8_chain_6x32__avx512vnni(const qat_igemm_tile *tile,
-                                        const qat_igemm_result *result, int64_t rows);
+int64_t qat_u8s8_chain__avx512vnni(const qat_igemm_tile *tile, const qat_igemm_result *result,
+                                   int64_t rows);
 void qat_s16_tile__avx512vnni(const qat_igemm_tile *tile);
 void qat_igemm_store__avx2(const qat_igemm_result *result);
 void qat_igemm_store__avx512(const qat_igemm_result *result);
