@@ -1,9 +1,9 @@
 #if defined(__x86_64__)
 #include "avx512vnni.h"
 
-// 6 x 32 or 8 x 16, one tile behind the other: each makes codes of what the one before has left in registers
-// between steps of its own. Other units of the processor do that than multiply, but it does not look so
-// far ahead that both would be busy by themselves.
+// 6 x 32 or 8 x 16, one tile behind the other: each makes codes of what the one before has left in
+// registers between steps of its own. Other units of the processor convert and pack than multiply, but it
+// does not look so far ahead that both would be busy by themselves.
 
 enum { WIDE_ROWS = 6, NARROW_ROWS = 8 };
 typedef __m512i sums_of_tile[NARROW_ROWS][2];
