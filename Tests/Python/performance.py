@@ -32,7 +32,8 @@ def geometric_mean(numbers):
 
 
 def milliseconds(runner):
-    return f"{runner['ms']:.3g}"
+    ms = runner["ms"]
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.3g}"
 
 
 def infer(results):
