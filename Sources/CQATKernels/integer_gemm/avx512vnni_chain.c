@@ -119,6 +119,11 @@ TARGET_INLINE void chain(qat_igemm_tile t, const qat_igemm_result *r, int64_t ti
 
 #define ADDING(VECTORS, IS_SIGNED, IS_FIRST) \
   chain(*t, r, tiles, VECTORS, t->segment_count, t->quads, true, IS_SIGNED, IS_FIRST)
+#define ADDING_ROWS(VECTORS)                                   \
+  if (is_signed && is_first) ADDING(VECTORS, true, true);      \
+  else if (is_signed) ADDING(VECTORS, true, false);            \
+  else if (is_first) ADDING(VECTORS, false, true);             \
+  else ADDING(VECTORS, false, false);
 #define CODING(VECTORS, SEGMENTS, QUADS) \
   chain(*t, r, tiles, VECTORS, SEGMENTS, QUADS, false, false, false)
 
@@ -134,14 +139,7 @@ TARGET int64_t qat_u8s8_chain__avx512vnni(const qat_igemm_tile *t, const qat_ige
   if (r->add) {
     if (r->columns < t->width || !qat_avx512_is_small(r->add)) return 0;
     const bool is_signed = r->add->is_signed, is_first = r->add->is_first;
-    if (wide && is_signed && is_first) ADDING(2, true, true);
-    else if (wide && is_signed) ADDING(2, true, false);
-    else if (wide && is_first) ADDING(2, false, true);
-    else if (wide) ADDING(2, false, false);
-    else if (is_signed && is_first) ADDING(1, true, true);
-    else if (is_signed) ADDING(1, true, false);
-    else if (is_first) ADDING(1, false, true);
-    else ADDING(1, false, false);
+    if (wide) { ADDING_ROWS(2) } else { ADDING_ROWS(1) }
     return tiles * rows;
   }
   if (!t->result || r->result != QAT_CONV_CODES) return 0;
